@@ -1,1 +1,7 @@
-//! mailflow.
+//! mailflow watches whether mail can reach, and leave, the domains that somebody looks after, and when it
+//! cannot, says which part broke, whose it is and what to do.
+//!
+//! Evidence flows one way: `config` → `inventory` → `schedule` → `probe` → `picture` → `diagnosis` →
+//! `incident` → `store` and the surfaces. Each module's own documentation says what lives there.
+
+pub mod model;
