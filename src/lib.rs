@@ -5,3 +5,5 @@
 //! `incident` → `store` and the surfaces. Each module's own documentation says what lives there.
 
 pub mod model;
+pub mod net;
+pub mod probe;
