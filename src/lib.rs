@@ -7,3 +7,4 @@
 pub mod model;
 pub mod net;
 pub mod probe;
+pub mod snapshot;
