@@ -5,7 +5,10 @@
 //! `incident` → `store` and the surfaces. Each module's own documentation says what lives there.
 
 pub mod config;
+pub mod inventory;
 pub mod model;
 pub mod net;
+pub mod picture;
 pub mod probe;
+pub mod schedule;
 pub mod snapshot;
