@@ -5,8 +5,10 @@
 //! `incident` → `store` and the surfaces. Each module's own documentation says what lives there.
 
 pub mod config;
+pub mod diagnosis;
 pub mod inventory;
 pub mod model;
+pub mod monitor;
 pub mod net;
 pub mod picture;
 pub mod probe;

@@ -187,6 +187,11 @@ impl Inventory {
             .find(|gateway| gateway.client == *client && &*gateway.name == name)
     }
 
+    /// Settings for what no domain leads to any more.
+    pub fn fallback(&self) -> &ResolvedProbe {
+        &self.fallback
+    }
+
     /// Of subscribers with different settings the smallest interval and the largest timeout and `confirm`
     /// win (`semantics` 1). `provider` makes an unwritten interval five minutes.
     pub fn shared_settings<'a>(

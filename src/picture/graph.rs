@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 
+use crate::config::ResolvedProbe;
 use crate::model::{DomainName, Subject};
 
 use super::Picture;
@@ -114,17 +115,26 @@ impl Leads {
 impl Picture {
     /// Brings the hosts of a domain up to date.
     pub(super) fn relink_domain(&mut self, domain: &DomainName) -> Change {
-        if !self.inventory.domains.contains_key(domain) {
+        let Some(settings) = self.domain(domain).map(|domain| domain.smtp.clone()) else {
+            return Change::default();
+        };
+        let hosts = self.host_names(domain);
+        if self.leads.domain_hosts.get(domain) == Some(&hosts) {
             return Change::default();
         }
-        let hosts = self.host_names(domain);
         let mut change = self.leads.link_domain(domain, &hosts);
-        // A host that another domain has led to before may already have its addresses.
         for host in &hosts {
+            // A host that another domain has led to before may already have its addresses.
             let known = self.relink_host(host);
             change.added.extend(known.added);
             change.removed.extend(known.removed);
+            for address in self.leads.host_addresses.get(host).cloned().unwrap_or_default() {
+                if self.join_pace(address, &settings) {
+                    change.added.push(Subject::Smtp(address));
+                }
+            }
         }
+        self.drop_paces(&change.removed);
         change
     }
 
@@ -134,7 +144,51 @@ impl Picture {
             return Change::default();
         }
         let addresses = self.reachable_addresses(host);
-        self.leads.link_host(host, &addresses)
+        if self.leads.host_addresses.get(host) == Some(&addresses) {
+            return Change::default();
+        }
+        let change = self.leads.link_host(host, &addresses);
+        for address in addresses {
+            self.settle_pace(address);
+        }
+        self.drop_paces(&change.removed);
+        change
+    }
+
+    /// Lets one more domain have its say in how an address is probed; whether that changed anything.
+    fn join_pace(&mut self, address: SocketAddr, settings: &ResolvedProbe) -> bool {
+        let provider = self.provider_of_address(address).is_some();
+        let before = self.paces.get(&address);
+        let joined = self
+            .inventory
+            .shared_settings(before.into_iter().chain([settings]), provider);
+        if before == Some(&joined) {
+            return false;
+        }
+        self.paces.insert(address, joined);
+        true
+    }
+
+    /// Works out anew how an address is probed.
+    fn settle_pace(&mut self, address: SocketAddr) {
+        let provider = self.provider_of_address(address).is_some();
+        let domains = self
+            .leads
+            .names(address)
+            .flat_map(|host| self.leads.domains(host));
+        let settings = domains
+            .filter_map(|name| self.domain(name))
+            .map(|domain| &domain.smtp);
+        let settled = self.inventory.shared_settings(settings, provider);
+        self.paces.insert(address, settled);
+    }
+
+    fn drop_paces(&mut self, removed: &[Subject]) {
+        for subject in removed {
+            if let Subject::Smtp(address) = subject {
+                self.paces.remove(address);
+            }
+        }
     }
 
     /// Takes a domain out.
@@ -142,6 +196,16 @@ impl Picture {
         let mut change = self.leads.unlink_domain(domain);
         change.removed.push(Subject::Mx(domain.clone()));
         change.removed.push(Subject::NameServers(domain.clone()));
+        self.drop_paces(&change.removed);
         change
+    }
+
+    /// Takes over a changed inventory: settings and who belongs to whom are worked out anew.
+    pub fn set_inventory(&mut self, inventory: std::sync::Arc<crate::inventory::Inventory>) {
+        self.inventory = inventory;
+        let addresses: Vec<SocketAddr> = self.leads.addresses().copied().collect();
+        for address in addresses {
+            self.settle_pace(address);
+        }
     }
 }

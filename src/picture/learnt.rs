@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use super::{Deserialize, Serialize};
-use crate::model::DomainName;
+use serde::{Deserialize, Serialize};
+
 use crate::model::dns::{Exchange, MxRecord};
+use crate::model::{ClientId, DomainName};
 
 /// The hosts of an MX set, without preferences. `["."]` is a null MX.
 pub type MxSet = BTreeSet<String>;
@@ -60,6 +62,7 @@ impl<T: Clone + PartialEq> Fact<T> {
 pub struct Learnt {
     mx: BTreeMap<DomainName, Fact<MxSet>>,
     starttls: BTreeMap<SocketAddr, Fact<bool>>,
+    gateways: BTreeSet<(ClientId, Arc<str>)>,
 }
 
 /// A fact that was learnt just now, for the store.
@@ -77,6 +80,13 @@ pub enum NewFact {
     Starttls {
         /// Where.
         address: SocketAddr,
+    },
+    /// A gateway has answered its checks: from now on it can fail them (`semantics` 13).
+    Gateway {
+        /// Whose.
+        client: ClientId,
+        /// Which.
+        name: Arc<str>,
     },
 }
 
@@ -103,6 +113,9 @@ impl Learnt {
                             seen: None,
                         },
                     );
+                }
+                NewFact::Gateway { client, name } => {
+                    learnt.gateways.insert((client, name));
                 }
             }
         }
@@ -149,6 +162,20 @@ impl Learnt {
     pub fn see_starttls(&mut self, address: SocketAddr) -> Option<NewFact> {
         let learnt = self.starttls.entry(address).or_default().see(&true);
         learnt.then_some(NewFact::Starttls { address })
+    }
+
+    /// Whether a gateway has ever answered its checks.
+    pub fn gateway_answered(&self, client: &ClientId, name: &Arc<str>) -> bool {
+        self.gateways.contains(&(client.clone(), Arc::clone(name)))
+    }
+
+    /// A gateway answered its checks.
+    pub fn see_gateway(&mut self, client: &ClientId, name: &Arc<str>) -> Option<NewFact> {
+        let new = self.gateways.insert((client.clone(), Arc::clone(name)));
+        new.then(|| NewFact::Gateway {
+            client: client.clone(),
+            name: Arc::clone(name),
+        })
     }
 
     /// Forgets a domain that left the configuration.

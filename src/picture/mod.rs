@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
+use crate::config::ResolvedProbe;
 use crate::inventory::{Domain, Gateway, Inventory, Provider};
 use crate::model::dns::{Exchange, Lookup, MxRecord};
 use crate::model::{Anchor, DomainName, Evidence, Observation, Subject};
@@ -19,7 +19,7 @@ mod track;
 pub use graph::Change;
 pub use graph::Leads;
 pub use learnt::{Learnt, MxSet, NewFact, mx_set};
-pub use track::{Health, Settled, Track};
+pub use track::{Health, Settled, Streak, Taking, Track};
 
 /// The port of mail between servers (RFC 5321 4.5.4.2).
 pub const SMTP_PORT: u16 = 25;
@@ -37,6 +37,8 @@ pub struct Picture {
     leads: Leads,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
     last_success: BTreeMap<Outside, Timestamp>,
+    own_addresses: Vec<IpAddr>,
+    paces: HashMap<SocketAddr, ResolvedProbe>,
 }
 
 /// Kinds of proof that we reach the outside.
@@ -70,6 +72,8 @@ impl Picture {
             leads: Leads::default(),
             sessions: HashMap::new(),
             last_success: BTreeMap::new(),
+            own_addresses: Vec::new(),
+            paces: HashMap::new(),
         }
     }
 
@@ -89,14 +93,16 @@ impl Picture {
     }
 
     /// Takes in an observation with what it means, and says what is to be watched besides or no longer.
-    pub fn record(
-        &mut self,
-        observation: &Arc<Observation>,
-        health: Health,
-        confirm: u32,
-        fresh_until: Timestamp,
-    ) -> graph::Change {
+    pub fn record(&mut self, observation: &Arc<Observation>, health: Health, taking: Taking) -> Change {
         self.note_success(observation, health);
+        if let Some(source) = observation
+            .source
+            .filter(|source| !self.own_addresses.contains(source))
+        {
+            self.own_addresses.push(source);
+            // A machine has a few; one behind a pool of many must not make this grow.
+            self.own_addresses.truncate(8);
+        }
         if let (Subject::Smtp(address), Evidence::Smtp(evidence)) =
             (&observation.subject, &observation.evidence)
             && let (Some(name), true) = (&evidence.server_name, evidence.tls.is_some())
@@ -110,11 +116,11 @@ impl Picture {
             .tracks
             .entry(observation.subject.clone())
             .or_insert_with(|| Track::new(observation));
-        track.record(observation, health, confirm, fresh_until);
+        track.record(observation, health, taking);
         match &observation.subject {
             Subject::Mx(domain) => self.relink_domain(&domain.clone()),
             Subject::Addresses(host) => self.relink_host(&host.clone()),
-            _ => graph::Change::default(),
+            _ => Change::default(),
         }
     }
 
@@ -272,6 +278,21 @@ impl Picture {
             .find_map(|host| self.inventory.providers.of_host(host))
     }
 
+    /// The addresses of a provider that some domain's mail goes to.
+    pub fn provider_addresses(&self, provider: &Provider) -> BTreeSet<SocketAddr> {
+        let of = |host: &&DomainName| {
+            self.inventory
+                .providers
+                .of_host(host)
+                .is_some_and(|found| found.name == provider.name)
+        };
+        self.leads
+            .hosts()
+            .filter(of)
+            .flat_map(|host| self.reachable_addresses(host))
+            .collect()
+    }
+
     /// The session at an address in which `name` was sent as SNI.
     pub fn session(&self, address: SocketAddr, name: &DomainName) -> Option<&Arc<Observation>> {
         self.sessions.get(&address)?.get(name)
@@ -295,6 +316,33 @@ impl Picture {
             .filter(|name| certificate.is_some_and(|certificate| !certificate.covers(name)))
             .min_by_key(|name| sent(name));
         uncovered.or_else(|| self.leads.names(address).next()).cloned()
+    }
+
+    /// The addresses that we have spoken from.
+    pub fn own_addresses(&self) -> &[IpAddr] {
+        &self.own_addresses
+    }
+
+    /// How an address is probed: of all domains that lead there, the strictest settings win.
+    pub fn smtp_settings(&self, address: SocketAddr) -> ResolvedProbe {
+        self.paces
+            .get(&address)
+            .cloned()
+            .unwrap_or_else(|| self.inventory.fallback().clone())
+    }
+
+    /// How a host's addresses are looked up: likewise.
+    pub fn host_settings(&self, host: &DomainName, of: fn(&Domain) -> &ResolvedProbe) -> ResolvedProbe {
+        let domains = self.leads.domains(host).filter_map(|name| self.domain(name));
+        self.inventory
+            .shared_settings(domains.map(|domain| of(domain)), false)
+    }
+
+    /// Drops failures of a subject that were seen since `from`, because what they stood on has recovered.
+    pub fn drop_failures_since(&mut self, subject: &Subject, from: Timestamp, good_until: Timestamp) -> bool {
+        self.tracks
+            .get_mut(subject)
+            .is_some_and(|track| track.drop_failures_since(from, good_until))
     }
 
     /// Forgets subjects that nobody watches any more.

@@ -59,6 +59,18 @@ pub struct Settled {
     pub since: Timestamp,
 }
 
+/// How an observation is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taking {
+    /// How many failures after the first make one count.
+    pub confirm: u32,
+    /// From when on evidence that explains a failure must have begun: the end of the observation, or for a
+    /// single look the beginning of time.
+    pub seen: Timestamp,
+    /// Until when it is fresh.
+    pub fresh_until: Timestamp,
+}
+
 /// What is known of one subject.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {
@@ -86,19 +98,13 @@ impl Track {
         }
     }
 
-    /// Takes in an observation. `confirm` failures after the first make a failure count.
-    pub fn record(
-        &mut self,
-        observation: &Arc<Observation>,
-        health: Health,
-        confirm: u32,
-        fresh_until: Timestamp,
-    ) {
+    /// Takes in an observation.
+    pub fn record(&mut self, observation: &Arc<Observation>, health: Health, taking: Taking) {
         self.latest = Arc::clone(observation);
         if health == Health::Unrunnable {
             return;
         }
-        self.fresh_until = fresh_until;
+        self.fresh_until = taking.fresh_until;
         match health {
             Health::Good => {
                 self.streak = None;
@@ -107,15 +113,15 @@ impl Track {
             }
             Health::Refused => {
                 self.streak = None;
-                self.settle(observation, health, observation.ended());
+                self.settle(observation, health, taking.seen);
             }
             Health::Settled(code) => {
-                let streak = self.lengthen(code, observation.ended());
+                let streak = self.lengthen(code, taking.seen);
                 self.settle(observation, Health::Failed(code), streak.first_seen);
             }
             Health::Failed(code) => {
-                let streak = self.lengthen(code, observation.ended());
-                if self.is_confirmed(&streak, confirm) {
+                let streak = self.lengthen(code, taking.seen);
+                if self.is_confirmed(&streak, taking.confirm) {
                     let since = if self.has_failed() {
                         streak.same_kind_seen
                     } else {
@@ -172,6 +178,32 @@ impl Track {
             health,
             since,
         });
+    }
+
+    /// Drops failures that were seen since `from`: something that they stood on has recovered, and they say
+    /// nothing about what comes now. What was good before counts again, until it is too old.
+    pub fn drop_failures_since(&mut self, from: Timestamp, good_until: Timestamp) -> bool {
+        let failing = self
+            .settled
+            .as_ref()
+            .is_some_and(|settled| settled.health != Health::Good);
+        let settled_since = self.settled.as_ref().map(|settled| settled.since);
+        let in_streak = self.streak.is_some();
+        if failing && settled_since.is_some_and(|since| since >= from) {
+            self.settled = self.last_good.as_ref().map(|good| Settled {
+                observation: Arc::clone(good),
+                health: Health::Good,
+                since: good.at,
+            });
+            self.fresh_until = good_until;
+            self.streak = None;
+            return true;
+        }
+        if in_streak && !failing {
+            self.streak = None;
+            return true;
+        }
+        false
     }
 
     /// Whether the newest observations say something that is not settled yet: more are on their way.
