@@ -8,3 +8,4 @@ pub mod model;
 pub mod net;
 pub mod probe;
 pub mod snapshot;
+pub mod surface;
