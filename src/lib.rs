@@ -14,3 +14,4 @@ pub mod picture;
 pub mod probe;
 pub mod schedule;
 pub mod snapshot;
+pub mod surface;
