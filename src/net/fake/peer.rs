@@ -167,7 +167,7 @@ impl MailServer {
                 }
                 let last = lines.pop().unwrap_or_default();
                 let mut reply: String = lines.iter().flat_map(|line| ["250-", line, "\r\n"]).collect();
-                reply.push_str(&format!("250 {last}\r\n"));
+                reply.extend(["250 ", &last, "\r\n"]);
                 reply
             }
             "HELO" | "NOOP" | "RSET" | "MAIL" | "RCPT" => "250 2.0.0 Ok\r\n".into(),
