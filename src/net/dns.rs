@@ -37,7 +37,7 @@ pub enum RecordType {
 }
 
 /// What came back, whatever its code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     /// RCODE, with the extended bits (RFC 6891).
     pub rcode: u16,
@@ -88,6 +88,56 @@ pub enum RecordData {
     Tlsa(u8, u8, u8, Vec<u8>),
     /// Anything else, by its type number.
     Other(u16),
+}
+
+/// RCODEs (RFC 1035 4.1.1) that mailflow tells apart.
+pub mod rcode {
+    /// NOERROR.
+    pub const NO_ERROR: u16 = 0;
+    /// SERVFAIL: the server could not find out.
+    pub const SERV_FAIL: u16 = 2;
+    /// NXDOMAIN: the name does not exist.
+    pub const NX_DOMAIN: u16 = 3;
+    /// REFUSED: the server does not want to say.
+    pub const REFUSED: u16 = 5;
+}
+
+impl Question {
+    /// A question for a resolver, signatures checked.
+    pub fn recursive(name: &DomainName, kind: RecordType) -> Self {
+        Self {
+            name: Some(name.clone()),
+            kind,
+            recursive: true,
+            unchecked: false,
+        }
+    }
+
+    /// A question for an authoritative server: what it has itself.
+    pub fn direct(name: &DomainName, kind: RecordType) -> Self {
+        Self {
+            recursive: false,
+            ..Self::recursive(name, kind)
+        }
+    }
+}
+
+impl RecordData {
+    /// The type, where it is one that mailflow asks for.
+    pub fn kind(&self) -> Option<RecordType> {
+        Some(match self {
+            Self::A(_) => RecordType::A,
+            Self::Aaaa(_) => RecordType::Aaaa,
+            Self::Mx(..) => RecordType::Mx,
+            Self::Ns(_) => RecordType::Ns,
+            Self::Cname(_) => RecordType::Cname,
+            Self::Soa { .. } => RecordType::Soa,
+            Self::Txt(_) => RecordType::Txt,
+            Self::Ptr(_) => RecordType::Ptr,
+            Self::Tlsa(..) => RecordType::Tlsa,
+            Self::Other(_) => return None,
+        })
+    }
 }
 
 /// Why no answer to the question came.

@@ -14,8 +14,12 @@ use crate::model::DialError;
 use crate::model::reach::PingReport;
 
 pub mod dns;
+pub mod fake;
+pub mod real;
 
 pub use dns::{Answer, AskError, Question, Record, RecordData, RecordType};
+pub use fake::FakeNet;
+pub use real::RealNet;
 
 /// The port to the outside.
 pub trait Net: Send + Sync + 'static {
