@@ -14,6 +14,7 @@ use crate::model::DialError;
 use crate::model::reach::PingReport;
 
 pub mod dns;
+pub mod trust;
 
 pub use dns::{Answer, AskError, Question, Record, RecordData, RecordType};
 
