@@ -310,11 +310,21 @@ fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(TrustError::Pem {
             path,
-            reason: clean(error.to_string().as_bytes(), REASON),
+            reason: pem_reason(&error),
         }),
+    }
+}
+
+fn pem_reason(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a certificate is cut off: its END line is missing".to_owned()
+        }
+        pem::Error::Base64Decode(_) => "a certificate is no base64".to_owned(),
+        other => clean(other.to_string().as_bytes(), REASON),
     }
 }
 
 #[cfg(test)]
 #[path = "trust_tests.rs"]
-mod tests;
+pub(crate) mod tests;

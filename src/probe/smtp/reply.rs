@@ -102,9 +102,8 @@ impl ReplyParser {
         };
         let (code, last) = (line.code, line.last);
         let reply = &mut self.partial;
-        if reply.lines.is_empty() {
-            reply.enhanced = enhanced_code(line.text);
-        }
+        // RFC 2034 4 wants it on every line; many have it only on the last, behind a line with their name.
+        reply.enhanced = reply.enhanced.or_else(|| enhanced_code(line.text));
         reply.mixed |= reply.code.is_some_and(|first| first != code);
         reply.code = reply.code.or(Some(code));
         reply.lines.push(clean(line.text, LINE_KEPT));

@@ -51,7 +51,7 @@ impl ServerCertVerifier for TakesAnyChain {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify(message, certificate, signed)
+        verify(message, certificate, signed.scheme, signed.signature())
     }
 
     fn verify_tls13_signature(
@@ -71,7 +71,7 @@ impl ServerCertVerifier for TakesAnyChain {
         ) {
             return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
         }
-        verify(message, certificate, signed)
+        verify(message, certificate, signed.scheme, signed.signature())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -81,16 +81,17 @@ impl ServerCertVerifier for TakesAnyChain {
 
 fn verify(
     message: &[u8],
-    certificate: &CertificateDer<'_>,
-    signed: &DigitallySignedStruct,
+    certificate: &[u8],
+    scheme: SignatureScheme,
+    signature: &[u8],
 ) -> Result<HandshakeSignatureValid, Error> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
     let key = parsed.public_key();
-    let Some(algorithm) = algorithm(signed.scheme, key_kind(key)) else {
+    let Some(algorithm) = algorithm(scheme, key_kind(key)) else {
         return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
     };
     UnparsedPublicKey::new(algorithm, &key.subject_public_key.data)
-        .verify(message, signed.signature())
+        .verify(message, signature)
         .map(|()| HandshakeSignatureValid::assertion())
         .map_err(|_| CertificateError::BadSignature.into())
 }
@@ -121,4 +122,76 @@ fn algorithm(scheme: SignatureScheme, key: KeyKind) -> Option<&'static dyn Verif
         _ => return None,
     };
     Some(algorithm)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"a handshake";
+    /// Of version 1, with an RSA key of 1024 bits: openssl made it, and the signatures.
+    const SHORT_RSA: &str = "-----BEGIN CERTIFICATE-----
+MIIBtDCCAR0CFHc8zVZlp1pYOjhw1oewc9lKP/WhMA0GCSqGSIb3DQEBCwUAMBgx
+FjAUBgNVBAMMDW9sZC5hY21lLnRlc3QwIBcNMjYxMTIyMDcyMzA3WhgPMjEyNjEw
+MjkwNzIzMDdaMBgxFjAUBgNVBAMMDW9sZC5hY21lLnRlc3QwgZ8wDQYJKoZIhvcN
+AQEBBQADgY0AMIGJAoGBAKd7Y0GPG88iaMh6oAXXotnJLIcX2jQQN3OGEN39/k7+
+/bB2gL+bkDocTTRW5WqgfMaUrxLcRFBnOLiUl55HzJOvh5IWsngNmQoTXaUkGMgi
+Ab9HrDq71b+E3d5W4D6VGK2jz9fZo3UqcZ9Sjdx2f6h6iKsDKaoPI117MVn27i1N
+AgMBAAEwDQYJKoZIhvcNAQELBQADgYEACS8Tx42sKKZXsq6i/cHWG3xIQWyAeEDS
+2JjRlcxuPTMzFq4Ut7PC1AMxvjuZPMhUFA9kOyQv1XRTFLlGiAp42S2lwHmCPdQw
+T1SRVBIznybo4/WC97QsIvzwYQ9e/sZWNwDYXnCjxecW+Ig8wLx8w6AWfDe9/oNU
+xOlymuClQ+g=
+-----END CERTIFICATE-----";
+    const RSA_SHA1: &str = "39b8b76d1e8f81eef681435c03832d7d6f266e96c6224bf9fba1e85f02cdc78f4e4a5e1dff304817b3cb27c3203dd91798983ae9cedbe0b176ee6a2828f614fcd85d91f2300e0e3aefe61745b0645b3a05c88b9d5b47f03a576096a3ddb44df702fca3f26b8e097fa405e012e939fb5573346b9594090a0340a1d5a5cb628459";
+    const RSA_SHA256: &str = "8760f81c3be2ff091eec9010be402a2a16d6c1677dbfab62b3e45cfed089633920d0fbdca04d39fd7f185ce351a3b8de0ce7b7b19418b2b02f3d5417151402b8be97626f77dd73bab9613dfaf6fd6bcd6e6f2e9908ebe4731ad9c557cfb870f9afa97bb6a4f5e16c56bfd82fa6d61f7d2db67700e2dfc32adc2268c1826e204f";
+    const P256: &str = "-----BEGIN CERTIFICATE-----
+MIIBNjCB3QIUeyMAWjtTxE/e5SJrS2An5wcqcqUwCgYIKoZIzj0EAwIwHTEbMBkG
+A1UEAwwSaG9tZW1hZGUuYWNtZS50ZXN0MCAXDTI2MTEyMjA3MjMwOFoYDzIxMjYx
+MDI5MDcyMzA4WjAdMRswGQYDVQQDDBJob21lbWFkZS5hY21lLnRlc3QwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAATGCVqZ6TqYIIQvWqbWPQzUhXzQnFnXK6/w4tNt
+/yz2V2bAXed5Le4KciJ1yItkmXPQYiB3+9rftqIn5ImTcXnPMAoGCCqGSM49BAMC
+A0gAMEUCIQCcY9tHP1sxgIsqsgNC+DJUp4qhecS23MWzDMWaDkNn+wIgVDtVngod
+wLpNYbNYT5hu0E1jYnz1+hyDo86Ym2kSdM8=
+-----END CERTIFICATE-----";
+    const ECDSA_SHA1: &str = "304402207587d36b9329aedb99365e823153211b0f852dd26df4ea8666793a8de5450be1022040322ff9aecf5c5f2e5ee5bc7ecac87d99a41cd2cf5b019d5cbfb88f487ad3ec";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    }
+
+    fn check(pem: &str, scheme: SignatureScheme, signature: &str, message: &[u8]) -> Result<(), Error> {
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        verify(message, &certificate, scheme, &bytes(signature)).map(|_| ())
+    }
+
+    #[test]
+    fn signatures_of_old_servers_are_verified() {
+        for (pem, scheme, signature) in [
+            (SHORT_RSA, SignatureScheme::RSA_PKCS1_SHA1, RSA_SHA1),
+            (SHORT_RSA, SignatureScheme::RSA_PKCS1_SHA256, RSA_SHA256),
+            (P256, SignatureScheme::ECDSA_SHA1_Legacy, ECDSA_SHA1),
+        ] {
+            assert_eq!(check(pem, scheme, signature, MESSAGE), Ok(()));
+            let forged = check(pem, scheme, signature, b"another handshake");
+            assert_eq!(forged, Err(CertificateError::BadSignature.into()));
+        }
+    }
+
+    #[test]
+    fn a_scheme_that_does_not_fit_the_key_is_refused() {
+        let misfit = Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        assert_eq!(
+            check(P256, SignatureScheme::RSA_PKCS1_SHA1, RSA_SHA1, MESSAGE),
+            misfit
+        );
+        assert_eq!(
+            check(SHORT_RSA, SignatureScheme::ED25519, RSA_SHA1, MESSAGE),
+            misfit
+        );
+    }
 }
