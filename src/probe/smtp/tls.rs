@@ -124,6 +124,7 @@ pub(super) fn failure(error: &rustls::Error) -> TlsFailure {
             None,
             "the server does not hold the key of its certificate".to_owned(),
         ),
+        rustls::Error::General(reason) => (None, clean(reason.as_bytes(), REASON)),
         other => (None, clean(other.to_string().as_bytes(), REASON)),
     };
     TlsFailure { alert, reason }

@@ -9,6 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::certificate::{KeyKind, key_kind};
 
@@ -90,10 +91,26 @@ fn verify(
     let Some(algorithm) = algorithm(scheme, key_kind(key)) else {
         return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
     };
+    if let Some(bits) = too_short(scheme, key) {
+        return Err(Error::General(format!(
+            "an RSA key of {bits} bits is too short for TLS 1.3"
+        )));
+    }
     UnparsedPublicKey::new(algorithm, &key.subject_public_key.data)
         .verify(message, signature)
         .map(|()| HandshakeSignatureValid::assertion())
         .map_err(|_| CertificateError::BadSignature.into())
+}
+
+/// The bits of an RSA key that our library does not verify PSS with; a wrong signature would look the same.
+fn too_short(scheme: SignatureScheme, key: &SubjectPublicKeyInfo<'_>) -> Option<usize> {
+    let pss = [
+        SignatureScheme::RSA_PSS_SHA256,
+        SignatureScheme::RSA_PSS_SHA384,
+        SignatureScheme::RSA_PSS_SHA512,
+    ];
+    let bits = key.parsed().map_or(0, |parsed| parsed.key_size());
+    (pss.contains(&scheme) && bits < 2048).then_some(bits)
 }
 
 /// TLS 1.2 names hash and kind of key only (RFC 5246 7.4.1.4.1), so the curve is that of the key.
