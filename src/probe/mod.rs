@@ -2,6 +2,8 @@
 //!
 //! A probe runs once. It neither loops, nor counts, nor judges.
 
+pub mod smtp;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
