@@ -1,0 +1,230 @@
+//! What is wrong with a configuration, or only doubtful, and where.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::render;
+use super::source::Spot;
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The configuration is not used.
+    Error,
+    /// It is used, but somebody should know.
+    Warning,
+}
+
+/// A file's text as it may be shown: secrets are masked, and nothing in it moves a terminal.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SourceText {
+    /// The file.
+    pub path: PathBuf,
+    /// Its text; every position is that of the file.
+    pub text: String,
+}
+
+/// Where a problem lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a file.
+    Text {
+        /// The file.
+        source: Arc<SourceText>,
+        /// The bytes that are meant.
+        span: Range<usize>,
+    },
+    /// A file as a whole: it could not be read.
+    File(PathBuf),
+    /// An environment variable.
+    Variable(String),
+    /// The configuration as a whole.
+    Nowhere,
+}
+
+impl Place {
+    /// Line and column, both from 1, the column in characters.
+    pub fn line_and_column(&self) -> Option<(usize, usize)> {
+        let Self::Text { source, span } = self else {
+            return None;
+        };
+        let before = source.text.get(..span.start)?;
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.matches('\n').count() + 1;
+        Some((line, before[line_start..].chars().count() + 1))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text { source, .. } => {
+                let (line, column) = self.line_and_column().unwrap_or((1, 1));
+                write!(f, "{}:{line}:{column}", render::shown_path(&source.path))
+            }
+            Self::File(path) => f.write_str(&render::shown_path(path)),
+            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::Nowhere => f.write_str("configuration"),
+        }
+    }
+}
+
+/// One mistake or warning. `Display` is one line; [`Problems`] draws all of them with their source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub level: Level,
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub place: Place,
+    /// A few words to stand below the place.
+    pub label: Option<String>,
+    /// Another place that has to do with it, and what.
+    pub related: Option<(Place, String)>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)?;
+        match &self.help {
+            Some(help) => write!(f, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration, mistakes first, each in the order of the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(super) fn new(problems: Vec<Problem>) -> Self {
+        Self(problems)
+    }
+
+    /// All of them.
+    pub fn list(&self) -> &[Problem] {
+        &self.0
+    }
+
+    /// How many of them are mistakes.
+    pub fn mistakes(&self) -> usize {
+        self.0
+            .iter()
+            .filter(|problem| problem.level == Level::Error)
+            .count()
+    }
+
+    /// All of them with the lines of source that they mean, with or without colour.
+    pub fn render(&self, colour: bool) -> String {
+        render::problems(&self.0, colour)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// A problem while the files are still being read.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) level: Level,
+    pub(super) spot: Spot,
+    /// Whether the text is no TOML, or no text, here.
+    pub(super) syntax: bool,
+    message: String,
+    label: Option<String>,
+    related: Option<(Spot, String)>,
+    help: Option<String>,
+}
+
+impl Draft {
+    pub(super) fn error(spot: Spot, message: impl Into<String>) -> Self {
+        Self {
+            level: Level::Error,
+            spot,
+            syntax: false,
+            message: message.into(),
+            label: None,
+            related: None,
+            help: None,
+        }
+    }
+
+    pub(super) fn syntax(spot: Spot, message: impl Into<String>) -> Self {
+        Self {
+            syntax: true,
+            ..Self::error(spot, message)
+        }
+    }
+
+    pub(super) fn warning(spot: Spot, message: impl Into<String>) -> Self {
+        Self {
+            level: Level::Warning,
+            ..Self::error(spot, message)
+        }
+    }
+
+    pub(super) fn label(self, label: impl Into<String>) -> Self {
+        Self {
+            label: Some(label.into()),
+            ..self
+        }
+    }
+
+    pub(super) fn related(self, spot: Spot, label: impl Into<String>) -> Self {
+        Self {
+            related: Some((spot, label.into())),
+            ..self
+        }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+
+    /// The problem as it is shown, now that every secret in `sources` is masked.
+    pub(super) fn finish(self, sources: &[Arc<SourceText>]) -> Problem {
+        Problem {
+            level: self.level,
+            message: self.message,
+            place: place(self.spot, sources),
+            label: self.label,
+            related: self.related.map(|(spot, label)| (place(spot, sources), label)),
+            help: self.help,
+        }
+    }
+}
+
+fn place(spot: Spot, sources: &[Arc<SourceText>]) -> Place {
+    match spot {
+        Spot::Text { file, start, end } => match sources.get(file) {
+            Some(source) => Place::Text {
+                source: Arc::clone(source),
+                span: start..end,
+            },
+            None => Place::Nowhere,
+        },
+        Spot::Whole(path) => Place::File(path),
+        Spot::Variable(name) => Place::Variable(name),
+        Spot::Nowhere => Place::Nowhere,
+    }
+}
