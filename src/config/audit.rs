@@ -1,6 +1,6 @@
 //! What only shows once everything has been read: names that lead nowhere, and what is allowed but doubtful.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::problem::{Draft, Level};
 use super::reader::{Findings, Kind, nearest};
@@ -25,29 +25,33 @@ pub(super) fn audit(config: Option<&Config>, env: &BTreeMap<String, String>, fin
     unbuilt(findings);
 }
 
+/// The most names that are compared with a wrong one.
+const MOST_COMPARED: usize = 1000;
+
 /// Every name that is used must be given somewhere.
 fn references(findings: &mut Findings) {
-    let mut drafts = Vec::new();
-    for (kind, name, spot) in &findings.referred {
-        let key = (*kind, String::new(), name.clone());
-        if findings.defined.contains_key(&key) {
-            continue;
-        }
-        let names = || {
-            findings
-                .defined
-                .keys()
-                .filter(|(other, ..)| other == kind)
-                .map(|(.., name)| name.as_str())
-        };
-        let draft = Draft::error(spot.clone(), format!("there is no {} \"{name}\"", kind.as_str()));
-        let known: Vec<String> = names().take(8).map(|name| format!("\"{name}\"")).collect();
-        drafts.push(match nearest(name, names()) {
-            Some(other) => draft.help(format!("did you mean \"{other}\"?")),
-            None if known.is_empty() => draft,
-            None => draft.help(format!("known here: {}", known.join(", "))),
-        });
+    let mut names: BTreeMap<Kind, BTreeSet<&str>> = BTreeMap::new();
+    for (kind, _, name) in findings.defined.keys() {
+        names.entry(*kind).or_default().insert(name);
     }
+    let none = BTreeSet::new();
+    let unknown = |kind: Kind, name: &str, spot: &Spot| {
+        let known = names.get(&kind).unwrap_or(&none);
+        if known.contains(name) {
+            return None;
+        }
+        let draft = Draft::error(spot.clone(), format!("there is no {} \"{name}\"", kind.as_str()));
+        let some: Vec<String> = known.iter().take(8).map(|name| format!("\"{name}\"")).collect();
+        Some(match nearest(name, known.iter().take(MOST_COMPARED).copied()) {
+            Some(other) => draft.help(format!("did you mean \"{other}\"?")),
+            None if some.is_empty() => draft,
+            None => draft.help(format!("known here: {}", some.join(", "))),
+        })
+    };
+    let referred = findings.referred.iter();
+    let mut drafts: Vec<Draft> = referred
+        .filter_map(|(kind, name, spot)| unknown(*kind, name, spot))
+        .collect();
     findings.drafts.append(&mut drafts);
 }
 
@@ -104,12 +108,9 @@ fn alert_paths(config: &Config, findings: &mut Findings) {
         let Some(why) = stands_on(config, notifier) else {
             continue;
         };
-        let message = format!(
-            "the notifier \"{}\" stands on what it reports: {why}",
-            notifier.name
-        );
+        let message = format!("the notifier \"{}\" stands on what it reports", notifier.name);
         let draft = Draft::warning(notifier_spot(findings, &notifier.name), message)
-            .help("give it a `fallback` that takes another way");
+            .help(format!("{why}: give it a `fallback` that takes another way"));
         findings.drafts.push(draft);
     }
 }

@@ -91,10 +91,7 @@ fn conclude(
                 .filter(|(of, _)| *of == number)
                 .map(|(_, span)| span.clone())
                 .collect();
-            Arc::new(SourceText {
-                path: file.path,
-                text: mask(&file.text, &spans),
-            })
+            Arc::new(SourceText::new(file.path, mask(&file.text, &spans)))
         })
         .collect();
     let problems: Vec<Problem> = drafts.into_iter().map(|draft| draft.finish(&sources)).collect();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Keys whose value is a secret wherever they stand, also in a text that is no TOML.
-const SECRET_KEYS: [&str; 8] = [
+pub(super) const SECRET_KEYS: [&str; 8] = [
     "password",
     "passwd",
     "secret",

@@ -28,3 +28,6 @@ pub use problem::{Level, Place, Problem, Problems, SourceText};
 pub use schema::*;
 pub use secret::{Secret, SecretError};
 pub use value::{HostPort, Hours, HttpUrl, IpNet, MailAddress};
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::render;
@@ -17,13 +17,57 @@ pub enum Level {
     Warning,
 }
 
-/// A file's text as it may be shown: secrets are masked, and nothing in it moves a terminal.
-#[derive(Debug, PartialEq, Eq)]
+/// A file's text as it may be shown: secrets are masked, and nothing in it moves a terminal. Every position in it
+/// is that of the file.
+#[derive(PartialEq, Eq)]
 pub struct SourceText {
+    path: PathBuf,
+    text: String,
+    /// Where each line begins.
+    lines: Vec<usize>,
+}
+
+impl SourceText {
+    /// `text` must be masked already.
+    pub(super) fn new(path: PathBuf, text: String) -> Self {
+        let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(breaks).collect();
+        Self { path, text, lines }
+    }
+
     /// The file.
-    pub path: PathBuf,
-    /// Its text; every position is that of the file.
-    pub text: String,
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The line, counted from 0, in which the byte `at` stands.
+    fn line_of(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at).saturating_sub(1)
+    }
+
+    /// The whole lines that hold all of `spans`: the number of the first, counted from 1, where it begins, and the
+    /// text.
+    pub(super) fn excerpt(&self, spans: &[&Range<usize>]) -> (usize, usize, &str) {
+        let first = spans
+            .iter()
+            .map(|span| self.line_of(span.start))
+            .min()
+            .unwrap_or_default();
+        let last = spans
+            .iter()
+            .map(|span| self.line_of(span.end))
+            .max()
+            .unwrap_or_default();
+        let start = self.lines.get(first).copied().unwrap_or_default();
+        let end = self.lines.get(last + 1).copied().unwrap_or(self.text.len());
+        (first + 1, start, self.text.get(start..end).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for SourceText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
 }
 
 /// Where a problem lies.
@@ -50,10 +94,9 @@ impl Place {
         let Self::Text { source, span } = self else {
             return None;
         };
-        let before = source.text.get(..span.start)?;
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.matches('\n').count() + 1;
-        Some((line, before[line_start..].chars().count() + 1))
+        let line = source.line_of(span.start);
+        let before = source.text.get(*source.lines.get(line)?..span.start)?;
+        Some((line + 1, before.chars().count() + 1))
     }
 }
 
@@ -62,7 +105,7 @@ impl fmt::Display for Place {
         match self {
             Self::Text { source, .. } => {
                 let (line, column) = self.line_and_column().unwrap_or((1, 1));
-                write!(f, "{}:{line}:{column}", render::shown_path(&source.path))
+                write!(f, "{}:{line}:{column}", render::shown_path(source.path()))
             }
             Self::File(path) => f.write_str(&render::shown_path(path)),
             Self::Variable(name) => write!(f, "environment variable {name}"),

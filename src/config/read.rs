@@ -175,9 +175,9 @@ fn secret_source(table: &Table<'_>) -> Option<SecretSource> {
     let env = table.get("env").map(SecretSource::Env);
     let file = table.get("file").map(SecretSource::File);
     let command = table.entry("command");
-    let command = command.and_then(|node| match Vec::read(node)? {
-        words if words.is_empty() => node.wrong("a command needs at least a program"),
-        words => Some(SecretSource::Command(words)),
+    let command = command.and_then(|node| {
+        let words = node.some_items("a command needs at least a program", String::read)?;
+        Some(SecretSource::Command(words))
     });
     let present = ["env", "file", "command"]
         .iter()

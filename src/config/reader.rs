@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use config::{Map, Value, ValueKind};
 
+use super::mask::SECRET_KEYS;
 use super::problem::Draft;
 use super::secret::Secret;
 use super::source::{File, Origin, Spot};
@@ -166,11 +167,7 @@ impl<'a> Node<'a> {
             ValueKind::Table(_) => "a table",
             ValueKind::Array(_) => "a list",
         };
-        self.report(
-            Draft::error(self.spot(), format!("{what} belongs here, not {found}"))
-                .label(format!("this is {found}")),
-        );
-        None
+        self.wrong(format!("{what} belongs here, not {found}"))
     }
 
     /// Whether it comes from a variable.
@@ -315,6 +312,21 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Every item of a list that `read` can read, at least one; `empty` says what a list of none lacks.
+    pub(super) fn some_items<T>(
+        self,
+        empty: &str,
+        read: impl FnMut(Node<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        if let ValueKind::Array(items) = &self.value.kind
+            && items.is_empty()
+        {
+            return self.wrong(empty);
+        }
+        // What could not be read has been reported.
+        self.items(read).filter(|items| !items.is_empty())
+    }
+
     /// Keeps this value from ever being shown.
     pub(super) fn hide(self) {
         if let Some(Origin::Text { file, value, .. }) = Origin::of(self.value) {
@@ -373,6 +385,13 @@ impl<'a> Node<'a> {
         findings.referred.push((kind, name.to_owned(), self.spot()));
     }
 
+    /// A name that must be defined somewhere.
+    pub(super) fn reference(self, kind: Kind) -> Option<String> {
+        let name = String::read(self)?;
+        self.refer(kind, &name);
+        Some(name)
+    }
+
     /// Says that this value is a secret's source.
     pub(super) fn remember_secret(self, secret: &Secret) {
         let mut findings = self.reader.findings.borrow_mut();
@@ -427,12 +446,16 @@ impl<'a> Table<'a> {
 
     /// The value of `key`; it is a mistake if it is not there.
     pub(super) fn required_entry(&self, key: &'static str) -> Option<Node<'a>> {
-        let entry = self.entry(key);
-        if entry.is_none() && self.node.reader.whole {
-            self.node
-                .report(Draft::error(self.node.spot(), format!("`{key}` is missing here")));
+        self.entry(key)
+            .or_else(|| self.missing(format!("`{key}` is missing here")))
+    }
+
+    /// Reports that something is missing, unless it may stand in the part of a file that did not parse.
+    pub(super) fn missing<T>(&self, message: impl Into<String>) -> Option<T> {
+        if self.node.reader.whole {
+            return self.node.wrong(message);
         }
-        entry
+        None
     }
 
     /// A span of time no shorter than `least`.
@@ -463,13 +486,9 @@ impl<'a> Table<'a> {
 
     /// Names that must be defined as `kind` somewhere.
     pub(super) fn references(&self, key: &'static str, kind: Kind) -> Vec<String> {
-        let names = self.entry(key).and_then(|node| {
-            node.items(|item| {
-                let name = String::read(item)?;
-                item.refer(kind, &name);
-                Some(name)
-            })
-        });
+        let names = self
+            .entry(key)
+            .and_then(|node| node.items(|item| item.reference(kind)));
         names.unwrap_or_default()
     }
 
@@ -480,12 +499,15 @@ impl<'a> Table<'a> {
                 continue;
             }
             let node = self.node.at(value);
-            // Nobody knows what was meant; it may be a password.
-            node.hide();
+            let meant = nearest(key, known.iter().copied());
+            // As long as nobody knows what was meant, it may be a password.
+            if meant.is_none_or(|meant| meant == "url" || SECRET_KEYS.contains(&meant)) {
+                node.hide();
+            }
             if self.rest_left.get() {
                 continue;
             }
-            let help = match nearest(key, known.iter().copied()) {
+            let help = match meant {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("known here: {}", backquoted(known.iter().copied())),
             };

@@ -307,14 +307,14 @@ impl Read for EscalationStep {
     fn read(node: Node<'_>) -> Option<Self> {
         node.table(|t| {
             let after = t.required("after");
-            let names = t.required_entry("notify");
-            let notify = t.references("notify", Kind::Notifier);
-            if let Some(names) = names.filter(|_| notify.is_empty()) {
-                return names.wrong("a step tells at least one notifier");
-            }
+            let notify = t.required_entry("notify").and_then(|node| {
+                node.some_items("a step tells at least one notifier", |item| {
+                    item.reference(Kind::Notifier)
+                })
+            });
             Some(Self {
                 after: after?,
-                notify,
+                notify: notify?,
             })
         })
     }

@@ -1,7 +1,6 @@
 //! `[[clients]]`: who is looked after.
 
 use super::{Canary, Domain, Gateway, ProbeOverrides, Route, Sender};
-use crate::config::problem::Draft;
 use crate::config::reader::{Kind, Node, Read, Table};
 use crate::config::unbuilt::Part;
 use crate::model::ClientId;
@@ -73,11 +72,7 @@ fn read_identity(t: &Table<'_>) -> Option<(ClientId, String)> {
     let name = name_node.map(String::read);
     let (id, name) = match (id, name) {
         (None, None) => {
-            t.node().report(Draft::error(
-                t.node().spot(),
-                "a client needs a `name`, or at least an `id`",
-            ));
-            return None;
+            return t.missing("a client needs a `name`, or at least an `id`");
         }
         (Some(id), None) => {
             let id = id?;

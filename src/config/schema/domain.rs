@@ -6,7 +6,6 @@ use std::str::FromStr;
 use jiff::civil::Date;
 
 use super::ProbeOverrides;
-use crate::config::problem::Draft;
 use crate::config::read::read_text;
 use crate::config::reader::{Kind, Node, Read, Table};
 use crate::config::unbuilt::Part;
@@ -240,25 +239,19 @@ impl Domain {
 }
 
 fn read_expect_mx(node: Node<'_>) -> Option<ExpectMx> {
-    let mut null = false;
-    let mut hosts: Vec<DomainName> = node.items(|item| {
-        if item.as_text() == Some(".") {
-            null = true;
-            return None;
-        }
-        DomainName::read(item)
+    let empty = "leave `expect_mx` out to have it learnt; [\".\"] expects a null MX";
+    let listed = node.some_items(empty, |item| match item.as_text() {
+        Some(".") => Some(None),
+        _ => DomainName::read(item).map(Some),
     })?;
+    let null = listed.contains(&None);
+    let mut hosts: Vec<DomainName> = listed.into_iter().flatten().collect();
     hosts.sort();
     hosts.dedup();
     match (null, hosts.is_empty()) {
         (true, true) => Some(ExpectMx::Null),
-        (false, false) => Some(ExpectMx::Hosts(hosts)),
         (true, false) => node.wrong("\".\" says that there is no mail host: it stands alone"),
-        (false, true) => {
-            let help = "leave `expect_mx` out to have it learnt; [\".\"] expects a null MX";
-            node.report(Draft::error(node.spot(), "no MX host is named here").help(help));
-            None
-        }
+        (false, _) => Some(ExpectMx::Hosts(hosts)),
     }
 }
 

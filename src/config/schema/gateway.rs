@@ -79,11 +79,11 @@ impl Read for Gateway {
     fn read(node: Node<'_>) -> Option<Self> {
         node.table(|t| {
             let (name, address) = (t.required("name"), t.required("address"));
-            let checks = t.entry("checks").and_then(|node| match Vec::read(node)? {
-                checks if checks.is_empty() => {
-                    node.wrong("without a check nobody sees whether the gateway lives")
-                }
-                checks => Some(checks),
+            let checks = t.entry("checks").and_then(|node| {
+                node.some_items(
+                    "without a check nobody sees whether the gateway lives",
+                    Check::read,
+                )
             });
             let snmp = t.entry("snmp").and_then(|node| {
                 node.unbuilt(Part::Snmp);

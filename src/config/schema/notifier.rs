@@ -278,10 +278,7 @@ fn read_email(t: &Table<'_>) -> Option<Email> {
     });
     let (username, password) = (t.get::<String>("username"), t.get::<Secret>("password"));
     let (from, to) = (t.required("from"), t.required_entry("to"));
-    let to = to.and_then(|node| match Vec::read(node)? {
-        to if to.is_empty() => node.wrong("somebody must get the message"),
-        to => Some(to),
-    });
+    let to = to.and_then(|node| node.some_items("somebody must get the message", MailAddress::read));
     let login = match (username, password) {
         (Some(username), Some(password)) => Some((username, password)),
         (Some(_), None) => incomplete(t, "username", "password"),
@@ -318,8 +315,6 @@ fn incomplete<T>(t: &Table<'_>, present: &'static str, missing: &'static str) ->
 
 fn read_alertmanager(t: &Table<'_>) -> Option<Alertmanager> {
     let node = t.required_entry("urls")?;
-    match Vec::read(node)? {
-        urls if urls.is_empty() => node.wrong("an Alertmanager has at least one URL"),
-        urls => Some(Alertmanager { urls }),
-    }
+    let urls = node.some_items("an Alertmanager has at least one URL", HttpUrl::read)?;
+    Some(Alertmanager { urls })
 }

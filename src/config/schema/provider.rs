@@ -79,15 +79,18 @@ impl Read for Provider {
         node.table(|t| {
             let (name, mx, contact) = (
                 t.required::<String>("name"),
-                t.required::<Vec<_>>("mx"),
+                t.required_entry("mx"),
                 t.get("contact"),
             );
-            let (name, mx) = (name?, mx?);
+            let mx =
+                mx.and_then(|node| node.some_items("a provider has at least one MX host", MxPattern::read));
+            let name = name?;
             t.entry("name")?.define(Kind::Provider, "", &name);
-            if mx.is_empty() {
-                return t.entry("mx")?.wrong("a provider has at least one MX host");
-            }
-            Some(Self { name, mx, contact })
+            Some(Self {
+                name,
+                mx: mx?,
+                contact,
+            })
         })
     }
 }

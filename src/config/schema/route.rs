@@ -33,16 +33,11 @@ impl Read for Sender {
     fn read(node: Node<'_>) -> Option<Self> {
         node.table(|t| {
             let addresses = t.required_entry("addresses").and_then(|node| {
-                let addresses: Vec<IpAddr> = node.items(|item| {
+                node.some_items("a sender has at least one address", |item| {
                     item.parse("an address", |text| {
                         text.parse().map_err(|_| "this is no IP address")
                     })
-                })?;
-                if addresses.is_empty() {
-                    node.wrong("a sender has at least one address")
-                } else {
-                    Some(addresses)
-                }
+                })
             });
             let helo = t.get("helo");
             Some(Self {
