@@ -248,13 +248,20 @@ impl Draft {
     pub(super) fn finish(self, sources: &[Arc<SourceText>]) -> Problem {
         Problem {
             level: self.level,
-            message: self.message,
+            message: clean(&self.message),
             place: place(self.spot, sources),
-            label: self.label,
-            related: self.related.map(|(spot, label)| (place(spot, sources), label)),
-            help: self.help,
+            label: self.label.as_deref().map(clean),
+            related: self
+                .related
+                .map(|(spot, label)| (place(spot, sources), clean(&label))),
+            help: self.help.as_deref().map(clean),
         }
     }
+}
+
+/// One line, of a length that a person reads, in which nothing moves a terminal.
+fn clean(text: &str) -> String {
+    crate::model::text::clean(text.as_bytes(), 400)
 }
 
 fn place(spot: Spot, sources: &[Arc<SourceText>]) -> Place {

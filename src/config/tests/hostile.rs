@@ -88,8 +88,8 @@ proptest! {
 
 #[test]
 fn nothing_in_a_report_moves_the_terminal() {
-    let report =
-        report("[server]\nlisten = \"\\u001b[31m\u{9b}31m\u{202e}\" # \u{202e}\u{9b}\n\"\\u001b[2J\" = 1\n");
+    let text = "[server]\nlisten = \"\\u001b[31m\u{9b}31m\u{202e}\" # \u{202e}\u{9b}\n\"\\u001b[2J\" = 1\n[[clients]]\nid = 'a'\nnotify = ['\u{202e}']\n";
+    let report = report(text) + &load_text(text).unwrap_err().to_string();
     let odd: Vec<char> = report
         .chars()
         .filter(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c))
@@ -115,4 +115,23 @@ fn many_clients_are_read_in_linear_time() {
         .collect();
     let problems = load_text(&clients).unwrap_err();
     assert_eq!(problems.mistakes(), 5_000);
+}
+
+/// A line of a mebibyte is shown where it matters only.
+#[test]
+fn long_lines_are_cut() {
+    let long = "x".repeat(1 << 20);
+    for text in [
+        format!("[server]\nlisten = \"{long}\" # {long}"),
+        format!("{long} = 1"),
+        format!("a = 1 # {long}"),
+    ] {
+        let report = report(&text);
+        let longest = report.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(
+            longest < 500 && report.len() < 5_000,
+            "{longest} {}",
+            report.len()
+        );
+    }
 }
