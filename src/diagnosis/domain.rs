@@ -51,7 +51,6 @@ pub(super) struct Parts<'a> {
     pub(super) dns: DnsState,
     pub(super) hosts: Vec<HostView>,
     pub(super) implicit: bool,
-    pub(super) now: Timestamp,
 }
 
 /// The outcome of the roll-up: a state with the finding that gives it.
@@ -87,7 +86,6 @@ pub fn domain(
         dns,
         hosts,
         implicit,
-        now,
     };
     let verdict = parts.roll_up(outage, &mail_hosts);
     parts.judgement(verdict)
@@ -128,7 +126,7 @@ impl Parts<'_> {
         if usable == 0 {
             return match unknown_host {
                 Some(reason) => unknown(reason),
-                None => self.all_failed(outage, failed),
+                None => self.all_failed(outage, &failed),
             };
         }
         impaired.extend(failed);
@@ -179,7 +177,7 @@ impl Parts<'_> {
         }
     }
 
-    fn all_failed(&self, outage: Option<&Finding>, failed: Vec<Finding>) -> Verdict {
+    fn all_failed(&self, outage: Option<&Finding>, failed: &[Finding]) -> Verdict {
         let symptoms: BTreeSet<Code> = self
             .hosts
             .iter()

@@ -194,10 +194,12 @@ fn failure(picture: &Picture, name: &DomainName, view: &AddressView, all: usize)
     }
     let code = view.code().unwrap_or(Code::HostUnreachable);
     let label = label(name, view);
-    let mut detail = describe(picture, &label, view);
-    if all > 1 {
-        detail.push_str(&format!(" None of its {all} addresses takes mail."));
-    }
+    let none_of = if all > 1 {
+        format!(" None of its {all} addresses takes mail.")
+    } else {
+        String::new()
+    };
+    let detail = format!("{}{none_of}", describe(picture, &label, view));
     let life = picture
         .track(&Subject::Host(view.address.ip()))
         .map(|track| track.latest.clone());
