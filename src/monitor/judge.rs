@@ -343,8 +343,17 @@ impl Monitor {
         let turns = self.verdicts.get(&target).is_none_or(|before| {
             before.state != draft.state || before.cause.as_ref().map(|cause| cause.code) != code
         });
-        let blames = matches!(draft.state, State::Broken | State::Degraded);
-        if turns && blames && self.hold(&target, doubt, now) {
+        let known = self
+            .verdicts
+            .get(&target)
+            .is_some_and(|before| before.state != State::Unknown);
+        // A first look at something new is no reason to forget what was known a moment ago.
+        let worse = match draft.state {
+            State::Broken | State::Degraded => true,
+            State::Unknown => known && code == Some(Code::VantageNoEvidence),
+            State::Flowing => false,
+        };
+        if turns && worse && self.hold(&target, doubt, now) {
             return;
         }
         self.held.remove(&target);

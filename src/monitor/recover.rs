@@ -27,6 +27,12 @@ impl Monitor {
                 self.everything_outside()
             }
             Subject::Resolver(_) => self.everything_resolved(),
+            Subject::Mx(domain) => self
+                .picture
+                .host_names(domain)
+                .into_iter()
+                .map(Subject::Addresses)
+                .collect(),
             _ => return,
         };
         self.look_again(&standing, from, now);

@@ -118,8 +118,8 @@ impl Picture {
             .or_insert_with(|| Track::new(observation));
         track.record(observation, health, taking);
         match &observation.subject {
-            Subject::Mx(domain) => self.relink_domain(&domain.clone()),
-            Subject::Addresses(host) => self.relink_host(&host.clone()),
+            Subject::Mx(domain) => self.relink_domain(&domain.clone(), observation.ended()),
+            Subject::Addresses(host) => self.relink_host(&host.clone(), observation.ended()),
             _ => Change::default(),
         }
     }
