@@ -130,6 +130,15 @@ fn an_include_that_comes_round_again_is_a_mistake() {
 }
 
 #[test]
+fn a_file_that_two_patterns_name_is_read_once() {
+    let folder = Folder::with(&[
+        ("mailflow.toml", "include = [\"a/*.toml\", \"a/x.toml\"]"),
+        ("a/x.toml", "[[clients]]\nid = \"x\"\ndomains = [\"x.test\"]"),
+    ]);
+    assert_eq!(folder.load(&[]).unwrap().config.clients.len(), 1);
+}
+
+#[test]
 fn what_is_included_and_cannot_be_read_is_a_mistake() {
     let folder = Folder::with(&[
         (

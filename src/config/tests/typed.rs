@@ -162,7 +162,7 @@ fn alert_paths_that_stand_on_what_they_report_are_warned_about() {
         domains = [{ name = 'a.test', expect_mx = ['mx.provider.test'] }]
         [[clients.gateways]]
         name = 'router'
-        address = '198.51.100.1'
+        address = '203.0.113.1'
         networks = ['198.51.100.0/26']\n";
     let email = |server: &str, to: &str| {
         format!(
@@ -194,8 +194,8 @@ fn alert_paths_that_stand_on_what_they_report_are_warned_about() {
             Some("hooks.a.test belongs to a.test, which is watched"),
         ),
         (
-            webhook("198.51.100.1"),
-            Some("198.51.100.1 lies behind the gateway \"router\""),
+            webhook("203.0.113.1"),
+            Some("203.0.113.1 lies behind the gateway \"router\""),
         ),
         (webhook("hooks.msp.test"), None),
         (
