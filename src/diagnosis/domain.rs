@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::inventory::Domain;
 use crate::model::dns::{Exchange, MxRecord};
-use crate::model::{Cause, Code, Hop, Proof, Root, RootKind, State, Warning};
+use crate::model::{Cause, Code, Hop, Proof, Root, RootKind, State, Subject, Warning};
 use crate::picture::{MailHosts, Picture};
 
 use super::address::{AddressState, AddressView};
@@ -79,6 +79,7 @@ pub fn domain(
             hosts.push(host(picture, own, domain, &name, now, doubt));
         }
     }
+    wait_for_siblings(picture, &hosts, doubt);
     let parts = Parts {
         picture,
         domain,
@@ -343,7 +344,7 @@ impl Parts<'_> {
     fn checked(&self) -> Option<Timestamp> {
         let dns = self
             .picture
-            .track(&crate::model::Subject::Mx(self.domain.name.clone()))
+            .track(&Subject::Mx(self.domain.name.clone()))
             .map(|track| track.latest.ended());
         let addresses = self.hosts.iter().flat_map(|host| &host.addresses);
         addresses
@@ -364,6 +365,48 @@ impl Parts<'_> {
             counts[slot] += 1;
         }
         counts
+    }
+}
+
+/// Addresses of one domain fail and recover together more often than not. A failure is judged only with news of
+/// the others since; and when one has just recovered, what the others showed before that may be over as well.
+fn wait_for_siblings(picture: &Picture, hosts: &[HostView], doubt: &mut Doubt) {
+    let addresses = || hosts.iter().flat_map(|host| &host.addresses);
+    let settled_since = |view: &AddressView| {
+        let track = picture.track(&Subject::Smtp(view.address))?;
+        Some(track.settled.as_ref()?.since)
+    };
+    let newest = addresses()
+        .filter(|view| view.state == AddressState::Usable)
+        .filter_map(settled_since)
+        .max();
+    let failed = addresses()
+        .filter(|view| view.has_failed())
+        .filter_map(settled_since)
+        .max();
+    for (view, failed) in addresses()
+        .filter(|view| view.is_usable())
+        .zip(std::iter::repeat(failed))
+    {
+        if let Some(failed) = failed {
+            doubt.want(
+                picture,
+                &Subject::Smtp(view.address),
+                failed,
+                &picture.smtp_settings(view.address),
+            );
+        }
+    }
+    let Some(newest) = newest else { return };
+    for view in
+        addresses().filter(|view| view.has_failed() || matches!(view.state, AddressState::Impaired(_)))
+    {
+        doubt.want(
+            picture,
+            &Subject::Smtp(view.address),
+            newest,
+            &picture.smtp_settings(view.address),
+        );
     }
 }
 

@@ -92,6 +92,7 @@ fn unresolved(
 ) -> Option<HostState> {
     let subject = Subject::Addresses(name.clone());
     let Some(track) = picture.track(&subject) else {
+        doubt.want_first_look(picture, &subject, &domain.dns);
         return Some(HostState::Unknown(None));
     };
     if let Some(streak) = track.streak.as_ref().filter(|_| track.is_in_doubt()) {
