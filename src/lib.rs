@@ -4,6 +4,7 @@
 //! Evidence flows one way: `config` → `inventory` → `schedule` → `probe` → `picture` → `diagnosis` →
 //! `incident` → `store` and the surfaces. Each module's own documentation says what lives there.
 
+pub mod incident;
 pub mod model;
 pub mod net;
 pub mod probe;

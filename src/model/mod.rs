@@ -17,7 +17,7 @@ pub mod tls;
 mod verdict;
 
 pub use code::{Code, UnknownCode};
-pub use incident::{Affected, Event, Incident, IncidentId, IncidentState, LogEntry, Severity};
+pub use incident::{Affected, Event, Incident, IncidentId, IncidentState, LogEntry, Severity, Told};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
