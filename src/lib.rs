@@ -9,3 +9,4 @@ pub mod model;
 pub mod net;
 pub mod probe;
 pub mod snapshot;
+pub mod store;

@@ -16,6 +16,8 @@ mod flapping;
 mod lifecycle;
 mod policy;
 mod record;
+#[cfg(test)]
+pub(crate) mod sample;
 mod settle;
 #[cfg(test)]
 mod tests;

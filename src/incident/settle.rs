@@ -118,7 +118,7 @@ fn begin(life: &mut Lifecycle, root: &Root, now: Timestamp) {
     };
     let record = match reopenable(life, root, now) {
         Some(row) => reopen(row, now),
-        None => open(life, cause, now),
+        None => open(life, &cause, now),
     };
     life.open.insert(root.clone(), record);
 }
@@ -147,7 +147,7 @@ fn reopen(mut row: Arc<Incident>, now: Timestamp) -> Record {
     }
 }
 
-fn open(life: &mut Lifecycle, cause: Arc<Cause>, now: Timestamp) -> Record {
+fn open(life: &mut Lifecycle, cause: &Cause, now: Timestamp) -> Record {
     let id = IncidentId(life.next_id);
     life.next_id = life.next_id.saturating_add(1);
     let mut incident = Incident {
@@ -158,13 +158,13 @@ fn open(life: &mut Lifecycle, cause: Arc<Cause>, now: Timestamp) -> Record {
         opened: now,
         resolved: None,
         ended_by: None,
-        cause: (*cause).clone(),
+        cause: cause.clone(),
         affected: Vec::new(),
         announced: None,
         told: None,
         log: Vec::new(),
     };
-    log(&mut incident, now, format!("opened: {}", cause_in_words(&cause)));
+    log(&mut incident, now, format!("opened: {}", cause_in_words(cause)));
     Record {
         row: Arc::new(incident),
         members: BTreeSet::new(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{at, cause, domain, root, router, vantage, verdict};
+use crate::incident::sample::{at, cause, domain, root, router, vantage, verdict};
 use crate::incident::{Flapping, Lifecycle, Policy, Restored};
 use crate::model::{Code, Event, Incident, IncidentId, RootKind, State, Target};
 

@@ -4,76 +4,11 @@ mod histories;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rstest::rstest;
 
-use super::record::after;
+use super::sample::{at, cause, domain, root, router, vantage, verdict};
 use super::{Announcement, Flapping, Lifecycle, Policy, Restored};
-use crate::model::{
-    Cause, ClientId, Code, Confidence, DomainName, Event, Incident, IncidentState, Owner, Root, RootKind,
-    Severity, State, Target, Verdict,
-};
-
-/// A moment, in seconds after an arbitrary start.
-pub(super) fn at(seconds: u64) -> Timestamp {
-    let start: Timestamp = "2026-11-22T02:00:00Z".parse().unwrap();
-    after(start, Duration::from_secs(seconds))
-}
-
-pub(super) fn domain(name: &str) -> Target {
-    Target::Domain(DomainName::parse(name).unwrap())
-}
-
-pub(super) fn router() -> Target {
-    Target::Gateway(acme(), "hq-router".into())
-}
-
-pub(super) fn vantage() -> Target {
-    Target::Vantage("hq".into())
-}
-
-pub(super) fn acme() -> ClientId {
-    ClientId::parse("acme").unwrap()
-}
-
-pub(super) fn root(kind: RootKind, name: &str) -> Root {
-    Root {
-        kind,
-        client: (kind == RootKind::Gateway).then(acme),
-        name: name.into(),
-    }
-}
-
-pub(super) fn cause(code: Code, root: Root) -> Cause {
-    Cause {
-        code,
-        subject: root.name.to_string(),
-        root,
-        detail: "It does not answer.".into(),
-        owner: Owner::Client,
-        contact: None,
-        confidence: Confidence::Probable,
-        confidence_reason: None,
-        evidence: Vec::new(),
-    }
-}
-
-pub(super) fn verdict(target: &Target, state: State, cause: Option<Cause>) -> Verdict {
-    Verdict {
-        target: target.clone(),
-        client: matches!(target, Target::Domain(_) | Target::Gateway(..)).then(acme),
-        state,
-        since: at(0),
-        checked: None,
-        proven_by: Vec::new(),
-        cause,
-        symptoms: Vec::new(),
-        also: Vec::new(),
-        provider: None,
-        incident: None,
-        path: Vec::new(),
-    }
-}
+use crate::model::{Code, Event, Incident, IncidentState, Root, RootKind, Severity, State, Target};
 
 /// A lifecycle at work: it is driven, what it announces is noted, and everything announced is taken care of.
 struct Bench {
@@ -445,7 +380,7 @@ fn a_domain_that_refuses_us_is_a_warning() {
 #[test]
 fn the_same_root_reopens_its_incident() {
     let policy = Policy {
-        critical_after: Duration::from_secs(60),
+        critical_after: Duration::from_mins(1),
         ..Policy::default()
     };
     let mut bench = Bench::new(policy);
@@ -481,7 +416,7 @@ fn a_target_that_leaves_the_configuration_ends_its_incident() {
 #[test]
 fn a_flapping_target_is_held_until_it_has_been_well_for_a_while() {
     let mut bench = Bench::prompt();
-    bench.life.policy.flapping = Some(Flapping::of_interval(Duration::from_secs(60)));
+    bench.life.policy.flapping = Some(Flapping::of_interval(Duration::from_mins(1)));
     for turn in 0..3_u64 {
         bench.now = turn * 100;
         bench.breaks(&router(), Code::GatewayDown, router_root());
