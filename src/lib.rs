@@ -7,6 +7,7 @@
 pub mod incident;
 pub mod model;
 pub mod net;
+pub mod notify;
 pub mod probe;
 pub mod snapshot;
 pub mod store;

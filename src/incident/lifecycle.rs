@@ -304,6 +304,38 @@ impl Lifecycle {
         });
     }
 
+    /// Incidents that changed since the rows were last taken, go on, and were told: whom they touch may have grown
+    /// beyond whom they were told to.
+    pub fn grown(&self) -> Vec<Announcement> {
+        self.changed
+            .values()
+            .filter(|row| row.is_open() && row.awaits_resolution())
+            .map(|row| Announcement {
+                event: Event::Opened,
+                incident: row.clone(),
+            })
+            .collect()
+    }
+
+    /// Says that the beginning of an incident that others know already was handed to further notifiers.
+    pub fn also_told(
+        &mut self,
+        announcement: &Announcement,
+        notifiers: Vec<Arc<str>>,
+        reasons: &[String],
+        now: Timestamp,
+    ) {
+        let incident = &announcement.incident;
+        self.edit(incident.id, Some(&incident.cause.root), |row| {
+            for reason in reasons {
+                log(row, now, reason.as_str());
+            }
+            if let Some(told) = &mut row.told {
+                told.notifiers.extend(notifiers);
+            }
+        });
+    }
+
     /// Writes a line into the log of an incident that is open or ended lately.
     pub fn note(&mut self, id: IncidentId, now: Timestamp, text: &str) {
         let root = self
