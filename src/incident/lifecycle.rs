@@ -284,8 +284,14 @@ impl Lifecycle {
         now: Timestamp,
     ) {
         let incident = &announcement.incident;
+        let begun = match (&incident.told, announcement.event) {
+            (_, begins @ (Event::Opened | Event::Reopened)) => begins,
+            (Some(before), _) => before.begun,
+            (None, _) => Event::Opened,
+        };
         let told = Told {
             event: announcement.event,
+            begun,
             at: now,
             severity: incident.severity,
             code: incident.cause.code,
@@ -310,9 +316,11 @@ impl Lifecycle {
         self.changed
             .values()
             .filter(|row| row.is_open() && row.awaits_resolution())
-            .map(|row| Announcement {
-                event: Event::Opened,
-                incident: row.clone(),
+            .filter_map(|row| {
+                Some(Announcement {
+                    event: row.told.as_ref()?.begun,
+                    incident: row.clone(),
+                })
             })
             .collect()
     }

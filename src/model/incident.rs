@@ -139,6 +139,8 @@ impl Incident {
 pub struct Told {
     /// What the message was about.
     pub event: Event,
+    /// How the beginning was told that this belongs to: `opened`, or `reopened` where it had ended before.
+    pub begun: Event,
     /// When it was put into the outbox.
     pub at: Timestamp,
     /// How loud the incident was then.

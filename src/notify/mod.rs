@@ -12,6 +12,8 @@ mod failure;
 mod queue;
 mod secret;
 mod stages;
+#[cfg(test)]
+mod tests;
 pub mod text;
 mod webhook;
 

@@ -48,7 +48,7 @@ impl Server {
                 let (script, shared) = (script.clone(), shared.clone());
                 tokio::spawn(async move {
                     let _ = talk(stream, &script, |line| {
-                        shared.lock().unwrap()[connection].push(line)
+                        shared.lock().unwrap()[connection].push(line);
                     })
                     .await;
                 });
