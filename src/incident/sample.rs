@@ -91,6 +91,7 @@ pub(crate) fn incident(id: u64) -> Incident {
         state: IncidentState::Open,
         severity: Severity::Critical,
         opened: at(840),
+        reopened: None,
         resolved: None,
         ended_by: None,
         cause,

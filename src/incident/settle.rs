@@ -136,6 +136,7 @@ fn reopenable(life: &mut Lifecycle, root: &Root, now: Timestamp) -> Option<Arc<I
 fn reopen(mut row: Arc<Incident>, now: Timestamp) -> Record {
     let incident = Arc::make_mut(&mut row);
     incident.state = IncidentState::Open;
+    incident.reopened = Some(now);
     incident.resolved = None;
     incident.ended_by = None;
     incident.affected.clear();
@@ -156,6 +157,7 @@ fn open(life: &mut Lifecycle, cause: &Cause, now: Timestamp) -> Record {
         state: IncidentState::Open,
         severity: Severity::Info,
         opened: now,
+        reopened: None,
         resolved: None,
         ended_by: None,
         cause: cause.clone(),

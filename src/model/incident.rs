@@ -103,6 +103,9 @@ pub struct Incident {
     pub severity: Severity,
     /// Since when.
     pub opened: Timestamp,
+    /// When it last began anew, for one that had ended before.
+    #[serde(default)]
+    pub reopened: Option<Timestamp>,
     /// Until when.
     pub resolved: Option<Timestamp>,
     /// Why it ended, in words: `recovered`, `removed`, `merged into #12`.

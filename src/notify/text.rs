@@ -200,15 +200,15 @@ impl Telling<'_> {
     fn ending(&self, who: &str) -> String {
         let incident = self.incident;
         let end = incident.resolved.unwrap_or(self.now);
-        let lasted = span(end.duration_since(incident.opened));
+        let lasted = span(end.duration_since(incident.reopened.unwrap_or(incident.opened)));
         let at = self.clock(end);
         match incident.ended_by.as_deref() {
             Some(merged) if merged.starts_with("merged") => {
                 format!("{who}: not over, but {merged}: both have the same cause")
             }
             Some("removed") => format!("{who}: no longer watched since {at}, so this ends unmended"),
-            _ if is_ours(incident) => format!("{who}: in order again since {at}, after {lasted}"),
-            _ => format!("{who}: mail flows again since {at}, after {lasted}"),
+            _ if self.stopped_mail() => format!("{who}: mail flows again since {at}, after {lasted}"),
+            _ => format!("{who}: in order again since {at}, after {lasted}"),
         }
     }
 
@@ -224,11 +224,16 @@ impl Telling<'_> {
             .unwrap_or(self.incident.opened)
     }
 
+    fn stopped_mail(&self) -> bool {
+        let affected = &self.incident.affected;
+        worst(affected) == Some(State::Broken) && count_of_domains(affected).is_some()
+    }
+
     fn what(&self) -> &'static str {
         let has_domains = count_of_domains(&self.incident.affected).is_some();
         match worst(&self.incident.affected) {
             _ if is_ours(self.incident) => "we cannot tell how mail is doing",
-            Some(State::Broken) if has_domains => "no mail in",
+            _ if self.stopped_mail() => "no mail in",
             Some(State::Broken) => "out of order",
             Some(State::Degraded) if has_domains => "mail comes in, but something is wrong",
             Some(State::Unknown) => "we cannot tell whether mail comes in",

@@ -478,3 +478,22 @@ fn a_message_is_proposed_until_it_is_taken_care_of() {
     assert_eq!(bench.settle(3), [format!("#1 {}", Event::Opened.as_str())]);
     assert!(bench.settle(4).is_empty());
 }
+
+#[test]
+fn a_storm_with_one_cause_is_one_message() {
+    let mut bench = Bench::new(Policy {
+        critical_after: Duration::ZERO,
+        ..Policy::default()
+    });
+    let provider = root(RootKind::Provider, "BIGMAIL");
+    for number in 0..10_000 {
+        let target = domain(&format!("d{number}.test"));
+        bench.flows(&target);
+        bench.breaks(&target, Code::ProviderOutage, provider.clone());
+    }
+    assert!(bench.settle(0).is_empty());
+    assert_eq!(bench.settle(10), ["#1 opened"]);
+    let rows = bench.rows();
+    assert_eq!((rows.len(), rows[0].affected.len()), (1, 10_000));
+    assert!(rows[0].log.len() < 10);
+}

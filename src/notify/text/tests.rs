@@ -76,6 +76,13 @@ fn an_incident_ends() {
         &wording(),
     );
     assert_snapshot!(merged.short, @"ACME: not over, but merged into #12: both have the same cause. It was: The router in front of the mail server does not answer (hq-router (198.51.100.1)). 2 domains. #482");
+    let mut impaired = resolved("recovered");
+    impaired.reopened = Some(at(7_400));
+    for one in &mut impaired.affected {
+        one.state = State::Degraded;
+    }
+    let impaired = message(&impaired, Event::Resolved, at(8_000), &wording());
+    assert_snapshot!(impaired.short.split_once('.').unwrap().0, @"ACME: in order again since 04:13 UTC, after 10 min");
     let removed = message(&resolved("removed"), Event::Resolved, at(8_000), &wording());
     assert_snapshot!(removed.short, @"ACME: no longer watched since 04:13 UTC, so this ends unmended. It was: The router in front of the mail server does not answer (hq-router (198.51.100.1)). 2 domains. #482");
 }
