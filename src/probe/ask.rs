@@ -39,6 +39,14 @@ pub(super) struct Told {
 }
 
 impl Told {
+    fn plainly(server: SocketAddr, outcome: Result<Answer, AskError>) -> Self {
+        Self {
+            server,
+            outcome,
+            answers_unchecked: false,
+        }
+    }
+
     /// The records of one type at the end of the alias chain that begins at `name`.
     pub(super) fn lookup<T>(
         &self,
@@ -85,20 +93,19 @@ pub(super) fn since<N: Net>(net: &N, start: Timestamp) -> Duration {
     Duration::try_from(net.now().duration_since(start)).unwrap_or_default()
 }
 
-/// Asks our resolvers in their order, the next one when one fails or takes its time, until one gives a definite
-/// answer. A failure (SERVFAIL) is looked into: the same question with checking disabled (RFC 4035 3.2.2) tells
-/// whether signatures are at fault.
+/// Asks our resolvers, and looks into a failure (SERVFAIL): the same question with checking disabled (RFC 4035
+/// 3.2.2) tells whether signatures are at fault.
 ///
 /// # Errors
 /// [`LocalFault`] when we could not ask at all.
-pub(super) async fn ask_resolvers<N: Net>(
+pub(super) async fn look_into<N: Net>(
     net: &N,
     context: &Context,
     question: &Question,
     limit: Duration,
 ) -> Result<Told, LocalFault> {
     let deadline = Deadline::new(net, limit);
-    let mut told = first_definite(net, context, question, deadline).await?;
+    let mut told = ask_resolvers(net, context, question, limit).await?;
     let failed = matches!(&told.outcome, Ok(answer) if answer.rcode == rcode::SERV_FAIL);
     let left = deadline.left(net);
     if failed && !left.is_zero() {
@@ -112,19 +119,22 @@ pub(super) async fn ask_resolvers<N: Net>(
     Ok(told)
 }
 
-async fn first_definite<N: Net>(
+/// Asks our resolvers in their order, the next one when one fails or takes its time, until one gives a definite
+/// answer.
+///
+/// # Errors
+/// [`LocalFault`] when we could not ask at all.
+pub(super) async fn ask_resolvers<N: Net>(
     net: &N,
     context: &Context,
     question: &Question,
-    deadline: Deadline,
+    limit: Duration,
 ) -> Result<Told, LocalFault> {
+    let deadline = Deadline::new(net, limit);
     let mut next = context.resolvers.iter().copied();
     let mut asked = FuturesUnordered::new();
-    let mut best: Option<Told> = None;
-    let ask = async |server| {
-        let outcome = net.ask(server, question, deadline.left(net)).await;
-        (server, outcome)
-    };
+    let mut best = Best::default();
+    let ask = async |server| (server, net.ask(server, question, deadline.left(net)).await);
     loop {
         let more = next.next();
         let last = more.is_none();
@@ -132,40 +142,45 @@ async fn first_definite<N: Net>(
             asked.push(ask(server));
         }
         let patience = if last { deadline.left(net) } else { PATIENCE };
-        let heard = match tokio::time::timeout(patience, asked.next()).await {
-            Ok(heard) => heard,
-            Err(_) if last => break,
-            Err(_) => continue,
-        };
-        match heard {
-            None => break,
-            Some((_, Err(AskError::Local(reason)))) => return Err(LocalFault(reason)),
-            Some((server, outcome)) => {
-                let told = Told {
-                    server,
-                    outcome,
-                    answers_unchecked: false,
-                };
-                if told.outcome.as_ref().is_ok_and(is_definite) {
-                    return Ok(told);
-                }
-                // A server's word, even a failure, says more than silence.
-                if told.outcome.is_ok() || best.as_ref().is_none_or(|best| best.outcome.is_err()) {
-                    best = Some(told);
-                }
+        match tokio::time::timeout(patience, asked.next()).await {
+            Ok(Some((server, outcome))) if outcome.as_ref().is_ok_and(is_definite) => {
+                return Ok(Told::plainly(server, outcome));
             }
+            Ok(Some((server, outcome))) => best.note(server, outcome),
+            Ok(None) => break,
+            Err(_) if last => break,
+            Err(_) => {}
         }
     }
-    match (best, context.resolvers.last()) {
-        (Some(best), _) => Ok(best),
-        (None, Some(server)) => Ok(Told {
-            server: *server,
-            outcome: Err(AskError::Timeout),
-            answers_unchecked: false,
-        }),
-        (None, None) => Err(LocalFault(
-            "no resolver is configured, and this machine has none of its own".into(),
-        )),
+    best.conclude(context)
+}
+
+/// What to report when no resolver gives a definite answer: a server's word, even a failure, says more than
+/// silence, and both more than our own inability.
+#[derive(Default)]
+struct Best {
+    told: Option<Told>,
+    fault: Option<LocalFault>,
+}
+
+impl Best {
+    fn note(&mut self, server: SocketAddr, outcome: Result<Answer, AskError>) {
+        match outcome {
+            Err(AskError::Local(reason)) => self.fault = Some(LocalFault(reason)),
+            Err(_) if self.told.as_ref().is_some_and(|told| told.outcome.is_ok()) => {}
+            outcome => self.told = Some(Told::plainly(server, outcome)),
+        }
+    }
+
+    fn conclude(self, context: &Context) -> Result<Told, LocalFault> {
+        match (self.told, self.fault, context.resolvers.last()) {
+            (Some(told), _, _) => Ok(told),
+            (None, Some(fault), _) => Err(fault),
+            (None, None, Some(server)) => Ok(Told::plainly(*server, Err(AskError::Timeout))),
+            (None, None, None) => Err(LocalFault(
+                "no resolver is configured, and this machine has none of its own".into(),
+            )),
+        }
     }
 }
 
@@ -348,8 +363,8 @@ pub(super) async fn addresses<N: Net>(
     let v4 = Question::recursive(host, RecordType::A);
     let v6 = Question::recursive(host, RecordType::Aaaa);
     let (v4, v6) = join(
-        ask_resolvers(net, context, &v4, limit),
-        ask_resolvers(net, context, &v6, limit),
+        look_into(net, context, &v4, limit),
+        look_into(net, context, &v6, limit),
     )
     .await;
     Ok(Addresses { v4: v4?, v6: v6? })

@@ -5,7 +5,7 @@ mod tests;
 
 use std::time::Duration;
 
-use super::ask::{self, LocalFault, addresses as ask_addresses, ask_resolvers};
+use super::ask::{self, LocalFault, addresses as ask_addresses, look_into};
 use super::{Context, Seen};
 use crate::model::dns::{AddressEvidence, MxEvidence};
 use crate::model::{DomainName, Evidence};
@@ -15,7 +15,7 @@ use crate::net::dns::{Question, RecordType};
 /// The MX records of a domain (RFC 5321 5.1).
 pub async fn mx<N: Net>(net: &N, context: &Context, domain: &DomainName, timeout: Duration) -> Seen {
     let question = Question::recursive(domain, RecordType::Mx);
-    match ask_resolvers(net, context, &question, timeout).await {
+    match look_into(net, context, &question, timeout).await {
         Ok(told) => Seen::of(Evidence::Mx(MxEvidence {
             server: told.server,
             answer: ask::mx_records(&told.outcome, domain, told.answers_unchecked),

@@ -194,13 +194,14 @@ async fn when_nobody_can_tell_memory_serves() {
 #[tokio::test(start_paused = true)]
 async fn numbers_are_bounded() {
     let net = world();
-    let mut text = String::from("many.test. SOA 1 60\n");
-    for server in 0..40 {
-        text += &format!("many.test. NS ns{server}.many.test.\n");
-        for address in 0..4 {
-            text += &format!("ns{server}.many.test. A 203.0.{server}.{address}\n");
-        }
-    }
+    let server = |server: u8| {
+        let addresses: Vec<String> = (0..4)
+            .map(|address| format!("ns{server}.many.test. A 203.0.{server}.{address}\n"))
+            .collect();
+        format!("many.test. NS ns{server}.many.test.\n{}", addresses.concat())
+    };
+    let servers: Vec<String> = (0..40).map(server).collect();
+    let text = format!("many.test. SOA 1 60\n{}", servers.concat());
     net.add(&text).unwrap();
     let evidence = look(&net, &context(), "many.test").await;
     assert_eq!(evidence.servers.len(), MOST_ADDRESSES);

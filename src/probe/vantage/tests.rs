@@ -196,12 +196,9 @@ proptest::proptest! {
 
     #[test]
     fn a_reply_is_the_same_however_it_is_cut(lines in proptest::collection::vec("[ -~]{0,40}", 1..5), cut in 0_usize..400) {
-        let last = lines.len() - 1;
-        let whole: String = lines
-            .iter()
-            .enumerate()
-            .map(|(index, line)| format!("250{}{line}\r\n", if index == last { ' ' } else { '-' }))
-            .collect();
+        let (last, first) = lines.split_last().unwrap();
+        let mut whole: String = first.iter().flat_map(|line| ["250-", line, "\r\n"]).collect();
+        whole.extend(["250 ", last, "\r\n"]);
         let reply = parse_reply(whole.as_bytes()).unwrap().unwrap();
         proptest::prop_assert_eq!(&reply.lines, &lines);
         if cut < whole.len() {
