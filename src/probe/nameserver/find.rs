@@ -284,3 +284,30 @@ async fn resolve<N: Net>(
         addresses,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::dns::Record;
+
+    #[test]
+    fn only_what_leads_down_towards_the_domain_is_a_referral() {
+        let name = |text: &str| DomainName::parse(text).unwrap();
+        let referred = |owner: &str| {
+            let answer = Answer {
+                authority: vec![Record {
+                    name: Some(name(owner)),
+                    ttl: Duration::ZERO,
+                    data: RecordData::Ns(name("ns.elsewhere.test")),
+                }],
+                ..Answer::default()
+            };
+            referral(&name("mail.acme.test"), &name("test"), &answer).map(|below| below.zone)
+        };
+        assert_eq!(referred("acme.test"), Some(name("acme.test")));
+        assert_eq!(referred("mail.acme.test"), Some(name("mail.acme.test")));
+        for elsewhere in ["test", "other.test", "deep.mail.acme.test", "example"] {
+            assert_eq!(referred(elsewhere), None, "{elsewhere}");
+        }
+    }
+}

@@ -179,6 +179,15 @@ async fn when_nobody_can_tell_memory_serves() {
     assert_eq!(evidence.found_by, FoundBy::Memory);
     assert!(!evidence.servers.iter().any(NameServerAnswer::serves));
 
+    // A parent that knows of no delegation says nothing of the domain's servers.
+    let childless = Zones::parse("test. SOA 1 60\ntest. NS ns.nic.test.").unwrap();
+    net.set_reach(PARENT, Reach::Answers);
+    net.set_dns(PARENT, DnsMode::Own(childless));
+    assert_eq!(
+        look(&net, &context(), "acme.test").await.found_by,
+        FoundBy::Memory
+    );
+
     net.set_dns(RESOLVER, DnsMode::Closed);
     let seen = run(&net, &context(), &name("acme.test"), &[], LIMIT).await;
     assert_eq!(
