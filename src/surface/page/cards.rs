@@ -316,11 +316,18 @@ impl IncidentCard {
             lasted: words::duration(incident.opened, incident.resolved.unwrap_or(now)),
             resolved: incident.resolved.map(|at| Moment::new(at, now)),
             ended_by: incident.ended_by.clone(),
-            cause: CauseCard::new(snapshot, &incident.cause, None, now),
+            cause: CauseCard::new(snapshot, &incident.cause, only_client(&incident.affected), now),
             touched: touched(snapshot, &incident.affected, most),
             domains: incident.affected.iter().filter(domains).count(),
         }
     }
+}
+
+/// The client of all that is touched, where that is one.
+fn only_client(affected: &[Affected]) -> Option<&ClientId> {
+    let (first, rest) = affected.split_first()?;
+    let same = rest.iter().all(|other| other.client == first.client);
+    first.client.as_ref().filter(|_| same)
 }
 
 fn touched(snapshot: &Snapshot, affected: &[Affected], most: usize) -> Vec<Touched> {

@@ -13,7 +13,7 @@
   let again = false;
   let source = null;
 
-  const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const clock = (at) => `${new Date(at).toISOString().slice(11, 16)} UTC`;
 
   const show = () => {
     note.dataset.stale = stale === null ? "no" : "yes";
