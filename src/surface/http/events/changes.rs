@@ -132,3 +132,70 @@ fn touched(a: &Arc<Incident>, b: &Arc<Incident>) -> bool {
             || a.cause.root != b.cause.root
             || a.affected != b.affected)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Severity;
+    use crate::surface::sample;
+
+    fn told(before: &Snapshot, after: &Snapshot) -> Vec<String> {
+        let line = |change: Change| match change {
+            Change::Verdict { now, was } => format!("{}: {:?} to {}", now.target, was, now.state),
+            Change::Removed(target) => format!("{target} removed"),
+            Change::Incident { what, incident } => format!("#{} {what}", incident.id),
+        };
+        changes(before, after).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_is_only_newer_is_no_change() {
+        let before = sample::fleet();
+        let mut after = sample::fleet();
+        for verdict in after.domains.values_mut() {
+            Arc::make_mut(verdict).checked = Some(after.at);
+        }
+        for incident in &mut after.open_incidents {
+            Arc::make_mut(incident).log.clear();
+        }
+        assert_eq!(told(&before, &after), [""; 0]);
+    }
+
+    #[test]
+    fn targets_come_turn_and_go() {
+        let before = sample::calm();
+        let mut after = before.clone();
+        after.domains.retain(|name, _| name.as_str() != "wayne.test");
+        after.gateways.clear();
+        Arc::make_mut(&mut after.vantage).state = State::Unknown;
+        assert_eq!(
+            told(&before, &after),
+            [
+                "vantage hq: Some(Flowing) to unknown",
+                "gateway office-fw of initech removed",
+                "wayne.test removed"
+            ]
+        );
+        assert_eq!(
+            told(&after, &before).last().unwrap(),
+            "wayne.test: None to flowing"
+        );
+    }
+
+    #[test]
+    fn incidents_live_their_lives() {
+        let calm = sample::calm();
+        let mut opened = calm.clone();
+        opened.open_incidents = sample::fleet().open_incidents[..1].to_vec();
+        assert_eq!(told(&calm, &opened), ["#482 opened"]);
+        let mut louder = opened.clone();
+        Arc::make_mut(&mut louder.open_incidents[0]).severity = Severity::Info;
+        assert_eq!(told(&opened, &louder), ["#482 updated"]);
+        let mut over = calm.clone();
+        over.closed_incidents = vec![Arc::new(sample::closed(482))];
+        assert_eq!(told(&opened, &over), ["#482 resolved"]);
+        assert_eq!(told(&over, &opened), ["#482 reopened"]);
+        // Even when it is already out of the last hundred.
+        assert_eq!(told(&opened, &calm), ["#482 resolved"]);
+    }
+}

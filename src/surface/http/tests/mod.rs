@@ -4,14 +4,13 @@ use std::sync::atomic::Ordering;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
-use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 use super::*;
-use crate::model::{IncidentState, State};
 use crate::surface::sample;
+
+mod live;
 
 /// Incidents that only the store knows: #10 to #1.
 struct Shelf;
@@ -306,6 +305,13 @@ async fn incidents_open_and_over() {
         path = format!("/api/v1/incidents?limit=2&after={}", next.as_str().unwrap());
     }
     assert_eq!(seen.join(" "), "482 481 477 10 9 8 7 6 5 4 3 2 1");
+
+    // An incident that has been open for longest has the lowest number; those that are over follow all the same.
+    let mut snapshot = sample::fleet();
+    Arc::make_mut(&mut snapshot.open_incidents[2]).id = IncidentId(0);
+    world.snapshots.send_replace(Arc::new(snapshot));
+    let page = world.json("/api/v1/incidents?limit=2&after=0").await;
+    assert_eq!(names(&page, "incidents", "id"), ["10", "9"]);
 }
 
 #[tokio::test]
@@ -521,7 +527,7 @@ async fn the_description_is_true() {
         assert!(document.pointer(&target).is_some(), "{target}");
     }
     // Everything that answers is in it.
-    let own = include_str!("mod.rs").split("fn router").nth(1).unwrap();
+    let own = include_str!("../mod.rs").split("fn router").nth(1).unwrap();
     let routes: Vec<&str> = own
         .split(".route(\"")
         .skip(1)
@@ -536,113 +542,10 @@ async fn the_description_is_true() {
 }
 
 #[tokio::test]
-async fn events_tell_what_changed_and_end_with_the_server() {
-    let world = world(sample::calm());
-    let response = world
-        .send(Request::get("/api/v1/events").body(Body::empty()).unwrap())
-        .await;
-    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
-    let mut chunks = response.into_body().into_data_stream();
-    let mut next = async || {
-        let bytes = chunks.next().await?.unwrap();
-        Some(String::from_utf8(bytes.to_vec()).unwrap())
-    };
-    assert!(next().await.unwrap().starts_with("event: alive"));
-    // Two snapshots at once: a slow reader is told the difference, not each step.
-    world.snapshots.send_replace(Arc::new(sample::warming()));
-    let mut snapshot = sample::calm();
-    let name = snapshot.domains.keys().next().unwrap().clone();
-    Arc::make_mut(snapshot.domains.get_mut(&name).unwrap()).state = State::Broken;
-    snapshot.open_incidents = sample::fleet().open_incidents;
-    snapshot.open_incidents.truncate(1);
-    world.snapshots.send_replace(Arc::new(snapshot));
-    let incident = next().await.unwrap();
-    assert!(
-        incident.starts_with("event: incident\ndata: {\"event\":\"opened\""),
-        "{incident}"
-    );
-    let verdict = next().await.unwrap();
-    assert!(verdict.starts_with("event: verdict\ndata: "), "{verdict}");
-    assert!(verdict.contains("\"was\":\"flowing\""), "{verdict}");
-    let mut over = sample::closed(482);
-    over.state = IncidentState::Resolved;
-    let mut calm = sample::calm();
-    calm.closed_incidents = vec![Arc::new(over)];
-    world.snapshots.send_replace(Arc::new(calm));
-    let resolved = next().await.unwrap();
-    assert!(resolved.contains("\"event\":\"resolved\"") && resolved.contains("\"ended_by\":\"recovered\""));
-    next().await.unwrap();
-    world.stop.cancel();
-    assert_eq!(next().await, None);
-}
-
-#[tokio::test]
-async fn streams_are_bounded() {
-    let world = world(sample::calm());
-    let mut open = Vec::new();
-    for _ in 0..STREAMS {
-        let response = world
-            .send(Request::get("/api/v1/events").body(Body::empty()).unwrap())
-            .await;
-        assert_eq!(response.status(), StatusCode::OK);
-        open.push(response);
-    }
-    assert_eq!(
-        world.get("/api/v1/events").await.0,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
-    open.pop();
-    let response = world
-        .send(Request::get("/api/v1/events").body(Body::empty()).unwrap())
-        .await;
-    assert_eq!(response.status(), StatusCode::OK);
-}
-
-#[tokio::test]
 async fn hostile_text_stays_text_in_json() {
     let world = world(sample::hostile());
     let verdict = world.json("/api/v1/domains/acme.test").await;
     assert_eq!(verdict["cause"]["detail"], sample::HOSTILE);
     let (_, raw) = world.get("/api/v1/domains/acme.test").await;
     assert!(!raw.contains('\u{1b}') && !raw.contains('\n'));
-}
-
-#[tokio::test]
-async fn a_real_server_answers_and_stops_with_a_stream_open() {
-    let world = world(sample::fleet());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(serve(listener, world.surface.clone(), world.stop.clone()));
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    stream
-        .write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
-    let mut start = [0; 15];
-    stream.read_exact(&mut start).await.unwrap();
-    assert_eq!(&start, b"HTTP/1.1 200 OK");
-    world.stop.cancel();
-    server.await.unwrap().unwrap();
-}
-
-/// Serves the samples in turn, to look at the live page and to let a real Prometheus scrape it:
-/// `MAILFLOW_LISTEN=127.0.0.1:9525 cargo test --lib a_sample_to_look_at -- --ignored`
-#[tokio::test]
-#[ignore = "serves until it is stopped, for people to look at"]
-async fn a_sample_to_look_at() {
-    let world = world(sample::fleet());
-    let listener = TcpListener::bind(std::env::var("MAILFLOW_LISTEN").unwrap())
-        .await
-        .unwrap();
-    let server = tokio::spawn(serve(listener, world.surface.clone(), world.stop.clone()));
-    for mood in [sample::fleet, sample::blind, sample::warming, sample::calm]
-        .iter()
-        .cycle()
-    {
-        world.snapshots.send_replace(Arc::new(mood()));
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        if server.is_finished() {
-            break;
-        }
-    }
 }
