@@ -5,6 +5,7 @@
 //! `incident` → `store` and the surfaces. Each module's own documentation says what lives there.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod diagnosis;
 pub mod incident;

@@ -15,9 +15,11 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// The most batches that wait for a disk that is full or locked; beyond that the oldest history goes first.
 const MOST_WAITING: usize = 10_000;
 
+type Question = Box<dyn FnOnce(&mut dyn Store) + Send>;
+
 enum Job {
     Commit(Box<Batch>, oneshot::Sender<bool>),
-    Query(Box<dyn FnOnce(&mut dyn Store) + Send>),
+    Query(Question),
     Stop,
 }
 

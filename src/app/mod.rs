@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, Config, StoreUrl};
 use crate::incident::{Lifecycle, Restored};
 use crate::inventory::{Inventory, Surroundings};
-use crate::model::{Root, RootKind, State, Target};
+use crate::model::{State, Target};
 use crate::monitor::{Mode, Monitor, Remembered};
 use crate::net::trust::Trust;
 use crate::net::{Net, RealNet, real};
@@ -31,7 +31,7 @@ use crate::snapshot::{ReloadOutcome, Snapshot};
 use crate::store::{Loaded, SqliteStore, Store};
 use crate::surface::http::{self, Reloader, Surface};
 
-use engine::{Command, Engine, Lines, Settled};
+use engine::{Engine, Lines, Settled};
 use keeper::Keeper;
 use operate::{Archive, Reload, Settle, Tester};
 
@@ -51,7 +51,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let config = loaded.config;
     let net = Arc::new(RealNet::new());
     let now = net.now();
-    let settled = settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
+    let settled = settle(&config, &net).map_err(|reason| anyhow!(reason))?;
     let StoreUrl::Sqlite(path) = &config.store.url;
     let (store, memory) = open_store(path, &config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
@@ -328,11 +328,6 @@ fn first_snapshot(engine: &Engine<RealNet>, now: Timestamp) -> Snapshot {
 }
 
 fn blank(vantage: &Arc<str>, now: Timestamp) -> crate::model::Verdict {
-    let _ = Root {
-        kind: RootKind::Vantage,
-        client: None,
-        name: Arc::clone(vantage),
-    };
     crate::model::Verdict {
         target: Target::Vantage(Arc::clone(vantage)),
         client: None,

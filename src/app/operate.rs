@@ -1,6 +1,5 @@
 //! What the HTTP server may ask of the daemon.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -127,12 +126,4 @@ pub async fn send_test(
     attempt(notifier, &message, now)
         .await
         .map_err(|failure| failure.to_string())
-}
-
-/// Where the configuration is, for messages.
-pub fn shown(path: Option<&PathBuf>) -> String {
-    path.map_or_else(
-        || "the configuration".to_owned(),
-        |path| path.display().to_string(),
-    )
 }

@@ -1,0 +1,62 @@
+//! The command line: one file a command, none of them with logic of its own.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is where we talk to people"
+)]
+
+mod args;
+mod check;
+mod config;
+mod explain;
+mod log;
+mod run;
+mod style;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::{Arguments, Command};
+
+/// Bad usage, and faults of our own (`contract`: unknown).
+const FAULT: u8 = 3;
+
+/// Reads the arguments and does what they say.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no mistakes.
+            let code = if error.use_stderr() { FAULT } else { 0 };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    let result = match &arguments.command {
+        Command::Run(run) => self::run::run(run, &arguments),
+        Command::Check(check) => self::check::run(check, &arguments),
+        Command::Explain(explain) => Ok(self::explain::run(explain)),
+        Command::Config(config) => self::config::run(config),
+    };
+    match result {
+        Ok(code) => code.into(),
+        Err(error) => {
+            eprintln!(
+                "{}error:{} {error:#}",
+                style::on_stderr(style::BAD),
+                style::on_stderr_reset()
+            );
+            FAULT.into()
+        }
+    }
+}
+
+/// A runtime for commands that talk to the network.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?)
+}

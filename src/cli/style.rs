@@ -1,0 +1,78 @@
+//! Colours that mean something, and only on a terminal: green flows, yellow is degraded, red is broken, magenta is
+//! unknown. `NO_COLOR` is honoured (no-color.org).
+
+use std::io::IsTerminal;
+
+use anstyle::{AnsiColor, Reset, Style};
+
+use crate::model::State;
+
+/// Something wrong.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Beside the point.
+pub const FAINT: Style = Style::new().dimmed();
+/// What to read first.
+pub const STRONG: Style = Style::new().bold();
+
+fn wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether standard output shows colours.
+pub fn stdout_is_coloured() -> bool {
+    wanted() && std::io::stdout().is_terminal()
+}
+
+/// Whether standard error shows colours.
+pub fn stderr_is_coloured() -> bool {
+    wanted() && std::io::stderr().is_terminal()
+}
+
+/// A style on standard error, empty where it shows none.
+pub fn on_stderr(style: Style) -> String {
+    if stderr_is_coloured() {
+        style.render().to_string()
+    } else {
+        String::new()
+    }
+}
+
+/// The end of a style on standard error.
+pub fn on_stderr_reset() -> String {
+    if stderr_is_coloured() {
+        Reset.render().to_string()
+    } else {
+        String::new()
+    }
+}
+
+/// The style of a state.
+pub fn of_state(state: State) -> Style {
+    match state {
+        State::Flowing => AnsiColor::Green.on_default(),
+        State::Degraded => AnsiColor::Yellow.on_default(),
+        State::Broken => AnsiColor::Red.on_default().bold(),
+        State::Unknown => AnsiColor::Magenta.on_default(),
+    }
+}
+
+/// A text in a style, where colours are wanted.
+pub fn paint(text: &str, style: Style, coloured: bool) -> String {
+    if coloured {
+        format!("{}{text}{}", style.render(), style.render_reset())
+    } else {
+        text.to_owned()
+    }
+}
+
+/// How wide lines may be: the terminal, at least 40 and at most 100 columns; 80 where there is none.
+pub fn width() -> usize {
+    let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let variable = || {
+        std::env::var("COLUMNS")
+            .ok()
+            .and_then(|columns| columns.parse().ok())
+    };
+    terminal.or_else(variable).unwrap_or(80).clamp(40, 100)
+}
