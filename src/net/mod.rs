@@ -16,6 +16,7 @@ use crate::model::reach::PingReport;
 pub mod dns;
 pub mod fake;
 pub mod real;
+pub mod trust;
 
 pub use dns::{Answer, AskError, Question, Record, RecordData, RecordType};
 pub use fake::FakeNet;
