@@ -290,18 +290,14 @@ pub(super) fn mx_records(
     domain: &DomainName,
     answers_unchecked: bool,
 ) -> Lookup<Vec<MxRecord>> {
-    let mut lookup = read(outcome, Some(domain), answers_unchecked, |data| match data {
+    let found = read(outcome, Some(domain), answers_unchecked, |data| match data {
         RecordData::Mx(preference, exchange) => Some(MxRecord {
             preference: *preference,
             exchange: classify(exchange),
         }),
         _ => None,
     });
-    if let Lookup::Found { records, .. } = &mut lookup {
-        records.sort();
-        records.dedup();
-    }
-    lookup
+    found.map(sorted)
 }
 
 /// What stands on the right-hand side of an MX record, in presentation form.
@@ -335,19 +331,29 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
+    /// The IPv4 addresses, sorted: servers turn their order at each answer.
     pub(super) fn v4(&self, host: &DomainName) -> Lookup<Vec<Ipv4Addr>> {
-        self.v4.lookup(host, |data| match data {
+        let found = self.v4.lookup(host, |data| match data {
             RecordData::A(address) => Some(*address),
             _ => None,
-        })
+        });
+        found.map(sorted)
     }
 
+    /// The IPv6 addresses, sorted.
     pub(super) fn v6(&self, host: &DomainName) -> Lookup<Vec<Ipv6Addr>> {
-        self.v6.lookup(host, |data| match data {
+        let found = self.v6.lookup(host, |data| match data {
             RecordData::Aaaa(address) => Some(*address),
             _ => None,
-        })
+        });
+        found.map(sorted)
     }
+}
+
+fn sorted<T: Ord>(mut records: Vec<T>) -> Vec<T> {
+    records.sort();
+    records.dedup();
+    records
 }
 
 /// Asks for A and AAAA at the same time.

@@ -187,6 +187,20 @@ async fn addresses_of_both_families_are_asked_for_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_order_in_which_addresses_come_means_nothing() {
+    let net = world();
+    net.add("mx.acme.test. A 198.51.100.9\nmx.acme.test. A 198.51.100.10")
+        .unwrap();
+    assert_eq!(
+        ask_addresses(&net, "mx.acme.test").await.v4.records().unwrap(),
+        &[
+            [198, 51, 100, 9].into(),
+            std::net::Ipv4Addr::from([198, 51, 100, 10])
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_alias_is_followed_and_said() {
     let evidence = ask_addresses(&world(), "mx2.acme.test").await;
     assert_eq!(evidence.alias_of, Some(name("real.acme.test")));

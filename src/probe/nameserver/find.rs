@@ -1,7 +1,7 @@
 //! Which zone holds a domain, and who serves it: as our resolver knows, else as the delegation says, else as we
 //! remember.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -142,11 +142,12 @@ async fn climb<N: Net>(
 
 /// The NS records that `section` has for `zone`, with the addresses in the additional section.
 fn delegation(zone: &DomainName, section: &[crate::net::dns::Record], answer: &Answer) -> Option<Delegation> {
-    let servers: Vec<DomainName> = name_servers(section)
+    // Sorted, since servers turn their order at each answer.
+    let servers: BTreeSet<DomainName> = name_servers(section)
         .filter(|(owner, _)| *owner == Some(zone))
         .map(|(_, server)| server.clone())
-        .take(MOST_SERVERS)
         .collect();
+    let servers: Vec<DomainName> = servers.into_iter().take(MOST_SERVERS).collect();
     let mut glue: BTreeMap<DomainName, Vec<IpAddr>> = BTreeMap::new();
     for record in &answer.additional {
         let address = match record.data {
