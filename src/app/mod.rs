@@ -2,6 +2,7 @@
 
 mod engine;
 mod keeper;
+pub mod look;
 mod operate;
 mod settings;
 
@@ -35,7 +36,6 @@ use engine::{Engine, Lines, Settled};
 use keeper::Keeper;
 use operate::{Archive, Reload, Settle, Tester};
 
-pub use engine::look;
 pub use operate::send_test;
 pub use settings::notifiers;
 

@@ -51,6 +51,10 @@ pub fn dns(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestamp, do
         return DnsState::Known(name_server_findings(picture, domain, settled, now, doubt));
     };
     doubt.want_own_side(picture, settled.since);
+    // A resolver that cannot even name the root's servers proves nothing by what it says of others.
+    if let Some(masked) = own.masks_dns() {
+        return DnsState::Unknown(Some(masked.clone()));
+    }
     let evidence = [Arc::clone(&settled.observation)];
     match code {
         Code::DnsDomainNotFound => DnsState::Broken(not_found(picture, domain, settled)),
@@ -74,7 +78,7 @@ pub fn dns(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestamp, do
             findings.extend(name_server_findings(picture, domain, settled, now, doubt));
             DnsState::Known(findings)
         }
-        _ => unresolved(picture, own, domain, code, settled, doubt),
+        _ => unresolved(picture, domain, code, settled, doubt),
     }
 }
 
@@ -119,15 +123,11 @@ fn changed(picture: &Picture, domain: &Domain, observation: &Arc<Observation>) -
 /// Our resolver got no definite answer: the name servers are asked why.
 fn unresolved(
     picture: &Picture,
-    own: &OwnSide,
     domain: &Domain,
     code: Code,
     settled: &Settled,
     doubt: &mut Doubt,
 ) -> DnsState {
-    if let Some(masked) = own.masks_dns() {
-        return DnsState::Unknown(Some(masked.clone()));
-    }
     for resolver in picture.inventory.resolvers.iter() {
         let settings = &picture.inventory.vantage_settings;
         doubt.want(picture, &Subject::Resolver(*resolver), settled.since, settings);

@@ -225,19 +225,21 @@ fn strictest(a: ResolvedProbe, b: &ResolvedProbe) -> ResolvedProbe {
     }
 }
 
-/// For each kind of anchor that is not configured, the MX hosts of three large providers.
+/// For each kind of anchor that is not configured, stand-ins from the provider data.
 fn witnesses(anchors: &[Anchor], providers: &Providers) -> Vec<Anchor> {
-    let has_ping = anchors.iter().any(|anchor| matches!(anchor, Anchor::Ping { .. }));
-    let has_smtp = anchors.iter().any(|anchor| matches!(anchor, Anchor::Smtp { .. }));
     let mut list = Vec::new();
-    for name in providers.witnesses() {
-        let host = Endpoint::Name(name.clone());
-        if !has_ping {
-            list.push(Anchor::Ping { host: host.clone() });
-        }
-        if !has_smtp {
-            list.push(Anchor::Smtp { host, port: 25 });
-        }
+    if !anchors.iter().any(|anchor| matches!(anchor, Anchor::Ping { .. })) {
+        let pinged = providers.pinged().iter();
+        list.extend(pinged.map(|address| Anchor::Ping {
+            host: Endpoint::Address(*address),
+        }));
+    }
+    if !anchors.iter().any(|anchor| matches!(anchor, Anchor::Smtp { .. })) {
+        let hosts = providers.witnesses();
+        list.extend(hosts.map(|name| Anchor::Smtp {
+            host: Endpoint::Name(name.clone()),
+            port: 25,
+        }));
     }
     list
 }

@@ -1,5 +1,6 @@
 //! Who operates a group of MX hosts: recognised by data, never by code.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -31,11 +32,13 @@ pub struct Provider {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Providers {
     list: Vec<Arc<Provider>>,
+    ping: Vec<IpAddr>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    ping: Vec<IpAddr>,
     provider: Vec<Row>,
 }
 
@@ -70,9 +73,8 @@ impl Providers {
             witness: None,
         });
         // A broken table is a mistake of ours that the test below catches before anybody meets it.
-        let built_in = toml::from_str::<File>(BUILT_IN)
-            .map(|file| file.provider)
-            .unwrap_or_default();
+        let file = toml::from_str::<File>(BUILT_IN).ok();
+        let (ping, built_in) = file.map(|file| (file.ping, file.provider)).unwrap_or_default();
         let built_in = built_in.into_iter().map(|row| Provider {
             name: row.name.into(),
             mx: row.mx,
@@ -84,6 +86,7 @@ impl Providers {
         });
         Self {
             list: own.chain(built_in).map(Arc::new).collect(),
+            ping,
         }
     }
 
@@ -99,7 +102,12 @@ impl Providers {
         self.list.iter().find(|provider| &*provider.name == name)
     }
 
-    /// MX hosts of large providers, to ask whether we can reach anybody at all; at most three.
+    /// Addresses that answer pings all year round, to ask whether we can reach anybody at all.
+    pub fn pinged(&self) -> &[IpAddr] {
+        &self.ping
+    }
+
+    /// MX hosts of large providers, to ask whether we can reach anybody's port 25; at most three.
     pub fn witnesses(&self) -> impl Iterator<Item = &DomainName> {
         self.list
             .iter()
