@@ -14,14 +14,12 @@ use crate::model::{Affected, Cause, Event, Incident, IncidentId, IncidentState, 
 /// Brings the incidents into line with the contributions.
 pub(super) fn regroup(life: &mut Lifecycle, now: Timestamp) {
     let mut touched = std::mem::take(&mut life.touched);
-    let mut emptied: Vec<_> = touched
+    let emptied: Vec<Root> = touched
         .iter()
         .filter(|root| !life.by_root.contains_key(*root))
-        .filter_map(|root| Some((life.open.get(root)?.age(), root.clone())))
+        .cloned()
         .collect();
-    // The oldest first: it keeps its number when several end up at the same root.
-    emptied.sort();
-    for (_, root) in emptied {
+    for root in emptied {
         let Some(record) = life.open.remove(&root) else {
             continue;
         };

@@ -257,6 +257,21 @@ fn several_incidents_that_turn_out_to_be_one_merge_into_the_oldest() {
 }
 
 #[test]
+fn an_incident_that_falls_apart_goes_with_the_most() {
+    let mut bench = Bench::prompt();
+    let provider = root(RootKind::Provider, "BIGMAIL");
+    for target in [domain("a.test"), domain("b.test"), router()] {
+        bench.breaks(&target, Code::HostUnreachable, server_root());
+    }
+    bench.settle(1);
+    bench.breaks(&domain("a.test"), Code::ProviderOutage, provider);
+    bench.breaks(&domain("b.test"), Code::GatewayDown, router_root());
+    bench.breaks(&router(), Code::GatewayDown, router_root());
+    assert_eq!(bench.settle(2), ["#1 updated", "#2 opened"]);
+    assert_eq!(bench.life.incident_of(&domain("a.test")).unwrap().0, 2);
+}
+
+#[test]
 fn no_page_is_lost_when_the_survivor_had_not_been_told() {
     let policy = Policy {
         group_wait: Duration::ZERO,
@@ -296,6 +311,68 @@ fn first_sight_is_never_told_until_it_gets_worse_or_comes_back() {
     assert!(bench.settle(4).is_empty());
     bench.breaks(&other, Code::HostRefused, other_root);
     assert_eq!(bench.settle(5), ["#3 opened"]);
+}
+
+#[test]
+fn nothing_but_unknowns_is_no_first_sight() {
+    let mut bench = Bench::prompt();
+    let new = domain("new.test");
+    let ours = root(RootKind::Vantage, "hq");
+    bench.fails(&new, State::Unknown, Code::VantageNoEvidence, ours);
+    bench.settle(1);
+    bench.breaks(&new, Code::HostRefused, server_root());
+    assert!(bench.settle(2).is_empty());
+}
+
+#[test]
+fn what_gets_worse_is_waited_for_anew() {
+    let mut bench = Bench::new(Policy::default());
+    bench.fails(
+        &domain("a.test"),
+        State::Degraded,
+        Code::SmtpSlowGreeting,
+        server_root(),
+    );
+    bench.settle(0);
+    bench.now = 1000;
+    bench.breaks(&domain("a.test"), Code::SmtpNoGreeting, server_root());
+    assert!(bench.settle(1299).is_empty());
+    assert_eq!(bench.settle(1300), ["#1 opened"]);
+}
+
+#[test]
+fn a_merger_after_a_restart_tells_the_cause_that_is_left() {
+    let mut bench = Bench::prompt();
+    bench.fails(
+        &domain("a.test"),
+        State::Degraded,
+        Code::SmtpSlowGreeting,
+        server_root(),
+    );
+    bench.settle(1);
+    for name in ["b.test", "c.test"] {
+        bench.flows(&domain(name));
+        bench.breaks(&domain(name), Code::GatewayDown, router_root());
+    }
+    bench.settle(2);
+    let restored = Restored {
+        open: bench.rows(),
+        seen: ["a.test", "b.test", "c.test"].map(domain).into(),
+        ..Restored::default()
+    };
+    bench.life = Lifecycle::restore(bench.life.policy.clone(), restored);
+    bench.now = 3;
+    bench.flows(&domain("b.test"));
+    bench.breaks(&domain("a.test"), Code::GatewayDown, router_root());
+    assert_eq!(bench.settle(3), ["#2 resolved", "#1 updated"]);
+    assert_eq!(bench.open()[0].cause.root, router_root());
+    bench.breaks(&vantage(), Code::VantageOffline, root(RootKind::Vantage, "hq"));
+    bench.settle(4);
+    assert_eq!(
+        bench.open().iter().map(|row| row.id.0).max(),
+        Some(3),
+        "numbers go on"
+    );
 }
 
 #[test]

@@ -133,9 +133,8 @@ fn facts(connection: &Connection, bad: &mut Vec<String>) -> Result<Vec<Fact>, St
 }
 
 fn outbox(connection: &Connection, bad: &mut Vec<String>) -> Result<Vec<Message>, StoreError> {
-    let mut statement = connection.prepare(
-        "SELECT id, notifier, body FROM outbox WHERE done IS NULL AND body IS NOT NULL ORDER BY id",
-    )?;
+    let mut statement =
+        connection.prepare("SELECT id, notifier, body FROM outbox WHERE done IS NULL ORDER BY id")?;
     let rows = statement.query_map([], |row| {
         Ok((
             row.get::<_, i64>(0)?,
