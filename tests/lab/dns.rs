@@ -24,6 +24,9 @@ const TEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
 const COMMON: [&str; 2] = ["ns1.dns.test.", "ns2.dns.test."];
 const HOSTING: [&str; 2] = ["ns-a.hosting.test.", "ns-b.hosting.test."];
 
+/// The one zone that does not hang on `test.` but on the root.
+const REVERSE: &str = "2.0.192.in-addr.arpa";
+
 /// Glue that stands in `test.` beside the delegations.
 const GLUE: [&str; 5] = [
     "a.nic A 192.0.2.3",
@@ -250,14 +253,14 @@ fn root_body() -> Result<String> {
     let mut body = format!("@ NS a.root.\na.root. A {ROOT_ADDRESS}\ntest. NS a.nic.test.\n");
     body += &format!("a.nic.test. A {TEST_ADDRESS}\n{}", ds_of("test")?);
     for server in COMMON {
-        body += &format!("2.0.192.in-addr.arpa. NS {server}\n");
+        body += &format!("{REVERSE}. NS {server}\n");
     }
     Ok(body)
 }
 
 fn test_body(edits: &[Edit]) -> Result<String> {
     let mut body = "@ NS a.nic\n".to_owned();
-    for zone in zones().filter(|zone| zone.name.ends_with(".test")) {
+    for zone in zones().filter(|zone| zone.name != REVERSE) {
         let gone = |edit: &Edit| matches!(edit, Edit::Undelegate { zone: name } if name == zone.name);
         if edits.iter().any(gone) {
             continue;

@@ -3,6 +3,9 @@
 
 use serde::Deserialize;
 
+/// What every host calls its own end of the line to its parent; the other end bears the host's name.
+pub const LINE: &str = "uplink";
+
 /// A machine of the lab, one network namespace each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -55,6 +58,7 @@ pub enum Service {
 }
 
 /// One row of the table.
+#[derive(Clone, Copy)]
 pub struct Facts {
     /// The host.
     pub host: Host,
@@ -183,11 +187,6 @@ impl Host {
     /// The address that it speaks from.
     pub fn address(self) -> &'static str {
         self.facts().addresses[0]
-    }
-
-    /// The name of its own end of the line to its parent; a line's other end bears the host's name.
-    pub fn line(self) -> &'static str {
-        "up"
     }
 
     /// Every host that has a parent.

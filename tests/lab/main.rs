@@ -5,6 +5,11 @@
     clippy::disallowed_methods,
     reason = "the lab runs in real time, beside the daemon"
 )]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "configuration files are read more often than written"
+)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
 mod dns;

@@ -168,10 +168,8 @@ pub fn check_agrees(world: &World, turn: &Turn) -> Result<()> {
     let answer: serde_json::Value = serde_json::from_str(&said)
         .with_context(|| format!("no JSON: {said}{}", String::from_utf8_lossy(&out.stderr)))?;
     for name in &turn.names {
-        let verdicts = answer["verdicts"].as_array().into_iter().flatten();
-        let verdict = verdicts
-            .filter(|verdict| verdict["domain"] == name.as_str())
-            .next_back();
+        let mut verdicts = answer["verdicts"].as_array().into_iter().flatten();
+        let verdict = verdicts.find(|verdict| verdict["domain"] == name.as_str());
         let verdict = verdict.with_context(|| format!("no verdict on {name} in {said}"))?;
         let (state, code) = (verdict["state"].as_str(), verdict["cause"]["code"].as_str());
         if state != Some(turn.state.word()) || code != turn.code.as_deref() {

@@ -22,7 +22,7 @@ const HOLD: Duration = Duration::from_secs(6);
 /// The same after healing.
 const SETTLE: Duration = Duration::from_secs(2);
 /// How long a world may take to be calm before a scenario.
-const CALM: Duration = Duration::from_secs(60);
+const CALM: Duration = Duration::from_mins(1);
 
 /// How long something took, and how long it might have taken.
 pub struct Timing {
@@ -145,6 +145,7 @@ impl<'world> Runner<'world> {
         };
         let label = if step.inject.is_empty() { "step" } else { "verdict" };
         self.await_and_judge(play, &path, &messages, label, step.bound(), hold_of(step))?;
+        self.judge_sharing(step)?;
         if play.receiving {
             self.judge_incidents(play, &open_before)?;
         }
@@ -275,6 +276,31 @@ impl<'world> Runner<'world> {
             );
             Ok(())
         })
+    }
+
+    /// Domains that turn together for one cause share one incident.
+    fn judge_sharing(&self, step: &Step) -> Result<()> {
+        for turn in &step.domains {
+            if !matches!(turn.state, State::Broken | State::Degraded) {
+                continue;
+            }
+            let incidents: BTreeSet<Option<String>> = self.watch.read(|seen| {
+                names_of(turn, &DOMAINS)
+                    .into_iter()
+                    .map(|name| {
+                        seen.now
+                            .get(&(Kind::Domain, name))
+                            .and_then(|sight| sight.incident.clone())
+                    })
+                    .collect()
+            });
+            ensure!(
+                incidents.len() == 1 && !incidents.contains(&None),
+                "{:?} should share one incident, but have {incidents:?}",
+                turn.names
+            );
+        }
+        Ok(())
     }
 
     fn check(&self, check: Check, step: &Step) -> Result<()> {

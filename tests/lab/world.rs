@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::dns;
-use crate::hosts::{HOSTS, Host, Service};
+use crate::hosts::{HOSTS, Host, LINE, Service};
 use crate::mail;
 use crate::pki::Pki;
 use crate::shell;
@@ -95,19 +95,19 @@ impl World {
         let Some(parent) = host.facts().parent else {
             return Ok(());
         };
-        let (line, here, there) = (host.line(), host.address(), parent.address());
+        let (here, there) = (host.address(), parent.address());
         self.ip(
             host,
             &format!(
-                "link set {line} up\nroute replace {there} dev {line} src {here}\n\
-                 route replace default via {there} dev {line} src {here}\n"
+                "link set dev {LINE} up\nroute replace {there} dev {LINE} src {here}\n\
+                 route replace default via {there} dev {LINE} src {here}\n"
             ),
         )
     }
 
     /// Takes a host's line down.
     pub fn disconnect(&self, host: Host) -> Result<()> {
-        self.ip(host, &format!("link set {} down\n", host.line()))
+        self.ip(host, &format!("link set dev {LINE} down\n"))
     }
 
     /// Starts what a host runs.
@@ -190,22 +190,11 @@ impl World {
         shell::run(
             "ip",
             [
-                "link",
-                "add",
-                name,
-                "netns",
-                &far,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                host.line(),
-                "netns",
-                &near,
+                "link", "add", name, "netns", &far, "type", "veth", "peer", "name", LINE, "netns", &near,
             ],
         )?;
         self.connect(host)?;
-        let mut commands = format!("link set {name} up\n");
+        let mut commands = format!("link set dev {name} up\n");
         for address in host.facts().addresses {
             commands += &format!("route replace {address} dev {name} src {}\n", parent.address());
         }
