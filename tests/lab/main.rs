@@ -218,7 +218,7 @@ fn up(scenarios: &[Scenario], name: Option<&str>) -> Result<ExitCode> {
     );
     println!(
         "  ip netns exec {mon} {} run --config {}",
-        monitor::PROGRAM,
+        monitor::program().display(),
         monitor::config(&world).display()
     );
     println!("Remove it with `cargo test --test lab -- down`.");

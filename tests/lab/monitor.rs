@@ -37,8 +37,11 @@ pub const DOMAINS: [&str; 8] = [
 /// Every gateway that it watches.
 pub const GATEWAYS: [&str; 2] = ["hq-router", "beta-router"];
 
-/// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mailflow");
+/// The program under test: the one just built, or the one that `MAILFLOW_LAB_PROGRAM` names.
+pub fn program() -> PathBuf {
+    std::env::var_os("MAILFLOW_LAB_PROGRAM")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_mailflow")), PathBuf::from)
+}
 
 /// The daemon of one world.
 pub struct Daemon<'world> {
@@ -68,7 +71,7 @@ impl<'world> Daemon<'world> {
             .create(true)
             .append(true)
             .open(self.log())?;
-        let mut command = self.world.on(Host::Mon, PROGRAM);
+        let mut command = self.world.on(Host::Mon, program());
         command
             .args(["run", "--config"])
             .arg(config(self.world))
@@ -153,7 +156,7 @@ pub fn config(world: &World) -> PathBuf {
 
 /// Asks `mailflow check` about domains, which must say what the daemon says, with the exit code for it.
 pub fn check_agrees(world: &World, turn: &Turn) -> Result<()> {
-    let mut command = world.on(Host::Mon, PROGRAM);
+    let mut command = world.on(Host::Mon, program());
     command
         .arg("check")
         .args(&turn.names)

@@ -56,6 +56,20 @@ impl Wanted {
         }
     }
 
+    fn words(&self) -> String {
+        let mut text = self.event.clone();
+        if let Some(code) = &self.code {
+            text += &format!(" {code}");
+        }
+        if let Some(domains) = &self.domains {
+            text += &format!(" {domains:?}");
+        }
+        if let Some(key) = &self.key {
+            text += &format!(" of {key}");
+        }
+        text
+    }
+
     fn fits(&self, hook: &Hook) -> bool {
         self.event == hook.event
             && self.code.as_ref().is_none_or(|code| *code == hook.code)
@@ -71,6 +85,23 @@ impl Expectation {
     /// State and cause only: what may never be wrong, not even for a moment.
     fn in_essence(&self, sight: &Sight) -> bool {
         self.state.word() == sight.state && self.code == sight.code
+    }
+
+    fn words(&self) -> String {
+        let mut text = self.state.word().to_owned();
+        if let Some(code) = &self.code {
+            text += &format!(" {code}");
+        }
+        if let Some(subject) = &self.subject {
+            text += &format!(" (..{subject}..)");
+        }
+        if let Some(symptoms) = &self.symptoms {
+            text += &format!(" symptoms {symptoms:?}");
+        }
+        if !self.also.is_empty() {
+            text += &format!(" also {:?}", self.also);
+        }
+        text
     }
 
     fn is_met(&self, sight: &Sight) -> bool {
@@ -167,7 +198,7 @@ pub fn deviation(earlier: &[Hook], hooks: &[Hook], wanted: &[Wanted], repeats: u
     }
     let mut text = String::from("messages:");
     for wanted in left {
-        text += &format!("\n  missing: {wanted:?}");
+        text += &format!("\n  missing: {}", wanted.words());
     }
     for hook in extra {
         text += &format!("\n  not wanted: {}", describe_hook(hook));
