@@ -16,6 +16,7 @@ mod dns;
 mod faults;
 mod hosts;
 mod mail;
+mod manners;
 mod monitor;
 mod pki;
 mod prometheus;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::faults::Active;
+use crate::manners;
 use crate::monitor::{DOMAINS, Daemon, GATEWAYS, panics};
 use crate::prometheus;
 use crate::scenario::{Check, DaemonAction, Message, ReceiverAction, Scenario, State, Step, Turn};
@@ -307,6 +308,7 @@ impl<'world> Runner<'world> {
         match check {
             Check::Promtool => prometheus::promtool(self.world),
             Check::Prometheus => prometheus::scrape(self.world),
+            Check::Manners => manners::judge(self.world),
             Check::Cli => {
                 for turn in &step.domains {
                     crate::monitor::check_agrees(self.world, turn)?;

@@ -102,6 +102,8 @@ pub enum Check {
     Promtool,
     /// A real Prometheus scrapes without a complaint.
     Prometheus,
+    /// The mail servers' own logs show a polite prober: whole sessions, few of them.
+    Manners,
     /// `mailflow check` agrees with the daemon about each domain that the step names.
     Cli,
 }

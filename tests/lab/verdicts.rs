@@ -125,9 +125,10 @@ pub fn missing(seen: &Seen, expected: &BTreeMap<(Kind, String), Expectation>) ->
         .filter_map(|(key, expectation)| match seen.now.get(key) {
             Some(sight) if expectation.is_met(sight) => None,
             Some(sight) => Some(format!(
-                "{} is {}, expected {expectation:?}",
+                "{} is {}, expected {}",
                 key.1,
-                describe(sight)
+                describe(sight),
+                expectation.words()
             )),
             None => Some(format!("{} is not in the API", key.1)),
         })
