@@ -1,0 +1,172 @@
+//! `[[clients.domains]]`: mail domains and what is expected of them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+
+use super::ProbeOverrides;
+use crate::config::value::{HostPort, Word as _, words};
+use crate::model::{Code, DomainName};
+
+/// One of `[[clients.domains]]`, or a bare name in `domains = [...]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Domain {
+    /// The part after @.
+    pub name: DomainName,
+    /// The MX hosts that it should have; `None`: learnt.
+    pub expect_mx: Option<ExpectMx>,
+    /// Which way mail goes.
+    pub mail: MailDirection,
+    /// DKIM keys that should be published (RFC 6376 3.1).
+    pub dkim_selectors: Vec<String>,
+    /// Whether senders may deliver without TLS.
+    pub tls: TlsPolicy,
+    /// Submission, IMAP and the like.
+    pub services: Vec<Service>,
+    /// Known conditions that count neither for the state nor for pages.
+    pub accept: Vec<Acceptance>,
+    /// Probe settings for this domain.
+    pub probes: ProbeOverrides,
+}
+
+impl Domain {
+    /// A domain about which nothing but its name is configured.
+    pub fn new(name: DomainName) -> Self {
+        Self {
+            name,
+            expect_mx: None,
+            mail: MailDirection::InOut,
+            dkim_selectors: Vec::new(),
+            tls: TlsPolicy::Opportunistic,
+            services: Vec::new(),
+            accept: Vec::new(),
+            probes: ProbeOverrides::default(),
+        }
+    }
+}
+
+/// `expect_mx`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExpectMx {
+    /// `["."]`: a null MX (RFC 7505).
+    Null,
+    /// Exactly these hosts; sorted, none twice, at least one.
+    Hosts(Vec<DomainName>),
+}
+
+words! {
+    /// Which way a domain's mail goes.
+    pub enum MailDirection {
+        /// It receives and sends.
+        InOut = "in-out",
+        /// It receives only.
+        In = "in",
+        /// It sends only.
+        Out = "out",
+        /// It is parked.
+        None = "none",
+    }
+}
+
+impl MailDirection {
+    /// Whether mail should reach the domain.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::InOut | Self::In)
+    }
+
+    /// Whether mail should leave the domain.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::InOut | Self::Out)
+    }
+}
+
+words! {
+    /// Whether senders may deliver without TLS.
+    pub enum TlsPolicy {
+        /// They may; a bad certificate degrades.
+        Opportunistic = "opportunistic",
+        /// They must not; a bad certificate breaks.
+        Required = "required",
+    }
+}
+
+/// `KIND:HOST:PORT`: a service that people use beside MX.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Service {
+    /// What is spoken there.
+    pub kind: ServiceKind,
+    /// Where; the port may be left out when it is the usual one.
+    pub at: HostPort,
+}
+
+words! {
+    /// What a service speaks.
+    pub enum ServiceKind {
+        /// Submission with STARTTLS (RFC 6409), port 587.
+        Submission = "submission",
+        /// Submission over TLS (RFC 8314), port 465.
+        Submissions = "submissions",
+        /// IMAP with STARTTLS, port 143.
+        Imap = "imap",
+        /// IMAP over TLS, port 993.
+        Imaps = "imaps",
+        /// POP3 with STLS, port 110.
+        Pop3 = "pop3",
+        /// POP3 over TLS, port 995.
+        Pop3s = "pop3s",
+        /// Web mail, port 443.
+        Https = "https",
+    }
+}
+
+impl ServiceKind {
+    /// The registered port.
+    pub const fn usual_port(self) -> u16 {
+        match self {
+            Self::Submission => 587,
+            Self::Submissions => 465,
+            Self::Imap => 143,
+            Self::Imaps => 993,
+            Self::Pop3 => 110,
+            Self::Pop3s => 995,
+            Self::Https => 443,
+        }
+    }
+}
+
+impl FromStr for Service {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shape = || "a service is KIND:HOST:PORT, such as \"imaps:mail.acme.test:993\"".to_owned();
+        let (word, rest) = text.split_once(':').ok_or_else(shape)?;
+        let kinds = ServiceKind::WORDS;
+        let Some((_, kind)) = kinds.iter().find(|(name, _)| *name == word) else {
+            let known: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
+            return Err(format!(
+                "\"{word}\" is no service; these are: {}",
+                known.join(", ")
+            ));
+        };
+        let at = HostPort::parse(rest, Some(kind.usual_port())).map_err(|e| format!("{e}; {}", shape()))?;
+        Ok(Self { kind: *kind, at })
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, self.at)
+    }
+}
+
+/// One of `accept`: a known condition, until a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acceptance {
+    /// The cause's code.
+    pub code: Code,
+    /// The last day on which it is accepted.
+    pub until: Date,
+    /// Why, for whoever wonders later.
+    pub reason: String,
+}

@@ -1,0 +1,14 @@
+//! Small typed values that configuration is made of. Each reads one text and writes the same text back.
+
+mod address;
+pub mod duration;
+mod hours;
+mod ip_net;
+mod word;
+
+pub(crate) use address::parse_port;
+pub use address::{HostPort, HttpUrl, MailAddress};
+pub use hours::Hours;
+pub use ip_net::IpNet;
+pub use word::Word;
+pub(crate) use word::words;

@@ -1,0 +1,169 @@
+//! One address of a mail host: usable or not, and why, once everything that explains it has been heard.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::{Code, Evidence, Observation, Subject};
+use crate::picture::{Health, Picture, Settled, Track};
+
+use super::doubt::Doubt;
+use super::finding::Finding;
+use super::gateway::{GatewayState, gateway, host_lives};
+
+/// How an address is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AddressState {
+    /// It takes mail.
+    Usable,
+    /// It takes mail, with something wrong.
+    Impaired(Code),
+    /// It does not.
+    Failed(Code),
+    /// It does not, because the gateway in front of it is down.
+    Behind(Box<Finding>),
+    /// It refuses *us*.
+    Refused,
+    /// There is no evidence, or it is old.
+    Unknown,
+}
+
+/// An address with what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AddressView {
+    /// Which.
+    pub address: SocketAddr,
+    /// How it is.
+    pub state: AddressState,
+    /// What that rests on.
+    pub observation: Option<Arc<Observation>>,
+}
+
+impl AddressView {
+    /// Whether mail can be delivered there.
+    pub fn is_usable(&self) -> bool {
+        matches!(self.state, AddressState::Usable | AddressState::Impaired(_))
+    }
+
+    /// Whether mail certainly cannot.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.state, AddressState::Failed(_) | AddressState::Behind(_))
+    }
+
+    /// What is wrong with it.
+    pub fn code(&self) -> Option<Code> {
+        match &self.state {
+            AddressState::Impaired(code) | AddressState::Failed(code) => Some(*code),
+            AddressState::Behind(finding) => Some(finding.code),
+            AddressState::Refused => Some(Code::VantageRefused),
+            AddressState::Usable | AddressState::Unknown => None,
+        }
+    }
+}
+
+/// Judges an address.
+pub fn address(picture: &Picture, address: SocketAddr, now: Timestamp, doubt: &mut Doubt) -> AddressView {
+    let Some(track) = picture.track(&Subject::Smtp(address)) else {
+        return AddressView {
+            address,
+            state: AddressState::Unknown,
+            observation: None,
+        };
+    };
+    wait_while_in_doubt(picture, address, track, doubt);
+    let Some(settled) = track.fresh(now) else {
+        return AddressView {
+            address,
+            state: AddressState::Unknown,
+            observation: None,
+        };
+    };
+    let state = match settled.health {
+        Health::Good | Health::Unrunnable => AddressState::Usable,
+        Health::Refused => AddressState::Refused,
+        Health::Failed(code) | Health::Settled(code) if is_impairment(code) => AddressState::Impaired(code),
+        Health::Failed(code) | Health::Settled(code) => failed(picture, address, code, settled, now, doubt),
+    };
+    AddressView {
+        address,
+        state,
+        observation: Some(Arc::clone(&settled.observation)),
+    }
+}
+
+/// Mail still passes: slowly, or without TLS (`semantics` 14, 16).
+fn is_impairment(code: Code) -> bool {
+    code == Code::SmtpSlowGreeting || code.layer() == "tls"
+}
+
+/// What is in doubt here holds back what others conclude from it; a first look is no doubt but ignorance.
+fn wait_while_in_doubt(picture: &Picture, address: SocketAddr, track: &Track, doubt: &mut Doubt) {
+    if let (Some(streak), true) = (&track.streak, track.is_in_doubt()) {
+        let settings = picture.smtp_settings(address);
+        doubt.want(picture, &Subject::Smtp(address), streak.first_seen, &settings);
+    }
+}
+
+fn failed(
+    picture: &Picture,
+    address: SocketAddr,
+    code: Code,
+    settled: &Settled,
+    now: Timestamp,
+    doubt: &mut Doubt,
+) -> AddressState {
+    doubt.want_own_side(picture, settled.since);
+    let silent = matches!(code, Code::HostUnreachable | Code::HostPort25Filtered);
+    if !silent {
+        return AddressState::Failed(code);
+    }
+    let settings = picture.smtp_settings(address);
+    doubt.want(picture, &Subject::Host(address.ip()), settled.since, &settings);
+    for front in picture.gateways_of(address.ip()) {
+        doubt.want(picture, &front.subject(), settled.since, &front.settings);
+        if let GatewayState::Down(finding) = gateway(picture, front, now, doubt) {
+            return AddressState::Behind(finding);
+        }
+    }
+    if code == Code::HostUnreachable && host_lives(picture, address.ip(), settled.since) {
+        return AddressState::Failed(Code::HostPort25Filtered);
+    }
+    AddressState::Failed(code)
+}
+
+/// One sentence on what an address showed.
+pub fn describe(picture: &Picture, label: &str, view: &AddressView) -> String {
+    let Some(observation) = &view.observation else {
+        return format!("{label} has not been looked at yet.");
+    };
+    let seen = super::note::summary(observation);
+    let alive = picture
+        .track(&Subject::Host(view.address.ip()))
+        .filter(|_| matches!(view.state, AddressState::Failed(Code::HostPort25Filtered)));
+    let life = alive.and_then(|track| match &track.latest.evidence {
+        Evidence::Host(host) => host
+            .checks
+            .iter()
+            .find(|check| check.answered())
+            .map(super::super::model::reach::LifeCheck::summary),
+        _ => None,
+    });
+    let forwarded = picture
+        .gateways_of(view.address.ip())
+        .find(|front| front.is_itself(view.address.ip(), picture.gateway_address(front)))
+        .map(|front| {
+            format!(
+                " The suspect is the mail server or its port forward behind {}.",
+                front.name
+            )
+        });
+    let life = life
+        .map(|life| format!(" The host itself lives: {life}."))
+        .unwrap_or_default();
+    format!(
+        "{label}, port {}: {seen}.{life}{}",
+        view.address.port(),
+        forwarded.unwrap_or_default()
+    )
+}

@@ -1,0 +1,240 @@
+//! What one observation means by itself, before anything else explains it.
+
+use std::net::SocketAddr;
+
+use crate::config::ExpectMx;
+use crate::inventory::Domain;
+use crate::model::dns::{AddressEvidence, Exchange, Lookup, MxEvidence, NameServerEvidence};
+use crate::model::smtp::{SmtpEvidence, SmtpFailure, SmtpFailureKind};
+use crate::model::{Anchor, Code, DialError, DomainName, Evidence, Observation, SmtpStage, Subject};
+use crate::picture::{Health, MxSet, Picture, mx_set};
+
+use super::refusal::{self, Refusal};
+
+/// What an observation means by itself.
+pub fn classify(picture: &Picture, observation: &Observation) -> Health {
+    match (&observation.subject, &observation.evidence) {
+        (_, Evidence::Unrunnable { .. }) => Health::Unrunnable,
+        (Subject::Mx(name), Evidence::Mx(evidence)) => match picture.domain(name) {
+            Some(domain) => mx(picture, domain, evidence),
+            None => Health::Unrunnable,
+        },
+        (_, Evidence::Addresses(evidence)) => addresses(evidence),
+        (Subject::NameServers(_), Evidence::NameServers(evidence)) => name_servers(evidence),
+        (Subject::Smtp(address), Evidence::Smtp(evidence)) => smtp(picture, *address, evidence),
+        (_, Evidence::Host(host)) if host.alive() => Health::Good,
+        (_, Evidence::Host(host)) => unless_unrunnable(
+            host.checks
+                .iter()
+                .any(super::super::model::reach::LifeCheck::could_run),
+            Code::HostUnreachable,
+        ),
+        (_, Evidence::Gateway(gateway)) if gateway.answered() => Health::Good,
+        (Subject::Gateway(client, name), Evidence::Gateway(evidence)) => {
+            let could_run = evidence
+                .checks
+                .iter()
+                .any(super::super::model::reach::LifeCheck::could_run);
+            let code = if picture.learnt.gateway_answered(client, name) {
+                Code::GatewayDown
+            } else {
+                Code::GatewayUnproven
+            };
+            unless_unrunnable(could_run && evidence.address.is_some(), code)
+        }
+        (_, Evidence::Anchor(anchor)) if anchor.answered() => Health::Good,
+        // A name that does not resolve is the resolver's fault, no witness against the line.
+        (Subject::Anchor(of), Evidence::Anchor(anchor)) => {
+            let code = match of {
+                Anchor::Ping { .. } => Code::VantageOffline,
+                Anchor::Smtp { .. } => Code::VantagePort25Blocked,
+            };
+            unless_unrunnable(anchor.address.is_some(), code)
+        }
+        (_, Evidence::Resolver(resolver)) => match resolver.answer {
+            Lookup::Found { .. } => Health::Good,
+            _ => Health::Failed(Code::VantageResolverFailed),
+        },
+        _ => Health::Unrunnable,
+    }
+}
+
+fn unless_unrunnable(could_run: bool, code: Code) -> Health {
+    if could_run {
+        Health::Failed(code)
+    } else {
+        Health::Unrunnable
+    }
+}
+
+fn mx(picture: &Picture, domain: &Domain, evidence: &MxEvidence) -> Health {
+    match &evidence.answer {
+        Lookup::NxDomain { .. } => Health::Failed(Code::DnsDomainNotFound),
+        Lookup::Found { records, .. } => {
+            let hosts = records
+                .iter()
+                .filter(|record| matches!(record.exchange, Exchange::Host(_)))
+                .count();
+            let null = records.iter().all(|record| record.exchange == Exchange::Null);
+            let set = mx_set(records);
+            match expected_set(picture, domain) {
+                Some(expected) if expected == set => Health::Good,
+                _ if null && domain.receives => Health::Failed(Code::DnsNullMx),
+                _ if null => Health::Good,
+                _ if hosts == 0 && domain.receives => Health::Failed(Code::DnsMxInvalid),
+                Some(_) => Health::Failed(Code::DnsMxChanged),
+                None => Health::Good,
+            }
+        }
+        Lookup::NoData { .. } => match expected_set(picture, domain) {
+            Some(expected) if !expected.is_empty() && domain.receives => Health::Failed(Code::DnsMxMissing),
+            _ => Health::Good,
+        },
+        failure => Health::Failed(lookup_failure(failure)),
+    }
+}
+
+/// The set that a domain should have: as configured, else as learnt.
+pub(super) fn expected_set(picture: &Picture, domain: &Domain) -> Option<MxSet> {
+    match &domain.expect_mx {
+        Some(ExpectMx::Null) => Some(MxSet::from([".".to_owned()])),
+        Some(ExpectMx::Hosts(hosts)) => Some(hosts.iter().map(DomainName::to_string).collect()),
+        None => picture.learnt.mx(&domain.name).cloned(),
+    }
+}
+
+/// The code of a question that got no definite answer.
+pub(super) fn lookup_failure<T>(lookup: &Lookup<T>) -> Code {
+    match lookup {
+        Lookup::ServFail {
+            extended,
+            answers_unchecked,
+        } if *answers_unchecked
+            || extended
+                .iter()
+                .any(super::super::model::dns::ExtendedError::is_bogus) =>
+        {
+            Code::DnsDnssecBogus
+        }
+        Lookup::ServFail { extended, .. }
+            if extended
+                .iter()
+                .any(super::super::model::dns::ExtendedError::is_unreachable) =>
+        {
+            Code::DnsNameserversUnreachable
+        }
+        _ => Code::DnsServfail,
+    }
+}
+
+fn addresses(evidence: &AddressEvidence) -> Health {
+    if evidence.addresses().next().is_some() {
+        Health::Good
+    } else if evidence.v4.is_definite() && evidence.v6.is_definite() {
+        Health::Failed(Code::DnsMxDangling)
+    } else if evidence.v4.is_definite() {
+        Health::Failed(lookup_failure(&evidence.v6))
+    } else {
+        Health::Failed(lookup_failure(&evidence.v4))
+    }
+}
+
+fn name_servers(evidence: &NameServerEvidence) -> Health {
+    let mut sets = evidence
+        .servers
+        .iter()
+        .filter(|server| server.serves())
+        .map(|server| {
+            server
+                .answer
+                .records()
+                .map(|records| mx_set(records))
+                .unwrap_or_default()
+        });
+    let serving = evidence.servers.iter().filter(|server| server.serves()).count();
+    if evidence.servers.is_empty() {
+        Health::Unrunnable
+    } else if serving == 0 {
+        Health::Failed(Code::DnsNameserversUnreachable)
+    } else if serving < evidence.servers.len() {
+        Health::Failed(Code::DnsNameserverFailed)
+    } else {
+        let first = sets.next();
+        if sets.all(|set| Some(&set) == first.as_ref()) {
+            Health::Good
+        } else {
+            Health::Failed(Code::DnsNameserversDisagree)
+        }
+    }
+}
+
+fn smtp(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence) -> Health {
+    match &evidence.failure {
+        Some(failure) => smtp_failure(picture, address, evidence, failure),
+        None => smtp_session(picture, address, evidence),
+    }
+}
+
+/// A session that came to its end may still show something worse than before.
+fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence) -> Health {
+    let greeting = evidence
+        .stages
+        .iter()
+        .find(|timing| timing.stage == SmtpStage::Greeting);
+    let usual = picture.smtp_settings(address).timeout;
+    if evidence.slow_lane && greeting.is_some_and(|timing| timing.elapsed > usual) {
+        return Health::Failed(Code::SmtpSlowGreeting);
+    }
+    let Some(capabilities) = &evidence.capabilities else {
+        return Health::Good;
+    };
+    if capabilities.starttls || evidence.tls.is_some() {
+        return Health::Good;
+    }
+    let wanted = picture.learnt.offers_starttls(address)
+        || picture
+            .domains_at(address)
+            .iter()
+            .any(|name| picture.domain(name).is_some_and(|d| d.tls_required));
+    match (capabilities.masked, wanted) {
+        (true, _) => Health::Failed(Code::TlsStripped),
+        (false, true) => Health::Failed(Code::TlsNotOffered),
+        (false, false) => Health::Good,
+    }
+}
+
+fn smtp_failure(
+    picture: &Picture,
+    address: SocketAddr,
+    evidence: &SmtpEvidence,
+    failure: &SmtpFailure,
+) -> Health {
+    use SmtpFailureKind as Kind;
+    use SmtpStage as Stage;
+    let tls_stage = matches!(failure.stage, Stage::StartTls | Stage::Handshake);
+    match &failure.kind {
+        Kind::Dial(DialError::Refused) => Health::Failed(Code::HostRefused),
+        Kind::Dial(DialError::Local { .. }) => Health::Unrunnable,
+        Kind::Dial(DialError::Unreachable { prohibited: true, .. }) => {
+            Health::Failed(Code::HostPort25Filtered)
+        }
+        Kind::Dial(_) => Health::Failed(Code::HostUnreachable),
+        Kind::Timeout if failure.stage == Stage::Greeting && evidence.slow_lane => {
+            Health::Settled(Code::SmtpNoGreeting)
+        }
+        Kind::Timeout if failure.stage == Stage::Greeting => Health::Failed(Code::SmtpSlowGreeting),
+        Kind::Tls(tls) if tls.looks_legacy() => Health::Failed(Code::TlsLegacyProtocol),
+        _ if tls_stage => Health::Failed(Code::TlsHandshakeFailed),
+        Kind::Tls(_) => Health::Failed(Code::TlsHandshakeFailed),
+        Kind::Timeout | Kind::Closed { .. } => Health::Failed(Code::SmtpDisconnects),
+        Kind::Protocol(_) => Health::Failed(Code::SmtpProtocolError),
+        Kind::Reply(reply) => {
+            let provider = picture.provider_of_address(address).is_some();
+            let us = picture.own_addresses();
+            match refusal::read(reply, failure.stage, provider, us) {
+                Refusal::OfUs => Health::Refused,
+                Refusal::Down(code) => Health::Failed(code),
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What a judgement still waits for. A verdict turns for the worse only when everything that could explain it
+//! has evidence newer than the first failure (`semantics` 3).
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::ResolvedProbe;
+use crate::model::Subject;
+use crate::picture::Picture;
+
+/// Collects what is not known yet while a judgement is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doubt {
+    until: Option<Timestamp>,
+}
+
+impl Doubt {
+    /// Until when to hold the judgement back at most, where something is still missing.
+    pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.until.filter(|until| now < *until)
+    }
+
+    /// Wants evidence of `subject` that began at or after `since`. An explanation that nobody gathers (a server
+    /// that refused us, the slow lane) is waited for no longer than it usually takes.
+    pub fn want(&mut self, picture: &Picture, subject: &Subject, since: Timestamp, settings: &ResolvedProbe) {
+        let ready = picture
+            .track(subject)
+            .is_some_and(|track| track.is_settled_after(since));
+        if !ready {
+            let tries = settings.confirm + 1;
+            let each = settings.timeout + settings.confirm_interval;
+            let most = SignedDuration::try_from(each * tries).unwrap_or(SignedDuration::MAX);
+            let until = since
+                .checked_add(most)
+                .and_then(|at| at.checked_add(SignedDuration::from_secs(1)))
+                .unwrap_or(since);
+            self.until = self.until.max(Some(until));
+        }
+    }
+
+    /// Holds the judgement back until then.
+    pub fn wait(&mut self, until: Timestamp) {
+        self.until = self.until.max(Some(until));
+    }
+
+    /// Wants evidence of everything that could show our own side to be at fault.
+    pub fn want_own_side(&mut self, picture: &Picture, since: Timestamp) {
+        let settings = &picture.inventory.vantage_settings;
+        for anchor in picture
+            .inventory
+            .anchors
+            .iter()
+            .chain(&picture.inventory.witnesses)
+        {
+            self.want(picture, &Subject::Anchor(anchor.clone()), since, settings);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A finding: a named fact drawn from observations, with its evidence; and how it becomes a cause.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::catalogue::Role;
+use crate::model::{Cause, ClientId, Code, Confidence, Observation, Owner, Root, RootKind, State, Warning};
+use crate::picture::Picture;
+
+use super::note::note;
+
+/// A named fact, with its evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What is wrong.
+    pub code: Code,
+    /// What that makes of whoever stands on it, before the roll-up.
+    pub state: State,
+    /// The thing that is wrong, as an incident's identity.
+    pub root: Root,
+    /// The same, as people name it.
+    pub subject: String,
+    /// What was seen, in one sentence.
+    pub detail: String,
+    /// How sure.
+    pub confidence: Confidence,
+    /// Why no surer.
+    pub confidence_reason: Option<String>,
+    /// What it rests on.
+    pub evidence: Vec<Arc<Observation>>,
+    /// Who else answered meanwhile.
+    pub control: Option<String>,
+}
+
+impl Finding {
+    /// A finding that is certain, with the state that the catalogue gives its code.
+    pub fn new(code: Code, root: Root, subject: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            state: code.entry().state,
+            root,
+            subject: subject.into(),
+            detail: detail.into(),
+            confidence: Confidence::Certain,
+            confidence_reason: None,
+            evidence: Vec::new(),
+            control: None,
+        }
+    }
+
+    /// Rests on these observations.
+    #[must_use]
+    pub fn on(mut self, evidence: impl IntoIterator<Item = Arc<Observation>>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
+
+    /// Gives this state, whatever the catalogue says.
+    #[must_use]
+    pub fn giving(mut self, state: State) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// Inferred, for this reason.
+    #[must_use]
+    pub fn probable(mut self, reason: impl Into<String>) -> Self {
+        self.confidence = Confidence::Probable;
+        self.confidence_reason = Some(reason.into());
+        self
+    }
+
+    /// Inferred from what a single vantage sees.
+    #[must_use]
+    pub fn seen_from(self, picture: &Picture) -> Self {
+        let reason = format!("seen from {} only", picture.inventory.vantage);
+        self.probable(reason)
+    }
+
+    /// As the cause of a verdict about something of `client`, whose mail hosts `provider` operates.
+    pub fn cause(&self, picture: &Picture, client: Option<&ClientId>, provider: Option<&str>) -> Cause {
+        let owner = match self.code.entry().role {
+            Role::Us | Role::Nobody => Owner::Us,
+            Role::Network => Owner::Network,
+            Role::Provider => Owner::Provider,
+            // What a provider hosts is the provider's to mend; names stay the client's.
+            Role::Receiver if provider.is_some() && is_hosted(self.code) => Owner::Provider,
+            Role::Receiver | Role::Sender => Owner::Client,
+        };
+        let mut evidence: Vec<_> = self
+            .evidence
+            .iter()
+            .map(|observation| note(&picture.inventory.vantage, observation))
+            .collect();
+        if let Some(first) = evidence.first_mut() {
+            first.control.clone_from(&self.control);
+        }
+        Cause {
+            code: self.code,
+            root: self.root.clone(),
+            subject: self.subject.clone(),
+            detail: self.detail.clone(),
+            owner,
+            contact: contact(picture, &self.root, owner, client, provider),
+            confidence: self.confidence,
+            confidence_reason: self.confidence_reason.clone(),
+            evidence,
+        }
+    }
+
+    /// As a warning beside a verdict.
+    pub fn warning(&self) -> Warning {
+        Warning {
+            code: self.code,
+            subject: self.subject.clone(),
+            summary: self.detail.clone(),
+        }
+    }
+
+    /// When the newest evidence was seen.
+    pub fn seen(&self) -> Option<Timestamp> {
+        self.evidence.iter().map(|observation| observation.ended()).max()
+    }
+}
+
+/// Whether whoever operates the mail hosts is who mends it.
+fn is_hosted(code: Code) -> bool {
+    matches!(code.layer(), "host" | "smtp" | "tls")
+}
+
+fn contact(
+    picture: &Picture,
+    root: &Root,
+    owner: Owner,
+    client: Option<&ClientId>,
+    provider: Option<&str>,
+) -> Option<String> {
+    let inventory = &picture.inventory;
+    if let (RootKind::Gateway, Some(of)) = (root.kind, &root.client)
+        && let Some(contact) = inventory
+            .gateway(of, &root.name)
+            .and_then(|gateway| gateway.contact.clone())
+    {
+        return Some(contact);
+    }
+    let providers = || provider.and_then(|name| inventory.providers.named(name)?.contact.clone());
+    let clients = || client.and_then(|id| inventory.clients.get(id)?.contact.clone());
+    match owner {
+        Owner::Provider => providers(),
+        Owner::Us => None,
+        Owner::Client | Owner::Recipient | Owner::Network => clients(),
+    }
+}

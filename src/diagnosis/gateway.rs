@@ -1,0 +1,123 @@
+//! Gateways: the router or firewall in front of a client's servers. Any passing check, or any reply from an
+//! address behind it, means up (`semantics` 13).
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::inventory::Gateway;
+use crate::model::smtp::SmtpFailureKind;
+use crate::model::{Code, DialError, Evidence, Observation, Root, RootKind, Subject};
+use crate::picture::{Health, Picture};
+
+use super::doubt::Doubt;
+use super::finding::Finding;
+use super::note::summary;
+
+/// How a gateway is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GatewayState {
+    /// It answers, or something behind it does.
+    Up,
+    /// Neither it nor anything behind it answers.
+    Down(Box<Finding>),
+    /// It has never answered a check, and nothing behind it proves that it works.
+    Unproven,
+    /// It is too early to say, or evidence is old.
+    Unknown,
+}
+
+/// Judges a gateway.
+pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut Doubt) -> GatewayState {
+    let subject = gateway.subject();
+    let Some(track) = picture.track(&subject) else {
+        return GatewayState::Unknown;
+    };
+    if let Some(streak) = track.streak.as_ref().filter(|_| track.is_in_doubt()) {
+        doubt.want(picture, &subject, streak.first_seen, &gateway.settings);
+    }
+    let Some(settled) = track.fresh(now) else {
+        return GatewayState::Unknown;
+    };
+    let Health::Failed(code) = settled.health else {
+        return GatewayState::Up;
+    };
+    let behind = picture.addresses_behind(gateway);
+    if behind
+        .iter()
+        .any(|address| has_replied(picture, *address, settled.since))
+    {
+        return GatewayState::Up;
+    }
+    for address in &behind {
+        let subject = Subject::Smtp(*address);
+        doubt.want(picture, &subject, settled.since, &picture.smtp_settings(*address));
+    }
+    if code == Code::GatewayUnproven {
+        return GatewayState::Unproven;
+    }
+    doubt.want_own_side(picture, settled.since);
+    GatewayState::Down(Box::new(down(picture, gateway, &settled.observation, &behind)))
+}
+
+fn down(
+    picture: &Picture,
+    gateway: &Gateway,
+    observation: &Arc<Observation>,
+    behind: &[SocketAddr],
+) -> Finding {
+    let root = Root {
+        kind: RootKind::Gateway,
+        client: Some(gateway.client.clone()),
+        name: Arc::clone(&gateway.name),
+    };
+    let mut detail = format!("{} does not answer ({})", gateway.label(), summary(observation));
+    match behind {
+        [] => {}
+        [_] => detail.push_str(", nor does the server behind it; the server is not the suspect"),
+        more => {
+            detail.push_str(&format!(
+                ", nor do the {} addresses behind it; the servers are not the suspect",
+                more.len()
+            ));
+        }
+    }
+    detail.push('.');
+    Finding::new(Code::GatewayDown, root, gateway.label(), detail)
+        .on([Arc::clone(observation)])
+        .seen_from(picture)
+}
+
+/// Whether anything came back from an address, in a probe that began at or after `since`.
+pub fn has_replied(picture: &Picture, address: SocketAddr, since: Timestamp) -> bool {
+    let newest = |subject: &Subject| {
+        picture
+            .track(subject)
+            .map(|track| &track.latest)
+            .filter(|observation| observation.at >= since)
+    };
+    newest(&Subject::Smtp(address)).is_some_and(|observation| is_reply(observation))
+        || host_lives(picture, address.ip(), since)
+}
+
+/// Whether a host has shown that it lives, in a probe that began at or after `since`.
+pub fn host_lives(picture: &Picture, address: IpAddr, since: Timestamp) -> bool {
+    picture.track(&Subject::Host(address)).is_some_and(|track| {
+        track.latest.at >= since
+            && matches!(&track.latest.evidence, Evidence::Host(evidence) if evidence.alive())
+    })
+}
+
+/// Whether an SMTP session met the host itself, however it went on.
+fn is_reply(observation: &Observation) -> bool {
+    let Evidence::Smtp(smtp) = &observation.evidence else {
+        return false;
+    };
+    match &smtp.failure {
+        None => true,
+        Some(failure) => {
+            !matches!(&failure.kind, SmtpFailureKind::Dial(error) if *error != DialError::Refused)
+        }
+    }
+}

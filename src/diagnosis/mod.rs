@@ -1,0 +1,33 @@
+//! Judgement: pure functions of the picture and the time.
+//!
+//! [`classify()`] says what one observation means by itself; [`explainers`] who is to be asked when it is a
+//! failure; then [`own_side`], [`outage`], [`gateway()`] and [`domain()`] judge, each standing on the ones
+//! before. What they would still have to know is collected as [`Doubt`].
+
+mod address;
+mod ask;
+mod classify;
+mod dns;
+mod domain;
+mod doubt;
+mod finding;
+mod gateway;
+mod host;
+mod note;
+mod path;
+mod provider;
+mod refusal;
+mod tls;
+mod vantage;
+
+pub use address::{AddressState, AddressView, address};
+pub use ask::explainers;
+pub use classify::classify;
+pub use domain::{Judgement, domain};
+pub use doubt::Doubt;
+pub use finding::Finding;
+pub use gateway::{GatewayState, gateway};
+pub use note::{brief, note, summary};
+pub use path::stages;
+pub use provider::outage;
+pub use vantage::{OwnSide, own_side, refuters};

@@ -1,0 +1,189 @@
+//! Observations as evidence that a provider's support can read: who, from where, when, what, word for word.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::dns::{AddressEvidence, Lookup, MxEvidence, NameServerAnswer, NameServerEvidence};
+use crate::model::reach::{AnchorOutcome, LifeCheck};
+use crate::model::smtp::{SmtpEvidence, SmtpFailureKind};
+use crate::model::{Evidence, EvidenceNote, Observation, Subject};
+
+/// An observation as a piece of evidence.
+pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
+    let transcript = match &observation.evidence {
+        Evidence::Smtp(smtp) => smtp.transcript.clone(),
+        Evidence::NameServers(servers) => servers.servers.iter().map(name_server).collect(),
+        _ => Vec::new(),
+    };
+    EvidenceNote {
+        probe: observation.subject.probe(),
+        vantage: Arc::clone(vantage),
+        source_address: observation.source,
+        peer: peer(observation),
+        at: observation.at,
+        summary: summary(observation),
+        transcript,
+        control: None,
+    }
+}
+
+/// What was asked, as people name it.
+fn peer(observation: &Observation) -> String {
+    match (&observation.subject, &observation.evidence) {
+        (_, Evidence::Mx(evidence)) => format!("{} (resolver)", evidence.server),
+        (_, Evidence::Addresses(evidence)) => format!("{} (resolver)", evidence.server),
+        (Subject::Smtp(address), _) => address.to_string(),
+        (Subject::Host(address), _) => address.to_string(),
+        (Subject::Gateway(_, name), Evidence::Gateway(evidence)) => match evidence.address {
+            Some(address) => address.to_string(),
+            None => name.to_string(),
+        },
+        (subject, _) => subject.to_string(),
+    }
+}
+
+/// What an observation showed, in one line.
+pub fn summary(observation: &Observation) -> String {
+    match &observation.evidence {
+        Evidence::Mx(evidence) => mx(evidence),
+        Evidence::Addresses(evidence) => addresses(&observation.subject, evidence),
+        Evidence::NameServers(evidence) => name_servers(evidence),
+        Evidence::Smtp(evidence) => smtp(evidence),
+        Evidence::Host(evidence) => checks(&evidence.checks),
+        Evidence::Gateway(evidence) if evidence.address.is_none() => "its name does not resolve".into(),
+        Evidence::Gateway(evidence) => checks(&evidence.checks),
+        Evidence::Anchor(evidence) => match &evidence.outcome {
+            AnchorOutcome::Answered { after, .. } => format!("answered after {}", brief(*after)),
+            AnchorOutcome::Silent { reason } => reason.clone(),
+        },
+        Evidence::Resolver(evidence) => match &evidence.answer {
+            Lookup::Found { .. } => "it answers".into(),
+            other => other.outcome(),
+        },
+        Evidence::Unrunnable { reason } => format!("could not be probed: {reason}"),
+    }
+}
+
+fn checks(checks: &[LifeCheck]) -> String {
+    checks
+        .iter()
+        .map(LifeCheck::summary)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn mx(evidence: &MxEvidence) -> String {
+    match &evidence.answer {
+        Lookup::Found { records, .. } => {
+            let list: Vec<String> = records
+                .iter()
+                .take(10)
+                .map(|record| format!("{} {}", record.preference, record.exchange))
+                .collect();
+            format!("MX {}", list.join(", "))
+        }
+        Lookup::NoData { .. } => "no MX record".into(),
+        other => format!("MX: {}", other.outcome()),
+    }
+}
+
+fn addresses(subject: &Subject, evidence: &AddressEvidence) -> String {
+    let host = match subject {
+        Subject::Addresses(host) => host.as_str(),
+        _ => "",
+    };
+    let found: Vec<String> = evidence
+        .addresses()
+        .take(10)
+        .map(|address| address.to_string())
+        .collect();
+    if !found.is_empty() {
+        format!("{host}: {}", found.join(", "))
+    } else if evidence.v4.is_definite() && !matches!(evidence.v4, Lookup::NxDomain { .. }) {
+        format!("{host} has no address")
+    } else {
+        format!("{host}: {}", evidence.v4.outcome())
+    }
+}
+
+fn name_servers(evidence: &NameServerEvidence) -> String {
+    let failing: Vec<String> = evidence
+        .servers
+        .iter()
+        .filter(|server| !server.serves())
+        .take(6)
+        .map(name_server)
+        .collect();
+    match (evidence.servers.len(), failing.len()) {
+        (0, _) => "no name server could be found".into(),
+        (all, 0) => format!("all {all} name servers answer"),
+        _ => failing.join("; "),
+    }
+}
+
+/// What one name server said.
+pub(super) fn name_server(server: &NameServerAnswer) -> String {
+    let at = match server.address {
+        Some(address) => format!("{} ({address})", server.name),
+        None => return format!("{}: the name has no address", server.name),
+    };
+    if server.answer.is_definite() && !server.authoritative {
+        return format!("{at}: answers without authority for the domain");
+    }
+    match &server.answer {
+        Lookup::Found { records, .. } => {
+            let list: Vec<String> = records
+                .iter()
+                .take(10)
+                .map(|record| record.exchange.to_string())
+                .collect();
+            format!("{at}: MX {}", list.join(", "))
+        }
+        other => format!("{at}: {}", other.outcome()),
+    }
+}
+
+fn smtp(evidence: &SmtpEvidence) -> String {
+    let Some(failure) = &evidence.failure else {
+        let total: Duration = evidence.stages.iter().map(|timing| timing.elapsed).sum();
+        let tls = evidence
+            .tls
+            .as_ref()
+            .map_or("without TLS", |tls| tls.version.as_str());
+        return format!("whole dialogue in {}, {tls}", brief(total));
+    };
+    match &failure.kind {
+        SmtpFailureKind::Dial(error) => format!("{error} after {}", brief(failure.after)),
+        SmtpFailureKind::Timeout => {
+            format!("nothing at stage {} for {}", failure.stage, brief(failure.after))
+        }
+        SmtpFailureKind::Closed { reset } => {
+            let how = if *reset { "reset" } else { "closed" };
+            format!(
+                "connection {how} at stage {} after {}",
+                failure.stage,
+                brief(failure.after)
+            )
+        }
+        SmtpFailureKind::Reply(reply) => format!("answered \"{reply}\" at stage {}", failure.stage),
+        SmtpFailureKind::Protocol(error) => format!("{error}, at stage {}", failure.stage),
+        SmtpFailureKind::Tls(tls) => match &tls.alert {
+            Some(alert) => format!("TLS failed: the server's alert {alert}"),
+            None => format!("TLS failed: {}", tls.reason),
+        },
+    }
+}
+
+/// A duration as people read it: `38 ms`, `4.0 s`.
+pub fn brief(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 0.0095 {
+        format!("{:.1} ms", seconds * 1000.0)
+    } else if seconds < 0.9995 {
+        format!("{:.0} ms", seconds * 1000.0)
+    } else if seconds < 60.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{:.0} min", seconds / 60.0)
+    }
+}

@@ -1,0 +1,213 @@
+//! The path that mail takes to a domain, hop by hop, as the evidence shows it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::smtp::SmtpEvidence;
+use crate::model::{Evidence, Hop, SmtpStage, State, Subject};
+
+use super::address::{AddressState, AddressView};
+use super::dns::DnsState;
+use super::domain::Parts;
+use super::host::{HostState, HostView};
+use super::note::{brief, summary};
+
+/// Draws the path: our side, DNS, then each address of each host with what stands before and behind it.
+pub(super) fn draw(parts: &Parts<'_>) -> Vec<Hop> {
+    let mut hops = vec![vantage(parts), dns(parts)];
+    for host in &parts.hosts {
+        if host.addresses.is_empty() {
+            hops.push(bare_host(host));
+        }
+        for view in &host.addresses {
+            address(parts, host, view, &mut hops);
+        }
+    }
+    hops
+}
+
+fn hop(hop: &'static str, subject: impl Into<String>, state: State, summary: impl Into<String>) -> Hop {
+    Hop {
+        hop,
+        subject: subject.into(),
+        state,
+        elapsed: None,
+        summary: summary.into(),
+    }
+}
+
+fn vantage(parts: &Parts<'_>) -> Hop {
+    let name = parts.picture.inventory.vantage.to_string();
+    match parts.own.worst() {
+        Some(finding) => hop("vantage", name, State::Broken, finding.detail.clone()),
+        None if parts.own.proven => hop("vantage", name, State::Flowing, "our own line works"),
+        None => hop("vantage", name, State::Unknown, "nothing has answered us yet"),
+    }
+}
+
+fn dns(parts: &Parts<'_>) -> Hop {
+    let name = parts.domain.name.as_str();
+    let track = parts.picture.track(&Subject::Mx(parts.domain.name.clone()));
+    let seen = track.map(|track| summary(&track.latest)).unwrap_or_default();
+    let mut drawn = match &parts.dns {
+        DnsState::Known(findings) => match findings.first() {
+            None => hop("dns", name, State::Flowing, seen),
+            Some(finding) => hop("dns", name, State::Degraded, finding.detail.clone()),
+        },
+        DnsState::Broken(finding) => hop("dns", name, State::Broken, finding.detail.clone()),
+        DnsState::Unknown(Some(finding)) => hop("dns", name, State::Unknown, finding.detail.clone()),
+        DnsState::Unknown(None) => hop("dns", name, State::Unknown, seen),
+    };
+    drawn.elapsed = track.map(|track| track.latest.elapsed.as_secs_f64());
+    drawn
+}
+
+fn bare_host(host: &HostView) -> Hop {
+    let (state, summary) = match &host.state {
+        HostState::Failed(finding) => (State::Broken, finding.detail.clone()),
+        HostState::Unknown(Some(finding)) => (State::Unknown, finding.detail.clone()),
+        _ => (State::Unknown, "no address that we can try is known".to_owned()),
+    };
+    hop("host", host.name.as_str(), state, summary)
+}
+
+fn address(parts: &Parts<'_>, host: &HostView, view: &AddressView, hops: &mut Vec<Hop>) {
+    let label = format!("{} ({})", host.name, view.address.ip());
+    if let Some(front) = parts.picture.gateways_of(view.address.ip()).next() {
+        let down = matches!(view.state, AddressState::Behind(_));
+        let seen = parts
+            .picture
+            .track(&front.subject())
+            .map(|track| summary(&track.latest));
+        let state = match (down, &seen) {
+            (true, _) => State::Broken,
+            (false, Some(_)) => State::Flowing,
+            (false, None) => State::Unknown,
+        };
+        hops.push(hop("gateway", front.label(), state, seen.unwrap_or_default()));
+        if down {
+            hops.push(hop(
+                "host",
+                label,
+                State::Unknown,
+                "behind the gateway that is down",
+            ));
+            return;
+        }
+    }
+    let smtp = view
+        .observation
+        .as_ref()
+        .and_then(|observation| match &observation.evidence {
+            Evidence::Smtp(smtp) => Some(&**smtp),
+            _ => None,
+        });
+    let Some(smtp) = smtp else {
+        hops.push(hop("host", label, State::Unknown, "not looked at yet"));
+        return;
+    };
+    hops.extend(session(parts, host, view, smtp, &label));
+}
+
+fn session(
+    parts: &Parts<'_>,
+    host: &HostView,
+    view: &AddressView,
+    smtp: &SmtpEvidence,
+    label: &str,
+) -> Vec<Hop> {
+    let failed = smtp.failed_stage();
+    let seen = view
+        .observation
+        .as_ref()
+        .map(|observation| summary(observation))
+        .unwrap_or_default();
+    let bad = if view.state == AddressState::Refused {
+        State::Unknown
+    } else {
+        State::Broken
+    };
+    let mut hops = Vec::new();
+    if failed == Some(SmtpStage::Connect) {
+        hops.push(timed(
+            hop("host", label, bad, seen),
+            time(smtp, &[SmtpStage::Connect]),
+        ));
+        return hops;
+    }
+    let connect = time(smtp, &[SmtpStage::Connect]);
+    hops.push(timed(hop("host", label, State::Flowing, "port 25 open"), connect));
+    let dialogue = time(smtp, &[SmtpStage::Greeting, SmtpStage::Ehlo]);
+    if matches!(failed, Some(SmtpStage::Greeting | SmtpStage::Ehlo)) {
+        let state = if view.is_usable() { State::Degraded } else { bad };
+        hops.push(timed(hop("smtp", label, state, seen), dialogue));
+        return hops;
+    }
+    let greeting = smtp
+        .greeting
+        .as_ref()
+        .map(|reply| reply.code.to_string())
+        .unwrap_or_default();
+    hops.push(timed(
+        hop("smtp", label, State::Flowing, format!("{greeting}, EHLO")),
+        dialogue,
+    ));
+    let handshake = time(smtp, &[SmtpStage::StartTls, SmtpStage::Handshake]);
+    let finding = host
+        .impaired
+        .iter()
+        .find(|finding| finding.code.layer() == "tls" && finding.subject == label);
+    let expiry = expiry(smtp).map(|at| format!(", certificate until {}", at.strftime("%Y-%m-%d")));
+    let tls = match (&smtp.tls, finding) {
+        (_, Some(finding)) => hop("tls", label, finding.state, finding.detail.clone()),
+        (Some(tls), None) => hop(
+            "tls",
+            label,
+            State::Flowing,
+            format!("{}{}", tls.version, expiry.unwrap_or_default()),
+        ),
+        (None, None) if failed.is_some() => hop("tls", label, State::Degraded, seen),
+        (None, None) => hop("tls", label, State::Flowing, "not offered, not required"),
+    };
+    hops.push(timed(tls, handshake));
+    let _ = parts;
+    hops
+}
+
+fn timed(mut drawn: Hop, elapsed: Duration) -> Hop {
+    drawn.elapsed = Some(elapsed.as_secs_f64()).filter(|elapsed| *elapsed > 0.0);
+    drawn
+}
+
+fn time(smtp: &SmtpEvidence, stages: &[SmtpStage]) -> Duration {
+    smtp.stages
+        .iter()
+        .filter(|timing| stages.contains(&timing.stage))
+        .map(|timing| timing.elapsed)
+        .sum()
+}
+
+fn expiry(smtp: &SmtpEvidence) -> Option<Timestamp> {
+    Some(smtp.tls.as_ref()?.certificate.as_ref()?.not_after)
+}
+
+/// The earliest end of a certificate at any address of a domain.
+pub(super) fn earliest_expiry(parts: &Parts<'_>) -> Option<Timestamp> {
+    let views = parts.hosts.iter().flat_map(|host| &host.addresses);
+    let evidence = views.filter_map(|view| match &view.observation.as_ref()?.evidence {
+        Evidence::Smtp(smtp) => expiry(smtp),
+        _ => None,
+    });
+    evidence.min()
+}
+
+/// The last times of a session's stages, for people: `connect 12 ms, greeting 30 ms`.
+pub fn stages(smtp: &SmtpEvidence) -> String {
+    let list: Vec<String> = smtp
+        .stages
+        .iter()
+        .map(|timing| format!("{} {}", timing.stage, brief(timing.elapsed)))
+        .collect();
+    list.join(", ")
+}

@@ -1,0 +1,139 @@
+//! What TLS shows of a mail host, judged against each MX name that leads there (`semantics` 1, 16).
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::tls::{Certificate, ChainVerdict, TlsEvidence};
+use crate::model::{Code, DomainName, Evidence, Observation, Root, RootKind, State};
+use crate::picture::Picture;
+
+use super::address::AddressView;
+use super::finding::Finding;
+
+/// Days before the end of a certificate that are worth a warning.
+const EXPIRING: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// What is wrong with the TLS of a host at one address.
+pub fn tls(
+    picture: &Picture,
+    host: &DomainName,
+    view: &AddressView,
+    required: bool,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let Some(observation) = &view.observation else {
+        return Vec::new();
+    };
+    let Evidence::Smtp(smtp) = &observation.evidence else {
+        return Vec::new();
+    };
+    let label = format!("{host} ({})", view.address.ip());
+    let root = Root {
+        kind: RootKind::MxHost,
+        client: None,
+        name: host.as_str().into(),
+    };
+    let serious = if required { State::Broken } else { State::Degraded };
+    let make = |code: Code, detail: String, observation: &Arc<Observation>| {
+        Finding::new(code, root.clone(), label.clone(), detail)
+            .giving(serious)
+            .on([Arc::clone(observation)])
+    };
+    let mut findings = Vec::new();
+    if required && smtp.tls.is_none() && view.is_usable() && smtp.failure.is_none() {
+        let detail = format!("{label} offers no STARTTLS, which is required for this domain.");
+        findings.push(make(Code::TlsNotOffered, detail, observation));
+    }
+    let Some(evidence) = &smtp.tls else {
+        return findings;
+    };
+    if let Some((code, detail)) = chain(evidence, &label, now) {
+        findings.push(make(code, detail, observation));
+    }
+    if let Some((certificate, session)) = wrong_name(picture, host, view, observation, evidence) {
+        let names = certificate
+            .names
+            .iter()
+            .take(5)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ");
+        let detail = format!("The certificate of {label} is for {names}, not for {host}.");
+        findings.push(make(Code::TlsCertificateNameMismatch, detail, &session));
+    }
+    if let Some(certificate) = evidence.certificate.as_ref().filter(|_| findings.is_empty()) {
+        let left = certificate.not_after.duration_since(now);
+        if left < EXPIRING {
+            let detail = format!(
+                "{} days left, until {}.",
+                left.as_hours() / 24,
+                day(certificate.not_after)
+            );
+            let soon = make(Code::TlsCertificateExpiring, detail, observation).giving(State::Flowing);
+            findings.push(soon);
+        }
+    }
+    findings
+}
+
+fn chain(evidence: &TlsEvidence, label: &str, now: Timestamp) -> Option<(Code, String)> {
+    let certificate = evidence.certificate.as_ref();
+    let ended = certificate.filter(|certificate| certificate.not_after < now);
+    if let Some(certificate) = ended {
+        let detail = format!(
+            "The certificate of {label} ended on {}.",
+            day(certificate.not_after)
+        );
+        return Some((Code::TlsCertificateExpired, detail));
+    }
+    let issuer = certificate.map_or("an unknown issuer", |certificate| certificate.issuer.as_str());
+    let (code, what) = match &evidence.chain {
+        ChainVerdict::Trusted => return None,
+        ChainVerdict::Expired => (
+            Code::TlsCertificateExpired,
+            "is in a chain that is out of date".to_owned(),
+        ),
+        ChainVerdict::NotYetValid => {
+            let from = certificate
+                .map(|certificate| day(certificate.not_before))
+                .unwrap_or_default();
+            (Code::TlsCertificateExpired, format!("is only valid from {from}"))
+        }
+        ChainVerdict::SelfSigned => (Code::TlsCertificateUntrusted, "is signed by itself".to_owned()),
+        ChainVerdict::UnknownIssuer => (
+            Code::TlsCertificateUntrusted,
+            format!("comes from an issuer that nobody knows: {issuer}"),
+        ),
+        ChainVerdict::Revoked => (Code::TlsCertificateUntrusted, "has been revoked".to_owned()),
+        ChainVerdict::Invalid { reason } => (
+            Code::TlsCertificateUntrusted,
+            format!("does not verify: {reason}"),
+        ),
+    };
+    Some((code, format!("The certificate of {label} {what}.")))
+}
+
+/// A mismatch counts only after a session that sent the name as SNI: a server may have more certificates.
+fn wrong_name(
+    picture: &Picture,
+    host: &DomainName,
+    view: &AddressView,
+    observation: &Arc<Observation>,
+    evidence: &TlsEvidence,
+) -> Option<(Certificate, Arc<Observation>)> {
+    if evidence.certificate.as_ref()?.covers(host) {
+        return None;
+    }
+    let session = picture.session(view.address, host).unwrap_or(observation);
+    let Evidence::Smtp(smtp) = &session.evidence else {
+        return None;
+    };
+    let certificate = smtp.tls.as_ref()?.certificate.as_ref()?;
+    (smtp.server_name.as_ref() == Some(host) && !certificate.covers(host))
+        .then(|| (certificate.clone(), Arc::clone(session)))
+}
+
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,303 @@
+//! Clients, domains, gateways and providers as the daemon knows them: the configuration without its secrets
+//! and its layers, every setting settled.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{self, ExpectMx, IpNet, ProbeOverrides, ResolvedProbe, TlsPolicy};
+use crate::model::{Anchor, ClientId, DomainName, Endpoint, ProbeKind, Subject};
+
+mod providers;
+
+pub use providers::{Provider, Providers};
+
+/// Where provider-hosted addresses are looked at unless an interval is written anywhere.
+const PROVIDER_INTERVAL: Duration = Duration::from_mins(5);
+
+/// Everything that is watched, and from where.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    /// The name of this vantage.
+    pub vantage: Arc<str>,
+    /// The resolvers that we ask.
+    pub resolvers: Arc<[SocketAddr]>,
+    /// The configured anchors.
+    pub anchors: Vec<Anchor>,
+    /// Stand-ins for kinds of anchors that are not configured: asked only when something fails.
+    pub witnesses: Vec<Anchor>,
+    /// Whether this vantage has a way to the IPv6 internet.
+    pub ipv6: bool,
+    /// Clients by id.
+    pub clients: BTreeMap<ClientId, Client>,
+    /// Domains by name.
+    pub domains: BTreeMap<DomainName, Arc<Domain>>,
+    /// All gateways.
+    pub gateways: Vec<Arc<Gateway>>,
+    /// The providers that are recognised.
+    pub providers: Providers,
+    /// How much we ask of other people's servers.
+    pub budgets: config::Budgets,
+    /// Settings of vantage probes.
+    pub vantage_settings: ResolvedProbe,
+    /// Settings for hosts and addresses that no domain leads to any more; the built-in ones.
+    fallback: ResolvedProbe,
+}
+
+/// A client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub id: ClientId,
+    /// What people call it.
+    pub name: String,
+    /// Whom to call there.
+    pub contact: Option<String>,
+}
+
+/// A watched domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain {
+    /// The part after @.
+    pub name: DomainName,
+    /// Whose it is; `None` when `check` was asked without configuration.
+    pub client: Option<ClientId>,
+    /// The MX hosts that it should have.
+    pub expect_mx: Option<ExpectMx>,
+    /// Whether mail should reach it.
+    pub receives: bool,
+    /// Whether senders must not deliver without good TLS.
+    pub tls_required: bool,
+    /// Settings by kind of probe.
+    pub dns: ResolvedProbe,
+    /// Settings by kind of probe.
+    pub nameserver: ResolvedProbe,
+    /// Settings by kind of probe.
+    pub smtp: ResolvedProbe,
+    /// Settings by kind of probe.
+    pub host: ResolvedProbe,
+}
+
+/// A client's gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Whose it is.
+    pub client: ClientId,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub address: Endpoint,
+    /// What lies behind it; empty: its own address.
+    pub networks: Vec<IpNet>,
+    /// Whether it is pinged.
+    pub ping: bool,
+    /// TCP ports that are tried.
+    pub ports: Vec<u16>,
+    /// Whose it is and how to reach them.
+    pub contact: Option<String>,
+    /// How it is probed.
+    pub settings: ResolvedProbe,
+}
+
+impl Gateway {
+    /// Its subject.
+    pub fn subject(&self) -> Subject {
+        Subject::Gateway(self.client.clone(), Arc::clone(&self.name))
+    }
+
+    /// Whether `address` lies behind it. `resolved` is where its own name leads now, if it is known by name.
+    pub fn fronts(&self, address: IpAddr, resolved: Option<IpAddr>) -> bool {
+        self.networks.iter().any(|network| network.contains(address)) || self.is_itself(address, resolved)
+    }
+
+    /// Whether `address` is the gateway's own: ports are forwarded.
+    pub fn is_itself(&self, address: IpAddr, resolved: Option<IpAddr>) -> bool {
+        match self.address {
+            Endpoint::Address(own) => own == address,
+            Endpoint::Name(_) => resolved == Some(address),
+        }
+    }
+
+    /// As people name it: `hq-router (198.51.100.1)`.
+    pub fn label(&self) -> String {
+        format!("{} ({})", self.name, self.address)
+    }
+}
+
+/// What the machine itself says, for what the configuration leaves open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The system's resolvers.
+    pub resolvers: Vec<SocketAddr>,
+    /// Whether there is a way to the IPv6 internet.
+    pub ipv6: bool,
+}
+
+impl Inventory {
+    /// Settles a configuration.
+    pub fn new(config: &config::Config, surroundings: &Surroundings) -> Self {
+        let providers = Providers::new(&config.providers);
+        let resolvers = if config.resolver.servers.is_empty() {
+            surroundings.resolvers.clone()
+        } else {
+            config.resolver.servers.clone()
+        };
+        let clients = config.clients.iter().map(|client| {
+            let known = Client {
+                id: client.id.clone(),
+                name: client.name.clone(),
+                contact: client.contact.clone(),
+            };
+            (client.id.clone(), known)
+        });
+        Self {
+            vantage: config.vantage.name.as_str().into(),
+            resolvers: resolvers.into(),
+            witnesses: witnesses(&config.vantage.anchors, &providers),
+            anchors: config.vantage.anchors.clone(),
+            ipv6: surroundings.ipv6,
+            clients: clients.collect(),
+            domains: domains(config),
+            gateways: gateways(config),
+            providers,
+            budgets: config.budgets.clone(),
+            vantage_settings: config.probes.resolve(ProbeKind::Vantage, &[]),
+            fallback: config.probes.resolve(ProbeKind::Smtp, &[]),
+        }
+    }
+
+    /// Adds a domain that no configuration names, with everybody's settings.
+    pub fn add_domain(&mut self, config: &config::Config, name: DomainName) {
+        let domain = config::Domain::new(name.clone());
+        self.domains
+            .entry(name)
+            .or_insert_with(|| Arc::new(settle_domain(config, None, &domain)));
+    }
+
+    /// The client's name as people know it.
+    pub fn client_name<'a>(&'a self, id: &'a ClientId) -> &'a str {
+        self.clients.get(id).map_or(id.as_str(), |client| &client.name)
+    }
+
+    /// The gateway that is meant.
+    pub fn gateway(&self, client: &ClientId, name: &str) -> Option<&Arc<Gateway>> {
+        self.gateways
+            .iter()
+            .find(|gateway| gateway.client == *client && &*gateway.name == name)
+    }
+
+    /// Settings for what no domain leads to any more.
+    pub fn fallback(&self) -> &ResolvedProbe {
+        &self.fallback
+    }
+
+    /// Of subscribers with different settings the smallest interval and the largest timeout and `confirm`
+    /// win (`semantics` 1). `provider` makes an unwritten interval five minutes.
+    pub fn shared_settings<'a>(
+        &self,
+        subscribers: impl Iterator<Item = &'a ResolvedProbe>,
+        provider: bool,
+    ) -> ResolvedProbe {
+        let gentle = |one: &ResolvedProbe| {
+            let mut one = one.clone();
+            if provider && !one.interval_explicit {
+                one.interval = one.interval.max(PROVIDER_INTERVAL);
+            }
+            one
+        };
+        subscribers
+            .map(gentle)
+            .reduce(|a, b| strictest(a, &b))
+            .unwrap_or_else(|| self.fallback.clone())
+    }
+}
+
+fn strictest(a: ResolvedProbe, b: &ResolvedProbe) -> ResolvedProbe {
+    ResolvedProbe {
+        interval: a.interval.min(b.interval),
+        interval_explicit: a.interval_explicit || b.interval_explicit,
+        timeout: a.timeout.max(b.timeout),
+        greeting_timeout: a.greeting_timeout.max(b.greeting_timeout),
+        confirm: a.confirm.max(b.confirm),
+        confirm_interval: a.confirm_interval.min(b.confirm_interval),
+        ca_file: a.ca_file,
+    }
+}
+
+/// For each kind of anchor that is not configured, the MX hosts of three large providers.
+fn witnesses(anchors: &[Anchor], providers: &Providers) -> Vec<Anchor> {
+    let has_ping = anchors.iter().any(|anchor| matches!(anchor, Anchor::Ping { .. }));
+    let has_smtp = anchors.iter().any(|anchor| matches!(anchor, Anchor::Smtp { .. }));
+    let mut list = Vec::new();
+    for name in providers.witnesses() {
+        let host = Endpoint::Name(name.clone());
+        if !has_ping {
+            list.push(Anchor::Ping { host: host.clone() });
+        }
+        if !has_smtp {
+            list.push(Anchor::Smtp { host, port: 25 });
+        }
+    }
+    list
+}
+
+fn domains(config: &config::Config) -> BTreeMap<DomainName, Arc<Domain>> {
+    config
+        .domains()
+        .map(|(client, domain)| {
+            (
+                domain.name.clone(),
+                Arc::new(settle_domain(config, Some(client), domain)),
+            )
+        })
+        .collect()
+}
+
+fn settle_domain(
+    config: &config::Config,
+    client: Option<&config::Client>,
+    domain: &config::Domain,
+) -> Domain {
+    let levels: Vec<&ProbeOverrides> = client
+        .map(|client| &client.probes)
+        .into_iter()
+        .chain([&domain.probes])
+        .collect();
+    Domain {
+        name: domain.name.clone(),
+        client: client.map(|client| client.id.clone()),
+        expect_mx: domain.expect_mx.clone(),
+        receives: domain.mail.receives(),
+        tls_required: domain.tls == TlsPolicy::Required,
+        dns: config.probes.resolve(ProbeKind::Dns, &levels),
+        nameserver: config.probes.resolve(ProbeKind::Nameserver, &levels),
+        smtp: config.probes.resolve(ProbeKind::Smtp, &levels),
+        host: config.probes.resolve(ProbeKind::Host, &levels),
+    }
+}
+
+fn gateways(config: &config::Config) -> Vec<Arc<Gateway>> {
+    let settle = |(client, gateway): (&config::Client, &config::Gateway)| {
+        Arc::new(Gateway {
+            client: client.id.clone(),
+            name: gateway.name.as_str().into(),
+            address: gateway.address.clone(),
+            networks: gateway.networks.clone(),
+            ping: gateway.checks.contains(&config::Check::Ping) || gateway.checks.is_empty(),
+            ports: gateway
+                .checks
+                .iter()
+                .filter_map(|check| match check {
+                    config::Check::Tcp(port) => Some(*port),
+                    config::Check::Ping => None,
+                })
+                .collect(),
+            contact: gateway.contact.clone(),
+            settings: config
+                .probes
+                .resolve(ProbeKind::Gateway, &[&client.probes, &gateway.probes]),
+        })
+    };
+    config.gateways().map(settle).collect()
+}

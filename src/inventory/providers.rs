@@ -1,0 +1,150 @@
+//! Who operates a group of MX hosts: recognised by data, never by code.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::config;
+use crate::model::DomainName;
+
+/// A recognised provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// What people call it.
+    pub name: Arc<str>,
+    /// Patterns of its MX hosts.
+    mx: Vec<String>,
+    /// Whom to ask when it fails.
+    pub contact: Option<String>,
+    /// Where it says itself how it is.
+    pub status_page: Option<String>,
+    /// Sessions at once, where known.
+    pub concurrent: Option<NonZeroU32>,
+    /// Sessions begun in a minute, where known.
+    pub per_minute: Option<NonZeroU32>,
+    /// An MX host that answers all year round.
+    pub witness: Option<DomainName>,
+}
+
+/// The providers that this daemon recognises: the configured ones first, then those built in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Providers {
+    list: Vec<Arc<Provider>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    provider: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    name: String,
+    mx: Vec<String>,
+    contact: Option<String>,
+    status_page: Option<String>,
+    concurrent: Option<NonZeroU32>,
+    per_minute: Option<NonZeroU32>,
+    witness: Option<DomainName>,
+}
+
+const BUILT_IN: &str = include_str!("providers.toml");
+
+impl Providers {
+    /// The configured providers over those built in.
+    pub fn new(configured: &[config::Provider]) -> Self {
+        let own = configured.iter().map(|provider| Provider {
+            name: provider.name.as_str().into(),
+            mx: provider
+                .mx
+                .iter()
+                .map(|pattern| pattern.as_str().to_owned())
+                .collect(),
+            contact: provider.contact.clone(),
+            status_page: None,
+            concurrent: None,
+            per_minute: None,
+            witness: None,
+        });
+        // A broken table is a mistake of ours that the test below catches before anybody meets it.
+        let built_in = toml::from_str::<File>(BUILT_IN)
+            .map(|file| file.provider)
+            .unwrap_or_default();
+        let built_in = built_in.into_iter().map(|row| Provider {
+            name: row.name.into(),
+            mx: row.mx,
+            contact: row.contact.or_else(|| row.status_page.clone()),
+            status_page: row.status_page,
+            concurrent: row.concurrent,
+            per_minute: row.per_minute,
+            witness: row.witness,
+        });
+        Self {
+            list: own.chain(built_in).map(Arc::new).collect(),
+        }
+    }
+
+    /// The provider that operates an MX host.
+    pub fn of_host(&self, host: &DomainName) -> Option<&Arc<Provider>> {
+        self.list
+            .iter()
+            .find(|provider| provider.mx.iter().any(|pattern| host.matches(pattern)))
+    }
+
+    /// The provider of that name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.list.iter().find(|provider| &*provider.name == name)
+    }
+
+    /// MX hosts of large providers, to ask whether we can reach anybody at all; at most three.
+    pub fn witnesses(&self) -> impl Iterator<Item = &DomainName> {
+        self.list
+            .iter()
+            .filter_map(|provider| provider.witness.as_ref())
+            .take(3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_table_parses_and_recognises() {
+        let file: File = toml::from_str(BUILT_IN).unwrap();
+        assert!(file.provider.len() >= 3);
+        let providers = Providers::new(&[]);
+        let of = |host: &str| {
+            providers
+                .of_host(&DomainName::parse(host).unwrap())
+                .map(|provider| provider.name.to_string())
+        };
+        assert_eq!(of("alt1.aspmx.l.google.com").as_deref(), Some("Google"));
+        assert_eq!(
+            of("acme-test.mail.protection.outlook.com").as_deref(),
+            Some("Microsoft 365")
+        );
+        assert_eq!(of("mx.acme.test"), None);
+        assert_eq!(providers.witnesses().count(), 3);
+        // A witness belongs to the provider that it stands for.
+        for witness in providers.witnesses() {
+            let provider = providers.of_host(witness).unwrap();
+            assert_eq!(provider.witness.as_ref(), Some(witness));
+        }
+    }
+
+    #[test]
+    fn configured_providers_go_first() {
+        let own = config::Provider {
+            name: "BIGMAIL".into(),
+            mx: vec!["*.google.com".parse().unwrap()],
+            contact: Some("4711".into()),
+        };
+        let providers = Providers::new(&[own]);
+        let host = DomainName::parse("smtp.google.com").unwrap();
+        assert_eq!(&*providers.of_host(&host).unwrap().name, "BIGMAIL");
+    }
+}

@@ -1,0 +1,152 @@
+//! Our own side, and the gateways in front of clients' servers.
+
+use super::{Code, Entry, Role, State};
+
+pub(super) const VANTAGE: &[Entry] = &[
+    Entry {
+        code: Code::VantageOffline,
+        state: State::Unknown,
+        role: Role::Us,
+        title: "Our own internet line is down, so we cannot see anything",
+        explanation: "The place that mailflow checks from cannot reach the outside at all: none of the hosts \
+            that should always answer does. Nothing can be said about any client while this lasts, and nobody \
+            else is to blame for it.",
+        action: "Check the internet line and the router of the machine that mailflow runs on. Do not call \
+            clients about mail: their mail may well be fine. If the line is down, call its provider.",
+        seen: "No ping and no mail anchor answers, or the machine has no default route.",
+        route: None,
+    },
+    Entry {
+        code: Code::VantagePort25Blocked,
+        state: State::Unknown,
+        role: Role::Us,
+        title: "Our own line blocks port 25, so we cannot test mail servers",
+        explanation: "The rest of the internet works from here, but no mail server anywhere accepts a \
+            connection from us. Most office lines and cloud machines block port 25 on purpose, to stop spam. \
+            Whether mail reaches clients cannot be seen from here; names and addresses still can.",
+        action: "Run mailflow where outgoing port 25 is open, or ask the line's provider or the cloud's support \
+            to open TCP port 25 outwards for this machine. Look at your own firewall first. Do not call clients.",
+        seen: "Connections to port 25 of every independent mail host time out, while pings and names work.",
+        route: None,
+    },
+    Entry {
+        code: Code::VantageResolverFailed,
+        state: State::Unknown,
+        role: Role::Us,
+        title: "Our own DNS resolver does not answer",
+        explanation: "The server that turns names into addresses for us (the resolver) gives no usable answers, \
+            so mailflow cannot find anybody's mail servers. That says nothing about the clients' own DNS.",
+        action: "Check the resolver named here: is the service running, does it have internet? Or put another \
+            one under [resolver] servers in the configuration.",
+        seen: "Questions about names that surely exist time out or fail at each configured resolver.",
+        route: None,
+    },
+    Entry {
+        code: Code::VantageRefused,
+        state: State::Unknown,
+        role: Role::Us,
+        title: "The mail server turns away our checks; that is no outage",
+        explanation: "The mail server answered, but does not want to talk to the address that we check from: it \
+            finds that we connect too often, or has us on a list. Mail from others may flow as usual, so the \
+            state is unknown. mailflow leaves this address alone for a while.",
+        action: "Read the reply. If it names a list, look our address up there and ask to be removed. If it \
+            speaks of rate or connections, wait; it ends by itself. Ask the client whether mail arrives, or set \
+            up a test message (canary).",
+        seen: "421 or 4xx with 4.7.x, or 554 or 521 with 5.7.x, before or at EHLO (RFC 3463 3.8).",
+        route: Some(super::RouteText {
+            explanation: "The recipient's mail server answered, but does not want to talk to the address that \
+                we check from. That is about our checks; the client sends from another address, and its mail \
+                may pass.",
+            action: "Ask the client whether their own mail to this organisation was returned. If it was, read \
+                that bounce message: it says what really happens.",
+        }),
+    },
+    Entry {
+        code: Code::VantageNoEvidence,
+        state: State::Unknown,
+        role: Role::Us,
+        title: "Not checked yet, or not lately enough to say",
+        explanation: "There is no fresh result to stand on: the first round of checks is still running, or \
+            checks fell behind. We say so instead of guessing.",
+        action: "Wait for the next check. If this stays for more than a few intervals, look at mailflow's own \
+            log and at how late its checks start (metric mailflow_probe_lag_seconds).",
+        seen: "No result, or only results older than three check intervals.",
+        route: None,
+    },
+    Entry {
+        code: Code::VantageNoIpv6,
+        state: State::Flowing,
+        role: Role::Us,
+        title: "We have no IPv6 here, so IPv6 addresses are not checked",
+        explanation: "The machine that mailflow runs on has no way to the IPv6 internet. Mail servers are checked \
+            over IPv4 only, which is what nearly all mail uses anyway.",
+        action: "Nothing is urgent. To check IPv6 too, give this machine an IPv6 address and a default route.",
+        seen: "No IPv6 default route on our machine.",
+        route: None,
+    },
+];
+
+pub(super) const GATEWAY: &[Entry] = &[
+    Entry {
+        code: Code::GatewayDown,
+        state: State::Broken,
+        role: Role::Receiver,
+        title: "The router in front of the mail server does not answer",
+        explanation: "The router or firewall that leads to the mail server answers none of its checks, and \
+            nothing behind it can be reached either. The mail server is not the suspect: most likely the power, \
+            the router or the line at that site has failed. Senders keep trying for days, so no mail is lost yet.",
+        action: "Call the line's provider or the contact given here and ask whether the line is up. Then have \
+            somebody on site check the power and switch the router off and on. Do not restart the mail server.",
+        seen: "All pings lost and all ports of the router silent, and no address behind it answers.",
+        route: None,
+    },
+    Entry {
+        code: Code::GatewayLossy,
+        state: State::Degraded,
+        role: Role::Network,
+        title: "The line to the router loses data",
+        explanation: "Part of what is sent to the router never comes back. Mail still passes, slowly, and other \
+            services at that site will feel bad too. Usual reasons: a full line, a bad cable, a fault at the \
+            provider.",
+        action: "Call the line's provider with the figures shown here and ask for a line test. Ask the site \
+            whether a large upload or backup is running.",
+        seen: "Some of the pings to the router are lost, round after round.",
+        route: None,
+    },
+    Entry {
+        code: Code::GatewaySlow,
+        state: State::Degraded,
+        role: Role::Network,
+        title: "The router answers far more slowly than it used to",
+        explanation: "The router answers, but each answer takes much longer than usual. The line is probably \
+            full, or the router is overloaded. Mail passes, with delays.",
+        action: "Ask the site whether something large is being transferred. If not, call the line's provider \
+            with the times shown here.",
+        seen: "Ping times to the router well above those of the days before.",
+        route: None,
+    },
+    Entry {
+        code: Code::GatewayRebooted,
+        state: State::Flowing,
+        role: Role::Receiver,
+        title: "The router has restarted",
+        explanation: "The router says that it started anew a short while ago. Once is maintenance or a power \
+            cut; several times a week means that it is failing.",
+        action: "Ask whether somebody restarted it. If nobody did, check its power supply and its log.",
+        seen: "The router's own uptime counter went back to zero.",
+        route: None,
+    },
+    Entry {
+        code: Code::GatewayUnproven,
+        state: State::Flowing,
+        role: Role::Us,
+        title: "The router has never answered this check, so it proves nothing",
+        explanation: "A check is configured for this router that has not succeeded even once. Many routers are \
+            set not to answer pings. As long as it has never worked, its silence cannot tell us that the router \
+            is down.",
+        action: "Allow pings to the router from our address, or name a port that it answers on (say \
+            checks = [\"tcp:443\"]), or take the check out of the configuration.",
+        seen: "The check fails while servers behind the router can be reached.",
+        route: None,
+    },
+];

@@ -1,0 +1,178 @@
+//! Encryption, and what domains publish about their mail.
+
+use super::{Code, Entry, Role, RouteText, State};
+
+pub(super) const TLS: &[Entry] = &[
+    Entry {
+        code: Code::TlsNotOffered,
+        state: State::Degraded,
+        role: Role::Receiver,
+        title: "The mail server no longer offers encryption",
+        explanation: "The server should offer to encrypt mail on its way (it did before, or a policy demands it), \
+            and does not. Senders that insist on encryption do not deliver; the others send in the clear.",
+        action: "Ask whoever runs the server what changed. Often the certificate could not be loaded after a \
+            renewal; the server's log says so.",
+        seen: "No STARTTLS in the EHLO answer (RFC 3207); strict senders see 4.7.4 or 5.7.x.",
+        route: None,
+    },
+    Entry {
+        code: Code::TlsStripped,
+        state: State::Degraded,
+        role: Role::Network,
+        title: "Something on the way removes the offer of encryption",
+        explanation: "The server's offer to encrypt arrives overwritten with X characters. A firewall between us \
+            and the server rewrites the conversation, so all mail passes in the clear.",
+        action: "Have mail inspection (\"SMTP fixup\", \"ESMTP inspection\") switched off on the firewall in front \
+            of the mail server.",
+        seen: "250-XXXXXXXX or XXXXXXXA in place of 250-STARTTLS in the EHLO answer.",
+        route: None,
+    },
+    Entry {
+        code: Code::TlsHandshakeFailed,
+        state: State::Degraded,
+        role: Role::Receiver,
+        title: "Encryption is offered, but cannot be set up",
+        explanation: "The server offers to encrypt, and then the attempt fails. Some senders deliver in the clear \
+            instead, others do not deliver.",
+        action: "Ask whoever runs the server to check its certificate and key files and its TLS settings. The \
+            error shown here helps them.",
+        seen: "A TLS alert or a closed connection after STARTTLS (RFC 8446 6).",
+        route: None,
+    },
+    Entry {
+        code: Code::TlsCertificateExpired,
+        state: State::Degraded,
+        role: Role::Receiver,
+        title: "The mail server's certificate has expired",
+        explanation: "The certificate that proves the server's identity is past its last day. Most senders still \
+            deliver; those that check strictly do not.",
+        action: "Have the certificate renewed today, and the mail service reloaded so that it uses the new one. \
+            Then find out why the automatic renewal did not run.",
+        seen: "notAfter lies in the past (RFC 5280 4.1.2.5); Microsoft reports 5.7.322.",
+        route: Some(RouteText {
+            explanation: "The certificate of the recipient's mail server is past its last day. Mail is delivered \
+                all the same unless a policy demands a valid one.",
+            action: "Tell the recipient's IT that their mail server's certificate has expired.",
+        }),
+    },
+    Entry {
+        code: Code::TlsCertificateNameMismatch,
+        state: State::Degraded,
+        role: Role::Receiver,
+        title: "The mail server's certificate is for another name",
+        explanation: "The server shows a certificate that does not cover the name that DNS gives for it. Most \
+            senders still deliver; those that check strictly do not.",
+        action: "Have a certificate issued that includes the mail server's name as shown here, or correct the \
+            name in the MX record.",
+        seen: "The MX name is in no subjectAltName (RFC 9525 6).",
+        route: None,
+    },
+    Entry {
+        code: Code::TlsCertificateUntrusted,
+        state: State::Degraded,
+        role: Role::Receiver,
+        title: "The mail server's certificate is not from a known issuer",
+        explanation: "The server made its certificate itself, or it comes from an issuer that nobody knows, or \
+            the server forgets to send the certificate in between. Most senders still deliver; strict ones do not.",
+        action: "Have a certificate of a public issuer installed (Let's Encrypt is free), together with its full \
+            chain.",
+        seen: "No path from the certificate to a root that we trust (RFC 5280 6).",
+        route: None,
+    },
+    Entry {
+        code: Code::TlsLegacyProtocol,
+        state: State::Degraded,
+        role: Role::Receiver,
+        title: "The mail server knows only outdated encryption",
+        explanation: "The server speaks only old versions of TLS or old ciphers, which modern senders no longer \
+            use. Those senders deliver in the clear, or not at all.",
+        action: "Have the server updated, or TLS 1.2 and newer switched on in its settings.",
+        seen: "The alert protocol_version, handshake_failure or insufficient_security (RFC 8996, RFC 9325).",
+        route: None,
+    },
+    Entry {
+        code: Code::TlsCertificateExpiring,
+        state: State::Flowing,
+        role: Role::Receiver,
+        title: "The mail server's certificate expires soon",
+        explanation: "The certificate still works, but its last day is near. Automatic renewal should have \
+            replaced it by now.",
+        action: "Have it renewed this week, and check why the automatic renewal has not run.",
+        seen: "notAfter lies within the next weeks (RFC 5280 4.1.2.5).",
+        route: None,
+    },
+];
+
+pub(super) const POLICY: &[Entry] = &[
+    Entry {
+        code: Code::PolicyStsMismatch,
+        state: State::Broken,
+        role: Role::Receiver,
+        title: "The domain's mail policy does not fit its mail server",
+        explanation: "The domain publishes a strict rule for senders (MTA-STS): only these servers, only with a \
+            valid certificate. The real mail server does not meet it, so large senders such as Google and \
+            Microsoft hold mail back.",
+        action: "Have the policy file at mta-sts.DOMAIN list the present mail servers, and its id in DNS changed; \
+            or have the server's certificate repaired.",
+        seen: "Under mode: enforce, an MX that the policy does not list, or a bad certificate (RFC 8461 5); 5.4.8, 5.7.5.",
+        route: None,
+    },
+    Entry {
+        code: Code::PolicyDaneMismatch,
+        state: State::Broken,
+        role: Role::Receiver,
+        title: "The certificate does not fit the fingerprint in DNS",
+        explanation: "The domain publishes a fingerprint of its mail server's certificate (DANE). The certificate \
+            in use is another one, as happens when it is renewed and the record forgotten. Senders that check it \
+            do not deliver.",
+        action: "Have the TLSA record in DNS replaced by one for the present certificate.",
+        seen: "No TLSA record matches (RFC 7672 2.2); Microsoft reports 5.7.323.",
+        route: None,
+    },
+    Entry {
+        code: Code::PolicyStsUnavailable,
+        state: State::Degraded,
+        role: Role::Receiver,
+        title: "The domain's mail policy cannot be fetched",
+        explanation: "DNS says that the domain has a rule for senders (MTA-STS), but the web server that should \
+            hold it does not give it out. Senders go by what they remember; new ones go without.",
+        action: "Have the web server at mta-sts.DOMAIN and its certificate repaired.",
+        seen: "https://mta-sts.DOMAIN/.well-known/mta-sts.txt fails (RFC 8461 3.3).",
+        route: None,
+    },
+    Entry {
+        code: Code::PolicySpfInvalid,
+        state: State::Degraded,
+        role: Role::Sender,
+        title: "The list of allowed senders (SPF) is invalid",
+        explanation: "The domain's SPF record, which says who may send mail in its name, has a mistake: written \
+            twice, misspelt, or needing more than ten lookups. Receivers may treat the domain's mail as forged.",
+        action: "Have the record corrected by whoever hosts the domain's DNS: one record only, with unused \
+            services removed.",
+        seen: "SPF \"permerror\" (RFC 7208 2.6.7, 4.6.4).",
+        route: None,
+    },
+    Entry {
+        code: Code::PolicyDmarcInvalid,
+        state: State::Degraded,
+        role: Role::Sender,
+        title: "The forgery policy (DMARC) is missing or invalid",
+        explanation: "The domain's DMARC record, which tells receivers what to do with forged mail, cannot be \
+            read. Large receivers slow down or refuse mail from domains without one.",
+        action: "Have the TXT record at _dmarc.DOMAIN corrected by whoever hosts the domain's DNS.",
+        seen: "No usable record at _dmarc.DOMAIN (RFC 9989).",
+        route: None,
+    },
+    Entry {
+        code: Code::PolicyDkimMissing,
+        state: State::Degraded,
+        role: Role::Sender,
+        title: "The key for the domain's mail signatures is not in DNS",
+        explanation: "Mail of this domain is signed (DKIM), but the key that receivers need to check the \
+            signature is not published or is damaged. Signed mail then looks forged.",
+        action: "Have the DKIM key published again: the mail system or provider shows the record, whoever hosts \
+            the DNS enters it.",
+        seen: "No usable key at SELECTOR._domainkey.DOMAIN (RFC 6376 3.6).",
+        route: None,
+    },
+];

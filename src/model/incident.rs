@@ -1,0 +1,157 @@
+//! Incidents: the periods in which one root cause holds, with all that it touches.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Cause, ClientId, State, Target};
+
+/// An incident's number, counted up in the store: `#482`. In JSON it is a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IncidentId(pub u64);
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for IncidentId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for IncidentId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map(Self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// How loud an incident is (`semantics` 22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Shown, never sent.
+    Info,
+    /// Sent, at office hours where configured.
+    Warning,
+    /// Wakes somebody.
+    Critical,
+}
+
+impl Severity {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
+    /// The name in labels and texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Whether an incident goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IncidentState {
+    /// It goes on.
+    Open,
+    /// It is over.
+    Resolved,
+}
+
+/// One target that an incident touches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Affected {
+    /// What.
+    pub target: Target,
+    /// Whose.
+    pub client: Option<ClientId>,
+    /// How it is.
+    pub state: State,
+    /// It was so when first seen: no reason to wake anybody (`semantics` 23).
+    pub first_sight: bool,
+    /// When it joined.
+    pub since: Timestamp,
+}
+
+/// A period in which one root cause holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its number.
+    pub id: IncidentId,
+    /// Stable over its whole life, for whoever receives messages about it.
+    pub dedup_key: String,
+    /// Whether it goes on.
+    pub state: IncidentState,
+    /// How loud.
+    pub severity: Severity,
+    /// Since when.
+    pub opened: Timestamp,
+    /// Until when.
+    pub resolved: Option<Timestamp>,
+    /// Why it ended, in words: `recovered`, `removed`, `merged into #12`.
+    pub ended_by: Option<String>,
+    /// The cause now, or at the end. Its root is the incident's identity.
+    pub cause: Cause,
+    /// Everything that it touches now, or touched at the end.
+    pub affected: Vec<Affected>,
+    /// When `opened` was handed to the notifiers; `None` while nobody has been told.
+    pub announced: Option<Timestamp>,
+    /// What happened, in order; bounded.
+    pub log: Vec<LogEntry>,
+}
+
+/// One line of an incident's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// When.
+    pub at: Timestamp,
+    /// What happened, in words.
+    pub text: String,
+}
+
+/// What a message to a notifier is about (`contract`, webhook).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub enum Event {
+    Opened,
+    Updated,
+    Acknowledged,
+    Escalated,
+    Repeated,
+    Reopened,
+    Resolved,
+    Test,
+}
+
+impl Event {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Updated => "updated",
+            Self::Acknowledged => "acknowledged",
+            Self::Escalated => "escalated",
+            Self::Repeated => "repeated",
+            Self::Reopened => "reopened",
+            Self::Resolved => "resolved",
+            Self::Test => "test",
+        }
+    }
+}

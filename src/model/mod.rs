@@ -1,0 +1,27 @@
+//! The vocabulary as types: names, subjects, observations, evidence, causes, verdicts and incidents.
+//!
+//! No I/O, no clocks, no async. Times are [`jiff::Timestamp`] (UTC); spans are [`std::time::Duration`].
+
+pub mod catalogue;
+mod code;
+pub mod dns;
+mod incident;
+mod json;
+mod name;
+mod observation;
+pub mod reach;
+pub mod smtp;
+mod subject;
+pub mod text;
+pub mod tls;
+mod verdict;
+
+pub use code::{Code, UnknownCode};
+pub use incident::{Affected, Event, Incident, IncidentId, IncidentState, LogEntry, Severity};
+pub use name::{ClientId, DomainName, NameError};
+pub use observation::{Evidence, Observation, StageTiming};
+pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
+pub use subject::{Anchor, Endpoint, ProbeKind, Subject};
+pub use verdict::{
+    Cause, Confidence, EvidenceNote, Hop, Owner, Proof, Root, RootKind, State, Target, Verdict, Warning,
+};

@@ -1,0 +1,72 @@
+//! What one probe saw of one subject at one time.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::dns::{AddressEvidence, MxEvidence, NameServerEvidence, ResolverEvidence};
+use super::reach::{AnchorEvidence, GatewayEvidence, HostEvidence};
+use super::smtp::SmtpEvidence;
+use super::{SmtpStage, Subject};
+
+/// What one probe saw of one subject at one time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// What was looked at.
+    pub subject: Subject,
+    /// When the probe began (UTC).
+    pub at: Timestamp,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// The address that we spoke from, where there was a connection.
+    pub source: Option<IpAddr>,
+    /// What was seen, or why the probe could not be run at all.
+    pub evidence: Evidence,
+}
+
+impl Observation {
+    /// When the probe ended (UTC).
+    pub fn ended(&self) -> Timestamp {
+        self.at
+            .saturating_add(jiff::SignedDuration::try_from(self.elapsed).unwrap_or_default())
+            .unwrap_or(self.at)
+    }
+}
+
+/// What a probe saw, by the kind of its subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "probe", rename_all = "kebab-case")]
+pub enum Evidence {
+    /// Of [`Subject::Mx`].
+    Mx(MxEvidence),
+    /// Of [`Subject::Addresses`].
+    Addresses(AddressEvidence),
+    /// Of [`Subject::NameServers`].
+    NameServers(NameServerEvidence),
+    /// Of [`Subject::Smtp`].
+    Smtp(Box<SmtpEvidence>),
+    /// Of [`Subject::Host`].
+    Host(HostEvidence),
+    /// Of [`Subject::Gateway`].
+    Gateway(GatewayEvidence),
+    /// Of [`Subject::Anchor`].
+    Anchor(AnchorEvidence),
+    /// Of [`Subject::Resolver`].
+    Resolver(ResolverEvidence),
+    /// The probe could not be run: no descriptor, no right, a panic. It says nothing about anybody else.
+    Unrunnable {
+        /// What stood in the way, in words.
+        reason: String,
+    },
+}
+
+/// One stage's share of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageTiming {
+    /// The stage.
+    pub stage: SmtpStage,
+    /// How long it took.
+    pub elapsed: Duration,
+}

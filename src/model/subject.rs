@@ -1,0 +1,172 @@
+//! What a probe looks at: the key that evidence is kept and shared under.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ClientId, DomainName};
+
+/// The subject of one probe. Two domains that lead to the same address share its subject, and so its session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "of", rename_all = "kebab-case")]
+pub enum Subject {
+    /// The MX question of a domain, asked of our resolver.
+    Mx(DomainName),
+    /// The A and AAAA questions of a host, asked of our resolver.
+    Addresses(DomainName),
+    /// Every name server of the zone that holds a domain, asked directly.
+    NameServers(DomainName),
+    /// The SMTP dialogue with one address.
+    Smtp(SocketAddr),
+    /// Whether a host lives at all: ping and a few common ports. Asked only after a failure.
+    Host(IpAddr),
+    /// A client's gateway.
+    Gateway(ClientId, Arc<str>),
+    /// A host that should always answer: a witness of our own uplink.
+    Anchor(Anchor),
+    /// One of our own resolvers.
+    Resolver(SocketAddr),
+}
+
+impl Subject {
+    /// The probe that looks at this kind of subject.
+    pub fn probe(&self) -> ProbeKind {
+        match self {
+            Self::Mx(_) | Self::Addresses(_) => ProbeKind::Dns,
+            Self::NameServers(_) => ProbeKind::Nameserver,
+            Self::Smtp(_) => ProbeKind::Smtp,
+            Self::Host(_) => ProbeKind::Host,
+            Self::Gateway(..) => ProbeKind::Gateway,
+            Self::Anchor(_) | Self::Resolver(_) => ProbeKind::Vantage,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mx(domain) => write!(f, "MX of {domain}"),
+            Self::Addresses(host) => write!(f, "addresses of {host}"),
+            Self::NameServers(domain) => write!(f, "name servers of {domain}"),
+            Self::Smtp(address) => write!(f, "SMTP at {address}"),
+            Self::Host(address) => write!(f, "host {address}"),
+            Self::Gateway(client, name) => write!(f, "gateway {name} of {client}"),
+            Self::Anchor(anchor) => write!(f, "anchor {anchor}"),
+            Self::Resolver(address) => write!(f, "resolver {address}"),
+        }
+    }
+}
+
+/// A witness of our own uplink, as written in the configuration: `ping:HOST` or `smtp:HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Anchor {
+    /// Answers pings.
+    Ping {
+        /// Where.
+        host: Endpoint,
+    },
+    /// Greets on an SMTP port.
+    Smtp {
+        /// Where.
+        host: Endpoint,
+        /// TCP port, usually 25.
+        port: u16,
+    },
+}
+
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ping { host } => write!(f, "ping:{host}"),
+            Self::Smtp {
+                host: Endpoint::Address(IpAddr::V6(address)),
+                port,
+            } => {
+                write!(f, "smtp:[{address}]:{port}")
+            }
+            Self::Smtp { host, port } => write!(f, "smtp:{host}:{port}"),
+        }
+    }
+}
+
+/// A host by address or by name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Endpoint {
+    /// An IP address.
+    Address(IpAddr),
+    /// A name, resolved at each use.
+    Name(DomainName),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+/// The kinds of probes; each has a section of its own under `[probes]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeKind {
+    /// Our own uplink and resolver.
+    Vantage,
+    /// MX and address questions at our resolver.
+    Dns,
+    /// Questions to a domain's own name servers.
+    Nameserver,
+    /// Whether a host lives at all.
+    Host,
+    /// The SMTP dialogue.
+    Smtp,
+    /// Routers and firewalls.
+    Gateway,
+    /// SPF, DKIM, DMARC, MTA-STS, DANE, TLS-RPT.
+    Policy,
+    /// DNS blocklists.
+    Blocklist,
+    /// Submission, IMAP and the like.
+    Service,
+}
+
+impl ProbeKind {
+    /// All of them, in the order in which evidence stands on evidence.
+    pub const ALL: [Self; 9] = [
+        Self::Vantage,
+        Self::Dns,
+        Self::Nameserver,
+        Self::Host,
+        Self::Smtp,
+        Self::Gateway,
+        Self::Policy,
+        Self::Blocklist,
+        Self::Service,
+    ];
+
+    /// The name in configuration, labels and texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vantage => "vantage",
+            Self::Dns => "dns",
+            Self::Nameserver => "nameserver",
+            Self::Host => "host",
+            Self::Smtp => "smtp",
+            Self::Gateway => "gateway",
+            Self::Policy => "policy",
+            Self::Blocklist => "blocklist",
+            Self::Service => "service",
+        }
+    }
+}
+
+impl fmt::Display for ProbeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,63 @@
+//! Making text from outside safe to keep: bounded, and without anything that a terminal would obey.
+
+use std::fmt::Write;
+
+/// Cleans bytes that somebody else wrote: printable characters stay, everything else (control characters,
+/// invalid UTF-8, bidirectional overrides) is shown as an escape such as `\x1b`, and the whole is cut at `most`
+/// characters with `…` at the end.
+pub fn clean(bytes: &[u8], most: usize) -> String {
+    let mut out = String::with_capacity(bytes.len().min(most));
+    let mut count = 0_usize;
+    // No more bytes than could still matter: four a character at the most.
+    let bytes = &bytes[..bytes.len().min(most.saturating_mul(4).saturating_add(4))];
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if count >= most {
+                out.push('…');
+                return out;
+            }
+            count += 1;
+            match character {
+                '\t' => out.push(' '),
+                c if is_plain(c) => out.push(c),
+                c => {
+                    let _ = write!(out, "\\x{:02x}", u32::from(c));
+                }
+            }
+        }
+        for byte in chunk.invalid() {
+            if count >= most {
+                out.push('…');
+                return out;
+            }
+            count += 1;
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+fn is_plain(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(
+            clean(b"\x1b[31mred\x07 \xff caf\xc3\xa9", 100),
+            "\\x1b[31mred\\x07 \\xff café"
+        );
+        assert_eq!(clean("a\u{202e}b".as_bytes(), 100), "a\\x202eb");
+    }
+
+    #[test]
+    fn length_is_bounded() {
+        assert_eq!(clean(&[b'a'; 1000], 3), "aaa…");
+        assert_eq!(clean(b"abc", 3), "abc");
+    }
+}

@@ -1,0 +1,385 @@
+//! The loop's pure core: observations in; verdicts, learnt facts and the next probes out. The daemon and
+//! `mailflow check` run the very same one. The time is handed in; nothing here does I/O.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::diagnosis::{self, Finding, OwnSide};
+use crate::inventory::Inventory;
+use crate::model::{
+    Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
+};
+use crate::net::Routes;
+use crate::picture::{Health, Learnt, NewFact, Picture, Streak, Taking, mx_set};
+use crate::probe::Task;
+use crate::schedule::{Agenda, Next};
+use crate::snapshot::{Histogram, HostView};
+
+mod judge;
+mod recover;
+mod view;
+mod watch;
+
+pub use view::View;
+
+/// The most probes at once: well below the usual limit of 1,024 descriptors a process.
+const MOST_AT_ONCE: usize = 400;
+
+/// Where the pause after a refusal starts (`semantics` 12).
+const FIRST_BACKOFF: Duration = Duration::from_mins(10);
+
+/// How the monitor works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Without pause: intervals, confirmation.
+    Watch,
+    /// One look at everything, nothing confirmed (`semantics` 18).
+    OneLook,
+}
+
+/// What a step changed, for the incidents, the store and the surfaces.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Verdicts that are new or turned.
+    pub verdicts: Vec<Arc<Verdict>>,
+    /// Targets that left the configuration.
+    pub removed: Vec<Target>,
+    /// Facts that were learnt.
+    pub facts: Vec<NewFact>,
+}
+
+/// The state of a target as it was kept over a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// How it was.
+    pub state: State,
+    /// Why.
+    pub code: Option<Code>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The loop's pure core.
+#[derive(Debug)]
+pub struct Monitor {
+    mode: Mode,
+    picture: Picture,
+    agenda: Agenda,
+    own: OwnSide,
+    outages: HashMap<Arc<str>, Finding>,
+    verdicts: BTreeMap<Target, Arc<Verdict>>,
+    remembered: HashMap<Target, Remembered>,
+    addresses: BTreeMap<DomainName, [u32; 4]>,
+    expiries: BTreeMap<DomainName, Timestamp>,
+    host_views: BTreeMap<SocketAddr, Arc<HostView>>,
+    held: BTreeSet<Target>,
+    rechecks: BTreeSet<(Timestamp, Target)>,
+    recheck_at: HashMap<Target, Timestamp>,
+    refusals: HashMap<SocketAddr, u32>,
+    counts: Counts,
+    changes: Changes,
+}
+
+/// What is counted for the metrics.
+#[derive(Debug, Clone, Default)]
+struct Counts {
+    probes: BTreeMap<ProbeKind, u64>,
+    errors: BTreeMap<ProbeKind, u64>,
+    lag: BTreeMap<ProbeKind, Histogram>,
+    phases: BTreeMap<(Arc<str>, SmtpStage), Histogram>,
+    pings: BTreeMap<Target, view::Pings>,
+}
+
+impl Monitor {
+    /// Begins to watch an inventory.
+    pub fn new(
+        mode: Mode,
+        inventory: Arc<Inventory>,
+        learnt: Learnt,
+        remembered: HashMap<Target, Remembered>,
+        routes: Routes,
+        now: Timestamp,
+    ) -> Self {
+        let mut monitor = Self {
+            mode,
+            picture: Picture::new(Arc::clone(&inventory), learnt, routes),
+            agenda: Agenda::new(MOST_AT_ONCE),
+            own: OwnSide::default(),
+            outages: HashMap::new(),
+            verdicts: BTreeMap::new(),
+            remembered,
+            addresses: BTreeMap::new(),
+            expiries: BTreeMap::new(),
+            host_views: BTreeMap::new(),
+            held: BTreeSet::new(),
+            rechecks: BTreeSet::new(),
+            recheck_at: HashMap::new(),
+            refusals: HashMap::new(),
+            counts: Counts::default(),
+            changes: Changes::default(),
+        };
+        monitor.watch_everything(now);
+        monitor.judge_everything(now);
+        monitor
+    }
+
+    /// The picture as it stands.
+    pub fn picture(&self) -> &Picture {
+        &self.picture
+    }
+
+    /// The verdict on a target.
+    pub fn verdict(&self, target: &Target) -> Option<&Arc<Verdict>> {
+        self.verdicts.get(target)
+    }
+
+    /// The probes to start now, with how late each starts.
+    pub fn due(&mut self, now: Timestamp) -> Vec<(Task, Duration)> {
+        let due = self.agenda.take_due(now);
+        let mut tasks = Vec::with_capacity(due.len());
+        for one in due {
+            let kind = one.subject.probe();
+            self.counts.lag.entry(kind).or_default().record(one.late);
+            tasks.push((self.task(one.subject), one.late));
+        }
+        tasks
+    }
+
+    /// When to call [`Monitor::due`] or [`Monitor::tick`] again at the latest.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let recheck = self.rechecks.first().map(|(when, _)| *when);
+        self.agenda.next_wake().into_iter().chain(recheck).min()
+    }
+
+    /// Whether a single look has seen all that it wants to see.
+    pub fn is_quiet(&self) -> bool {
+        self.agenda.is_quiet()
+    }
+
+    /// Takes in what a probe saw.
+    pub fn observe(&mut self, observation: Observation, now: Timestamp) {
+        let subject = observation.subject.clone();
+        if !self.agenda.watches(&subject) {
+            return;
+        }
+        let observation = Arc::new(observation);
+        let health = diagnosis::classify(&self.picture, &observation);
+        self.count(&observation, health);
+        let before = self.picture.track(&subject).cloned();
+        self.learn(&observation, health);
+        let settings = self.settings(&subject);
+        let confirm = match (self.mode, subject.probe()) {
+            (Mode::OneLook, _) | (_, ProbeKind::Host) => 0,
+            _ => settings.confirm,
+        };
+        let pause = self.backoff(&subject, health);
+        let taking = Taking {
+            confirm,
+            seen: if self.mode == Mode::OneLook {
+                Timestamp::MIN
+            } else {
+                observation.ended()
+            },
+            fresh_until: self.fresh_until(&observation, &settings, pause),
+        };
+        let change = self.picture.record(&observation, health, taking);
+        let in_doubt = self
+            .picture
+            .track(&subject)
+            .is_some_and(crate::picture::Track::is_in_doubt);
+        let next = match (health, pause) {
+            (_, Some(pause)) => Next::BackOff(pause),
+            (Health::Failed(_), None) if in_doubt => Next::Confirm,
+            _ => Next::Routine,
+        };
+        self.agenda.done(&subject, next, now);
+        self.follow(&change, now);
+        if matches!(health, Health::Failed(_) | Health::Settled(_)) {
+            self.ask_for_more(&subject, observation.ended(), now);
+        }
+        let recovered: Option<Streak> = before
+            .as_ref()
+            .filter(|_| health == Health::Good)
+            .and_then(|track| track.streak.clone());
+        if let Some(streak) = recovered {
+            self.recovered(&subject, &streak, now);
+        }
+        self.refresh_host_view(&subject);
+        let quiet = before
+            .as_ref()
+            .is_some_and(|before| self.says_the_same(before, &subject));
+        self.judge_dependents(&subject, quiet, now);
+    }
+
+    /// Looks at what only time changes: evidence that grows old, judgements that were held back.
+    pub fn tick(&mut self, now: Timestamp) {
+        let mut due = BTreeSet::new();
+        while let Some((when, target)) = self.rechecks.first().cloned() {
+            if when > now {
+                break;
+            }
+            self.rechecks.pop_first();
+            self.recheck_at.remove(&target);
+            due.insert(target);
+        }
+        if !due.is_empty() {
+            self.judge(due, now);
+        }
+    }
+
+    /// The machine's default routes changed.
+    pub fn set_routes(&mut self, routes: Routes, now: Timestamp) {
+        if self.picture.routes != routes {
+            self.picture.routes = routes;
+            let target = self.vantage_target();
+            self.judge(BTreeSet::from([target]), now);
+        }
+    }
+
+    /// Takes over a changed configuration: what stays keeps its state.
+    pub fn reload(&mut self, inventory: Arc<Inventory>, now: Timestamp) {
+        self.replace_inventory(inventory, now);
+        self.judge_everything(now);
+    }
+
+    /// Approves the MX set that a domain has now; `false` when nothing is known of it.
+    pub fn approve(&mut self, domain: &DomainName, now: Timestamp) -> bool {
+        let track = self.picture.track(&Subject::Mx(domain.clone()));
+        let set = track.and_then(|track| match &track.latest.evidence {
+            Evidence::Mx(mx) => Some(
+                mx.answer
+                    .records()
+                    .map(|records| mx_set(records))
+                    .unwrap_or_default(),
+            ),
+            _ => None,
+        });
+        let Some(set) = set else { return false };
+        let fact = self.picture.learnt.approve_mx(domain, set);
+        self.changes.facts.push(fact);
+        self.agenda.ask(&Subject::Mx(domain.clone()), now, now);
+        true
+    }
+
+    /// Ends a single look: whatever is unanswered by now is unknown, and nothing is held back any more.
+    pub fn conclude(&mut self, now: Timestamp) {
+        self.judge_everything(now);
+    }
+
+    /// What the steps since the last call have changed.
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
+    }
+
+    fn count(&mut self, observation: &Observation, health: Health) {
+        let kind = observation.subject.probe();
+        *self.counts.probes.entry(kind).or_default() += 1;
+        if health == Health::Unrunnable {
+            *self.counts.errors.entry(kind).or_default() += 1;
+        }
+        match (&observation.subject, &observation.evidence) {
+            (Subject::Smtp(address), Evidence::Smtp(smtp)) => {
+                let provider = self.picture.provider_of_address(*address);
+                let provider = provider.map_or_else(|| "self-hosted".into(), |one| Arc::clone(&one.name));
+                let failed = smtp.failed_stage();
+                for timing in smtp.stages.iter().filter(|timing| Some(timing.stage) != failed) {
+                    let key = (Arc::clone(&provider), timing.stage);
+                    self.counts.phases.entry(key).or_default().record(timing.elapsed);
+                }
+            }
+            (Subject::Gateway(client, name), Evidence::Gateway(gateway)) => {
+                let target = Target::Gateway(client.clone(), Arc::clone(name));
+                self.counts.pings.entry(target).or_default().add(gateway);
+            }
+            _ => {}
+        }
+    }
+
+    /// Facts that outlive a restart (`semantics` 8).
+    fn learn(&mut self, observation: &Observation, health: Health) {
+        let learnt = &mut self.picture.learnt;
+        let fact = match (&observation.subject, &observation.evidence) {
+            (Subject::Mx(domain), Evidence::Mx(mx)) if health == Health::Good && mx.answer.is_definite() => {
+                let set = mx
+                    .answer
+                    .records()
+                    .map(|records| mx_set(records))
+                    .unwrap_or_default();
+                learnt.see_mx(domain, &set)
+            }
+            (Subject::Smtp(address), Evidence::Smtp(smtp))
+                if smtp.capabilities.as_ref().is_some_and(|offered| offered.starttls) =>
+            {
+                learnt.see_starttls(*address)
+            }
+            (Subject::Gateway(client, name), Evidence::Gateway(gateway)) if gateway.answered() => {
+                learnt.see_gateway(client, name)
+            }
+            _ => None,
+        };
+        self.changes.facts.extend(fact);
+    }
+
+    /// How long an address that refused us is left alone: ten minutes, doubling, bounded.
+    fn backoff(&mut self, subject: &Subject, health: Health) -> Option<Duration> {
+        let Subject::Smtp(address) = subject else {
+            return None;
+        };
+        if health != Health::Refused {
+            if health == Health::Good {
+                self.refusals.remove(address);
+            }
+            return None;
+        }
+        let times = self.refusals.entry(*address).or_default();
+        let most = self.picture.inventory.budgets.refused_backoff;
+        let pause = FIRST_BACKOFF
+            .min(most)
+            .saturating_mul(1 << (*times).min(16))
+            .min(most);
+        *times = times.saturating_add(1);
+        Some(pause)
+    }
+
+    /// Three effective intervals and the timeout (`semantics` 2).
+    fn fresh_until(
+        &self,
+        observation: &Observation,
+        settings: &crate::config::ResolvedProbe,
+        pause: Option<Duration>,
+    ) -> Timestamp {
+        if self.mode == Mode::OneLook {
+            return Timestamp::MAX;
+        }
+        let effective = self
+            .agenda
+            .effective_interval(&observation.subject)
+            .max(settings.interval);
+        let effective = pause.map_or(effective, |pause| pause.max(effective));
+        let patience = match &observation.evidence {
+            Evidence::Smtp(smtp) => smtp.patience.max(settings.timeout),
+            _ => settings.timeout,
+        };
+        let most = effective.saturating_mul(3).saturating_add(patience);
+        let most = SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX);
+        observation.ended().checked_add(most).unwrap_or(Timestamp::MAX)
+    }
+
+    fn ask_for_more(&mut self, subject: &Subject, failed_at: Timestamp, now: Timestamp) {
+        let since = if self.mode == Mode::OneLook {
+            Timestamp::MIN
+        } else {
+            failed_at
+        };
+        for explainer in diagnosis::explainers(&self.picture, subject) {
+            self.agenda.ask(&explainer, since, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! What the surfaces show of the monitor's state.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::diagnosis::{self, AddressState, Doubt};
+use crate::model::reach::{GatewayEvidence, LifeCheck};
+use crate::model::{Code, DomainName, Evidence, State, Subject, Target, Verdict};
+use crate::picture::Health;
+use crate::snapshot::{ClientView, Counters, GatewayView, Histogram, HostView};
+
+use super::Monitor;
+
+/// What was pinged of a gateway.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pings {
+    sent: u64,
+    lost: u64,
+    round_trips: Histogram,
+}
+
+impl Pings {
+    pub(super) fn add(&mut self, evidence: &GatewayEvidence) {
+        for check in &evidence.checks {
+            if let LifeCheck::Ping { report: Ok(report) } = check {
+                self.sent += u64::from(report.sent);
+                self.lost += u64::from(report.lost());
+                for round_trip in &report.round_trips {
+                    self.round_trips.record(*round_trip);
+                }
+            }
+        }
+    }
+}
+
+/// The monitor's share of a snapshot.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// All clients.
+    pub clients: Vec<ClientView>,
+    /// The verdict on our own side.
+    pub vantage: Arc<Verdict>,
+    /// All domains.
+    pub domains: BTreeMap<DomainName, Arc<Verdict>>,
+    /// All gateways.
+    pub gateways: Vec<Arc<GatewayView>>,
+    /// Recognised providers in use.
+    pub providers: Vec<Arc<Verdict>>,
+    /// All addresses that take mail.
+    pub hosts: Vec<Arc<HostView>>,
+    /// Counts, without those of incidents and notifications.
+    pub counters: Counters,
+    /// Domains that are still looked at for the first time.
+    pub pending: usize,
+}
+
+impl Monitor {
+    /// What the surfaces show; `None` before the vantage has a verdict, which it has from the start.
+    pub fn view(&self) -> Option<View> {
+        let vantage = Arc::clone(self.verdicts.get(&self.vantage_target())?);
+        let mut domains = BTreeMap::new();
+        let mut gateways = Vec::new();
+        let mut providers = Vec::new();
+        for (target, verdict) in &self.verdicts {
+            match target {
+                Target::Domain(name) => {
+                    domains.insert(name.clone(), Arc::clone(verdict));
+                }
+                Target::Gateway(..) => gateways.push(Arc::new(self.gateway_view(target, verdict))),
+                Target::Provider(_) => providers.push(Arc::clone(verdict)),
+                Target::Vantage(_) => {}
+            }
+        }
+        let pending = domains.values().filter(|verdict| is_pending(verdict)).count();
+        let clients = self.picture.inventory.clients.values().map(|client| ClientView {
+            id: client.id.clone(),
+            name: client.name.clone(),
+            contact: client.contact.clone(),
+        });
+        Some(View {
+            clients: clients.collect(),
+            vantage,
+            domains,
+            gateways,
+            providers,
+            hosts: self.host_views.values().cloned().collect(),
+            counters: self.counters(),
+            pending,
+        })
+    }
+
+    fn counters(&self) -> Counters {
+        Counters {
+            probes: self.counts.probes.clone(),
+            probe_errors: self.counts.errors.clone(),
+            probe_lag: self.counts.lag.clone(),
+            smtp_phases: self.counts.phases.clone(),
+            certificate_expiry: self.expiries.clone(),
+            mx_addresses: self.addresses.clone(),
+            ..Counters::default()
+        }
+    }
+
+    fn gateway_view(&self, target: &Target, verdict: &Verdict) -> GatewayView {
+        let pings = self.counts.pings.get(target).cloned().unwrap_or_default();
+        let address = match target {
+            Target::Gateway(client, name) => self
+                .picture
+                .inventory
+                .gateway(client, name)
+                .map(|gateway| gateway.address.to_string()),
+            _ => None,
+        };
+        GatewayView {
+            verdict: verdict.clone(),
+            address: address.unwrap_or_default(),
+            pings: pings.sent,
+            pings_lost: pings.lost,
+            round_trips: pings.round_trips,
+        }
+    }
+
+    /// Brings what is shown of an address up to date.
+    pub(super) fn refresh_host_view(&mut self, subject: &Subject) {
+        let Subject::Smtp(address) = subject else { return };
+        let Some(view) = self.host_view(*address) else {
+            return;
+        };
+        self.host_views.insert(*address, Arc::new(view));
+    }
+
+    fn host_view(&self, address: SocketAddr) -> Option<HostView> {
+        let track = self.picture.track(&Subject::Smtp(address))?;
+        let latest = &track.latest;
+        let Evidence::Smtp(smtp) = &latest.evidence else {
+            return None;
+        };
+        let judged = diagnosis::address(&self.picture, address, latest.ended(), &mut Doubt::default());
+        let state = match &judged.state {
+            AddressState::Usable => State::Flowing,
+            AddressState::Impaired(_) => State::Degraded,
+            AddressState::Failed(_) | AddressState::Behind(_) => State::Broken,
+            AddressState::Refused | AddressState::Unknown => State::Unknown,
+        };
+        let failing = track
+            .settled
+            .as_ref()
+            .is_some_and(|settled| settled.health != Health::Good);
+        Some(HostView {
+            address,
+            names: self.picture.leads().names(address).cloned().collect(),
+            provider: self
+                .picture
+                .provider_of_address(address)
+                .map(|provider| Arc::clone(&provider.name)),
+            state,
+            code: judged.code().filter(|_| failing),
+            checked: Some(latest.ended()),
+            greeting: smtp.greeting.as_ref().map(ToString::to_string),
+            stages: smtp
+                .stages
+                .iter()
+                .map(|timing| (timing.stage, timing.elapsed.as_secs_f64()))
+                .collect(),
+            tls: smtp.tls.as_ref().map(|tls| tls.version.clone()),
+            certificate_expiry: smtp
+                .tls
+                .as_ref()
+                .and_then(|tls| Some(tls.certificate.as_ref()?.not_after)),
+            source: latest.source,
+            summary: diagnosis::summary(latest),
+            transcript: smtp.transcript.clone(),
+        })
+    }
+}
+
+/// Whether a domain has no verdict of its own yet.
+fn is_pending(verdict: &Verdict) -> bool {
+    verdict.state == State::Unknown
+        && verdict
+            .cause
+            .as_ref()
+            .is_none_or(|cause| cause.code == Code::VantageNoEvidence)
+}

@@ -1,0 +1,318 @@
+//! What is watched, how often, under which budgets, and what each probe needs to know.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::ResolvedProbe;
+use crate::inventory::Inventory;
+use crate::model::dns::NameServerAnswer;
+use crate::model::{Code, DomainName, Evidence, Subject, Target};
+use crate::picture::{Change, SMTP_PORT};
+use crate::probe::{Detail, Task};
+use crate::schedule::{Allowance, Budget, Pace};
+
+use super::{Mode, Monitor};
+
+/// The first round of a fleet is spread: this much time a subject, so that a hundred start at once in effect.
+const SPREAD: Duration = Duration::from_millis(5);
+
+impl Monitor {
+    pub(super) fn vantage_target(&self) -> Target {
+        Target::Vantage(Arc::clone(&self.picture.inventory.vantage))
+    }
+
+    /// Watches all that the inventory names.
+    pub(super) fn watch_everything(&mut self, now: Timestamp) {
+        let inventory = Arc::clone(&self.picture.inventory);
+        for resolver in inventory.resolvers.iter() {
+            self.watch(&Subject::Resolver(*resolver), now);
+        }
+        for anchor in inventory.anchors.iter().chain(&inventory.witnesses) {
+            self.watch(&Subject::Anchor(anchor.clone()), now);
+        }
+        for gateway in &inventory.gateways {
+            self.watch(&gateway.subject(), now);
+        }
+        for (index, domain) in inventory.domains.values().enumerate() {
+            let wait = SPREAD
+                .saturating_mul(u32::try_from(index).unwrap_or(u32::MAX))
+                .min(domain.dns.interval);
+            let first = match self.mode {
+                Mode::OneLook => now,
+                Mode::Watch => now
+                    .checked_add(SignedDuration::try_from(wait).unwrap_or_default())
+                    .unwrap_or(now),
+            };
+            self.watch(&Subject::Mx(domain.name.clone()), first);
+            self.watch(&Subject::NameServers(domain.name.clone()), first);
+        }
+    }
+
+    pub(super) fn watch(&mut self, subject: &Subject, first: Timestamp) {
+        let settings = self.settings(subject);
+        let routine = self.is_routine(subject);
+        let pace = Pace {
+            interval: Some(settings.interval).filter(|_| routine && self.mode == Mode::Watch),
+            confirm_interval: settings.confirm_interval,
+        };
+        let budgets = self.budgets(subject);
+        self.agenda.watch(subject, pace, budgets, first);
+        if routine && self.mode == Mode::OneLook {
+            self.agenda.ask(subject, Timestamp::MIN, first);
+        }
+    }
+
+    /// Whether a subject is looked at by itself, or only when something fails.
+    fn is_routine(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Host(_) => false,
+            Subject::Anchor(anchor) => self.picture.inventory.anchors.contains(anchor),
+            // One look asks the servers of a domain only when the resolver cannot tell.
+            Subject::NameServers(_) => self.mode == Mode::Watch,
+            _ => true,
+        }
+    }
+
+    /// The settings that hold for a subject.
+    pub(super) fn settings(&self, subject: &Subject) -> ResolvedProbe {
+        let inventory = &self.picture.inventory;
+        let of_domain = |name: &DomainName, pick: fn(&crate::inventory::Domain) -> &ResolvedProbe| {
+            inventory
+                .domains
+                .get(name)
+                .map_or_else(|| inventory.fallback().clone(), |domain| pick(domain).clone())
+        };
+        match subject {
+            Subject::Mx(name) => of_domain(name, |domain| &domain.dns),
+            Subject::NameServers(name) => of_domain(name, |domain| &domain.nameserver),
+            Subject::Addresses(host) => self.picture.host_settings(host, |domain| &domain.dns),
+            Subject::Smtp(address) => self.picture.smtp_settings(*address),
+            Subject::Host(address) => self.picture.smtp_settings(SocketAddr::new(*address, SMTP_PORT)),
+            Subject::Gateway(client, name) => inventory.gateway(client, name).map_or_else(
+                || inventory.fallback().clone(),
+                |gateway| gateway.settings.clone(),
+            ),
+            Subject::Anchor(_) | Subject::Resolver(_) => inventory.vantage_settings.clone(),
+        }
+    }
+
+    fn budgets(&self, subject: &Subject) -> Vec<(Budget, Allowance)> {
+        let budgets = &self.picture.inventory.budgets;
+        match subject {
+            Subject::Smtp(address) => {
+                let own = Allowance {
+                    concurrent: budgets.per_address.concurrent.get(),
+                    burst: 1,
+                    period: signed(budgets.per_address.interval),
+                };
+                let mut list = vec![(Budget::Address(*address), own)];
+                if let Some(provider) = self
+                    .picture
+                    .provider_of_address(*address)
+                    .filter(|_| !self.is_slow(*address))
+                {
+                    let concurrent = provider
+                        .concurrent
+                        .unwrap_or(budgets.per_provider.concurrent)
+                        .get();
+                    let per_minute = provider
+                        .per_minute
+                        .unwrap_or(budgets.per_provider.per_minute)
+                        .get();
+                    let shared = Allowance {
+                        concurrent,
+                        burst: concurrent,
+                        period: SignedDuration::from_mins(1) / i32::try_from(per_minute).unwrap_or(i32::MAX),
+                    };
+                    list.push((Budget::Provider(Arc::clone(&provider.name)), shared));
+                }
+                list
+            }
+            Subject::NameServers(domain) => {
+                let per_second = budgets.per_nameserver.per_second.get();
+                let allowance = Allowance {
+                    concurrent: per_second,
+                    burst: per_second,
+                    period: SignedDuration::from_secs(1) / i32::try_from(per_second).unwrap_or(i32::MAX),
+                };
+                let servers = self.known_servers(domain);
+                let addresses: BTreeSet<_> = servers.iter().filter_map(|server| server.address).collect();
+                addresses
+                    .into_iter()
+                    .map(|address| (Budget::NameServer(address), allowance))
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn known_servers(&self, domain: &DomainName) -> &[NameServerAnswer] {
+        let track = self.picture.track(&Subject::NameServers(domain.clone()));
+        let observations = track
+            .into_iter()
+            .flat_map(|track| track.last_good.iter().chain([&track.latest]));
+        for observation in observations {
+            if let Evidence::NameServers(evidence) = &observation.evidence
+                && !evidence.servers.is_empty()
+            {
+                return &evidence.servers;
+            }
+        }
+        &[]
+    }
+
+    /// Whether an address greets so slowly that it has a lane of its own (`semantics` 14).
+    fn is_slow(&self, address: SocketAddr) -> bool {
+        let track = self.picture.track(&Subject::Smtp(address));
+        let code = track.and_then(|track| track.settled.as_ref()?.health.code());
+        matches!(code, Some(Code::SmtpSlowGreeting | Code::SmtpNoGreeting))
+    }
+
+    /// What a probe of a subject needs to know.
+    pub(super) fn task(&self, subject: Subject) -> Task {
+        let settings = self.settings(&subject);
+        let detail = match &subject {
+            Subject::Smtp(address) => {
+                let slow_lane = self.is_slow(*address);
+                let patience = if slow_lane {
+                    settings.greeting_timeout.max(settings.timeout)
+                } else {
+                    settings.timeout
+                };
+                Detail::Smtp {
+                    server_name: self.picture.next_server_name(*address),
+                    patience,
+                    slow_lane,
+                }
+            }
+            Subject::Gateway(client, name) => match self.picture.inventory.gateway(client, name) {
+                Some(gateway) => Detail::Gateway {
+                    address: gateway.address.clone(),
+                    ping: gateway.ping,
+                    ports: gateway.ports.clone(),
+                },
+                None => Detail::Plain,
+            },
+            Subject::NameServers(domain) => {
+                let mut known: Vec<(DomainName, Vec<std::net::IpAddr>)> = Vec::new();
+                for server in self.known_servers(domain) {
+                    let Some(address) = server.address else { continue };
+                    match known.iter_mut().find(|(name, _)| *name == server.name) {
+                        Some((_, addresses)) => addresses.push(address),
+                        None => known.push((server.name.clone(), vec![address])),
+                    }
+                }
+                Detail::NameServers { known }
+            }
+            _ => Detail::Plain,
+        };
+        Task {
+            subject,
+            timeout: settings.timeout,
+            detail,
+        }
+    }
+
+    /// Watches what an answer led to, and forgets what nothing leads to any more.
+    pub(super) fn follow(&mut self, change: &Change, now: Timestamp) {
+        for subject in &change.removed {
+            self.agenda.unwatch(subject);
+            self.picture.forget(subject);
+            if let Subject::Smtp(address) = subject {
+                self.host_views.remove(address);
+                self.refusals.remove(address);
+            }
+        }
+        for subject in &change.added {
+            self.watch(subject, now);
+            if let Subject::Smtp(address) = subject {
+                self.watch(&Subject::Host(address.ip()), now);
+            }
+        }
+    }
+
+    /// Takes over a changed configuration.
+    pub(super) fn replace_inventory(&mut self, inventory: Arc<Inventory>, now: Timestamp) {
+        let before = Arc::clone(&self.picture.inventory);
+        for name in before
+            .domains
+            .keys()
+            .filter(|name| !inventory.domains.contains_key(*name))
+        {
+            let change = self.picture.remove_domain(name);
+            self.follow(&change, now);
+            self.picture.learnt.forget_domain(name);
+            self.addresses.remove(name);
+            self.expiries.remove(name);
+            self.drop_target(&Target::Domain(name.clone()));
+        }
+        for gateway in &before.gateways {
+            if inventory.gateway(&gateway.client, &gateway.name).is_none() {
+                let target = Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name));
+                self.counts.pings.remove(&target);
+                self.drop_target(&target);
+                self.agenda.unwatch(&gateway.subject());
+                self.picture.forget(&gateway.subject());
+            }
+        }
+        let anchors = before.anchors.iter().chain(&before.witnesses);
+        let kept = |anchor: &&crate::model::Anchor| {
+            inventory.anchors.contains(*anchor) || inventory.witnesses.contains(*anchor)
+        };
+        let mut gone: Vec<Subject> = anchors
+            .filter(|anchor| !kept(anchor))
+            .cloned()
+            .map(Subject::Anchor)
+            .collect();
+        let resolvers = before
+            .resolvers
+            .iter()
+            .filter(|one| !inventory.resolvers.contains(one));
+        gone.extend(resolvers.copied().map(Subject::Resolver));
+        for subject in gone {
+            self.agenda.unwatch(&subject);
+            self.picture.forget(&subject);
+        }
+        if before.vantage != inventory.vantage {
+            self.drop_target(&Target::Vantage(Arc::clone(&before.vantage)));
+        }
+        self.picture.set_inventory(inventory);
+        self.watch_everything(now);
+        let hosts: Vec<Subject> = self
+            .picture
+            .leads()
+            .hosts()
+            .cloned()
+            .map(Subject::Addresses)
+            .collect();
+        let addresses: Vec<Subject> = self
+            .picture
+            .leads()
+            .addresses()
+            .copied()
+            .map(Subject::Smtp)
+            .collect();
+        for subject in hosts.iter().chain(&addresses) {
+            self.watch(subject, now);
+        }
+        self.agenda.tidy(now);
+    }
+
+    fn drop_target(&mut self, target: &Target) {
+        self.held.remove(target);
+        if let Some(at) = self.recheck_at.remove(target) {
+            self.rechecks.remove(&(at, target.clone()));
+        }
+        if self.verdicts.remove(target).is_some() {
+            self.changes.removed.push(target.clone());
+        }
+    }
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}

@@ -1,0 +1,279 @@
+//! The fake port to the outside, for tests and demonstrations: a small internet as data, under driven time.
+//!
+//! It serves zones ([`Zones`]), answers pings and plays TCP peers ([`Peer`]). Every part can be changed while
+//! it runs, through any clone of the handle: that is how faults are injected and healed. Nothing opens a
+//! socket, and time is tokio's: under its paused clock a test takes no time at all, and two runs are alike.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+//! use mailflow::net::fake::{FakeNet, Peer, Reach};
+//! use mailflow::net::Net;
+//! use std::time::Duration;
+//!
+//! let net = FakeNet::new();
+//! net.load("acme.test. 60 SOA 1 60\nacme.test. MX 10 mx.acme.test.\nmx.acme.test. A 198.51.100.10")?;
+//! net.resolver([192, 0, 2, 52]);
+//! net.listen(([198, 51, 100, 10], 25), Peer::mail("mx.acme.test"));
+//!
+//! let limit = Duration::from_secs(4);
+//! assert!(net.dial(([198, 51, 100, 10], 25).into(), limit).await.is_ok());
+//! net.set_reach([198, 51, 100, 10], Reach::Silent);
+//! assert!(net.dial(([198, 51, 100, 10], 25).into(), limit).await.is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+
+mod host;
+mod peer;
+mod wire;
+mod world;
+mod zones;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::dns::{Answer, AskError, Question, RecordType};
+use super::{Connection, Net, PingError, PingPlan, Routes};
+use crate::model::reach::PingReport;
+use crate::model::{DialError, DomainName};
+
+pub use host::{Counts, DnsMode, Reach, Uplink};
+pub use peer::{MailServer, Peer, Step};
+pub use wire::FakeStream;
+pub use zones::{ZoneError, Zones};
+
+use world::{Dialled, World};
+
+/// A handle on a small internet. Clones share it.
+#[derive(Debug, Clone)]
+pub struct FakeNet {
+    world: Arc<Mutex<World>>,
+    base: Timestamp,
+    started: tokio::time::Instant,
+}
+
+impl Default for FakeNet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Tokio's time, which tests drive.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the fake source of time, driven by tokio's paused clock"
+)]
+fn driven_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+impl FakeNet {
+    /// An empty internet, at 2026-11-22 06:00 UTC.
+    pub fn new() -> Self {
+        Self::starting(Timestamp::constant(1_795_327_200, 0))
+    }
+
+    /// An empty internet, at the given time.
+    pub fn starting(base: Timestamp) -> Self {
+        Self {
+            world: Arc::default(),
+            base,
+            started: driven_now(),
+        }
+    }
+
+    /// Replaces all DNS data by what `text` says (see [`Zones::parse`]).
+    ///
+    /// # Errors
+    /// [`ZoneError`] names the line that is no record; the data then stays as it was.
+    pub fn load(&self, text: &str) -> Result<(), ZoneError> {
+        let zones = Zones::parse(text)?;
+        self.world().zones = zones;
+        Ok(())
+    }
+
+    /// Adds DNS data.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn add(&self, text: &str) -> Result<(), ZoneError> {
+        let zones = Zones::parse(text)?;
+        self.world().zones.add(zones);
+        Ok(())
+    }
+
+    /// Removes the records of a type (`None`: of every type) at a name from the DNS data.
+    pub fn remove(&self, name: &DomainName, kind: Option<RecordType>) {
+        self.world().zones.remove(name, kind);
+    }
+
+    /// Makes an address a resolver: it knows what the name servers that work know.
+    pub fn resolver(&self, address: impl Into<IpAddr>) {
+        self.set_dns(address, DnsMode::Resolver);
+    }
+
+    /// Sets how an address answers DNS questions.
+    pub fn set_dns(&self, address: impl Into<IpAddr>, mode: DnsMode) {
+        self.world().host(address.into()).dns = Some(mode);
+    }
+
+    /// Makes resolvers say SERVFAIL with the extended error 6 (DNSSEC bogus) for all in `zone`, unless checking is
+    /// disabled; or heals that.
+    pub fn set_bogus(&self, zone: &DomainName, bogus: bool) {
+        self.world().set_bogus(zone, bogus);
+    }
+
+    /// Brings a host up that answers pings and refuses connections.
+    pub fn host(&self, address: impl Into<IpAddr>) {
+        self.set_reach(address, Reach::Answers);
+    }
+
+    /// Sets whether a host, with everything on it, can be reached.
+    pub fn set_reach(&self, address: impl Into<IpAddr>, reach: Reach) {
+        self.world().host(address.into()).reach = reach;
+    }
+
+    /// Sets how many of the pings of a round a host answers; `u32::MAX`: all.
+    pub fn set_pings(&self, address: impl Into<IpAddr>, answered: u32) {
+        self.world().host(address.into()).pings = answered;
+    }
+
+    /// Sets the travel time to a host, one way.
+    pub fn set_latency(&self, address: impl Into<IpAddr>, latency: Duration) {
+        self.world().host(address.into()).latency = latency;
+    }
+
+    /// Sets what a TCP port does, bringing its host up where it did not exist.
+    pub fn listen(&self, at: impl Into<SocketAddr>, peer: Peer) {
+        let at = at.into();
+        self.world().host(at.ip()).ports.insert(at.port(), peer);
+    }
+
+    /// Sets our own line to the outside.
+    pub fn set_uplink(&self, uplink: Uplink) {
+        self.world().uplink = uplink;
+    }
+
+    /// Sets whether connections from us to a TCP port are silently dropped on our own side.
+    pub fn set_blocked(&self, port: u16, blocked: bool) {
+        let mut world = self.world();
+        if blocked {
+            world.blocked.insert(port);
+        } else {
+            world.blocked.remove(&port);
+        }
+    }
+
+    /// Makes everything fail on our own side, with these words (no descriptors left, say); `None` heals it.
+    pub fn set_local_fault(&self, reason: Option<&str>) {
+        self.world().local_fault = reason.map(str::to_owned);
+    }
+
+    /// Sets whether we may ping; may be combined with everything else.
+    pub fn set_ping_permitted(&self, permitted: bool) {
+        self.world().ping_forbidden = !permitted;
+    }
+
+    /// What was asked of an address so far.
+    pub fn counts(&self, address: impl Into<IpAddr>) -> Counts {
+        self.world().counts(address.into())
+    }
+
+    /// Every DNS question so far, in order.
+    pub fn questions(&self) -> Vec<(SocketAddr, Question)> {
+        self.world().questions.clone()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Net for FakeNet {
+    type Stream = FakeStream;
+
+    fn now(&self) -> Timestamp {
+        let elapsed = driven_now().duration_since(self.started);
+        self.base
+            .saturating_add(jiff::SignedDuration::try_from(elapsed).unwrap_or_default())
+            .unwrap_or(self.base)
+    }
+
+    async fn ask(
+        &self,
+        server: SocketAddr,
+        question: &Question,
+        limit: Duration,
+    ) -> Result<Answer, AskError> {
+        let (travel, outcome) = self.world().ask(server, question);
+        match outcome {
+            Some(outcome) if travel <= limit => {
+                tokio::time::sleep(travel).await;
+                outcome
+            }
+            _ => {
+                tokio::time::sleep(limit).await;
+                Err(AskError::Timeout)
+            }
+        }
+    }
+
+    async fn dial(&self, peer: SocketAddr, limit: Duration) -> Result<Connection<FakeStream>, DialError> {
+        let (travel, outcome) = self.world().dial(peer);
+        let (latency, part) = match outcome {
+            Dialled::Open(latency, part) if travel <= limit => (latency, part),
+            Dialled::Failed(error) if travel <= limit => {
+                tokio::time::sleep(travel).await;
+                return Err(error);
+            }
+            _ => {
+                tokio::time::sleep(limit).await;
+                return Err(DialError::Timeout);
+            }
+        };
+        tokio::time::sleep(travel).await;
+        let (open, sent) = self.world().connected(peer.ip());
+        let (stream, end) = wire::connect(latency, open, sent);
+        tokio::spawn(async move {
+            // The peer knows of the connection once the last packet of the handshake has come.
+            tokio::time::sleep(latency).await;
+            peer::play(part, end).await;
+        });
+        let source = if peer.is_ipv4() {
+            World::OWN_V4
+        } else {
+            World::OWN_V6
+        };
+        Ok(Connection {
+            stream,
+            source: Some(source),
+        })
+    }
+
+    async fn ping(&self, peer: IpAddr, plan: PingPlan) -> Result<PingReport, PingError> {
+        let (travel, answered, unreachable) = self.world().ping(peer)?;
+        let answered = if travel <= plan.wait {
+            answered.min(plan.count)
+        } else {
+            0
+        };
+        let sending = plan.spacing * plan.count.saturating_sub(1);
+        let waiting = if answered >= plan.count { travel } else { plan.wait };
+        tokio::time::sleep(sending + waiting).await;
+        Ok(PingReport {
+            sent: plan.count,
+            round_trips: vec![travel; answered as usize],
+            unreachable,
+        })
+    }
+
+    fn default_routes(&self) -> Routes {
+        self.world().routes()
+    }
+}

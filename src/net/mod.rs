@@ -1,0 +1,122 @@
+//! The one narrow port to the outside: ask DNS, dial, ping, and the time. Two implementations: the real one,
+//! and for tests a fake one that serves zones and scripted peers under driven time.
+//!
+//! No decisions live here: what an answer means is for `probe` and `diagnosis` to say.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::model::DialError;
+use crate::model::reach::PingReport;
+
+pub mod dns;
+pub mod fake;
+pub mod real;
+pub mod trust;
+
+pub use dns::{Answer, AskError, Question, Record, RecordData, RecordType};
+pub use fake::FakeNet;
+pub use real::RealNet;
+
+/// The port to the outside.
+pub trait Net: Send + Sync + 'static {
+    /// An open TCP connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The time, and the only source of it. It never runs backwards while the process lives.
+    fn now(&self) -> Timestamp;
+
+    /// Asks one DNS server one question: over UDP (repeated within `limit` when nothing comes), then TCP when
+    /// the answer was cut off.
+    ///
+    /// # Errors
+    /// [`AskError`] when no answer to this question came; a server's error code is an answer.
+    fn ask(
+        &self,
+        server: SocketAddr,
+        question: &Question,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Answer, AskError>> + Send;
+
+    /// Opens a TCP connection.
+    ///
+    /// # Errors
+    /// [`DialError`] tells the peer's, the network's and our own failures apart.
+    fn dial(
+        &self,
+        peer: SocketAddr,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Connection<Self::Stream>, DialError>> + Send;
+
+    /// Sends `plan.count` echo requests and collects the answers.
+    ///
+    /// # Errors
+    /// [`PingError`] when we cannot ping at all: no right to, or no way there.
+    fn ping(
+        &self,
+        peer: IpAddr,
+        plan: PingPlan,
+    ) -> impl Future<Output = Result<PingReport, PingError>> + Send;
+
+    /// Whether this machine has a default route, of IPv4 and of IPv6.
+    fn default_routes(&self) -> Routes;
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Connection<S> {
+    /// To read from and write to.
+    pub stream: S,
+    /// The address that we speak from, where known.
+    pub source: Option<IpAddr>,
+}
+
+/// Which default routes this machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Routes {
+    /// To the IPv4 internet.
+    pub v4: bool,
+    /// To the IPv6 internet.
+    pub v6: bool,
+}
+
+/// How to ping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PingPlan {
+    /// How many echo requests.
+    pub count: u32,
+    /// The time from one to the next.
+    pub spacing: Duration,
+    /// How long to wait for the answer to the last one.
+    pub wait: Duration,
+}
+
+impl PingPlan {
+    /// Five packets, 200 ms apart, one second to wait (`semantics` 5).
+    pub const USUAL: Self = Self {
+        count: 5,
+        spacing: Duration::from_millis(200),
+        wait: Duration::from_secs(1),
+    };
+}
+
+/// Why we cannot ping at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PingError {
+    /// Neither datagram nor raw ICMP sockets are allowed.
+    #[error(
+        "this process may not send pings; allow it with `sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"`, \
+         or give the service CAP_NET_RAW"
+    )]
+    NotPermitted,
+    /// Our own kernel has no way there.
+    #[error("we have no route there")]
+    NoRoute,
+    /// Anything else on our side.
+    #[error("{0}")]
+    Local(String),
+}

@@ -1,0 +1,74 @@
+//! The real port to the outside: sockets, and the clocks of this machine.
+
+mod clock;
+mod dns;
+mod machine;
+mod message;
+mod notice;
+mod ping;
+mod tcp;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::TcpStream;
+
+use super::dns::{Answer, AskError, Question};
+use super::{Connection, Net, PingError, PingPlan, Routes};
+use crate::model::DialError;
+use crate::model::reach::PingReport;
+
+use clock::Clock;
+pub use machine::{local_fqdn, system_resolvers};
+
+/// The real port to the outside. It needs a tokio runtime with I/O and time enabled.
+#[derive(Debug)]
+pub struct RealNet {
+    clock: Clock,
+}
+
+impl RealNet {
+    /// Sets the clock by the machine's. Opens nothing.
+    pub fn new() -> Self {
+        Self { clock: Clock::new() }
+    }
+}
+
+impl Default for RealNet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Net for RealNet {
+    type Stream = TcpStream;
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn ask(
+        &self,
+        server: SocketAddr,
+        question: &Question,
+        limit: Duration,
+    ) -> Result<Answer, AskError> {
+        dns::ask(server, question, limit).await
+    }
+
+    async fn dial(&self, peer: SocketAddr, limit: Duration) -> Result<Connection<TcpStream>, DialError> {
+        tcp::dial(peer, limit).await
+    }
+
+    async fn ping(&self, peer: IpAddr, plan: PingPlan) -> Result<PingReport, PingError> {
+        ping::ping(peer, plan).await
+    }
+
+    fn default_routes(&self) -> Routes {
+        machine::default_routes()
+    }
+}

@@ -1,0 +1,330 @@
+//! The roots that we trust, and what a chain of certificates is worth by them.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::aws_lc_rs as provider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, RootCertStore};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::model::text::clean;
+use crate::model::tls::ChainVerdict;
+
+/// Verdicts that are remembered at once.
+const REMEMBERED: usize = 4096;
+/// Characters of a reason in words.
+const REASON: usize = 200;
+
+type Fingerprint = [u8; digest::SHA256_OUTPUT_LEN];
+
+/// Why the configured roots cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no PEM.
+    #[error("{}: {reason}", path.display())]
+    Pem {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no certificate in the file.
+    #[error("{}: there is no certificate in it", path.display())]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// The roots that we trust, and the verdicts that they led to.
+#[derive(Debug)]
+pub struct Trust {
+    roots: RootCertStore,
+    /// Certificates that were named themselves: a server may show one without any issuer.
+    named: HashSet<Fingerprint>,
+    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    verdicts: Mutex<HashMap<Fingerprint, Remembered>>,
+}
+
+/// A verdict, and from when on it has to be formed anew: the next time that a certificate of the chain becomes
+/// valid or ceases to be.
+#[derive(Debug, Clone)]
+struct Remembered {
+    verdict: ChainVerdict,
+    since: Timestamp,
+    until: Timestamp,
+}
+
+impl Trust {
+    /// The system's roots (those of Mozilla where it has none), and every certificate in the PEM files besides.
+    /// The second value says what could not be used and does not stop us.
+    ///
+    /// Reads files, so not for the threads that serve sockets.
+    ///
+    /// # Errors
+    /// [`TrustError`] when one of the given files cannot be used.
+    pub fn load(extra_ca_files: &[PathBuf]) -> Result<(Self, Vec<String>), TrustError> {
+        let system = rustls_native_certs::load_native_certs();
+        let mut warnings: Vec<String> = system
+            .errors
+            .iter()
+            .map(|error| format!("the system's roots: {error}"))
+            .collect();
+        let mut trust = Self::only([]);
+        trust.roots.add_parsable_certificates(system.certs);
+        if trust.roots.is_empty() {
+            trust.roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            warnings.push("the system has no root certificates: Mozilla's, as built in, are used".to_owned());
+        }
+        for path in extra_ca_files {
+            for certificate in read_pem(path)? {
+                if let Err(reason) = trust.add(certificate) {
+                    warnings.push(format!("{}: {reason}", path.display()));
+                }
+            }
+        }
+        Ok((trust, warnings))
+    }
+
+    /// These certificates and nothing else.
+    pub fn only(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        let mut trust = Self {
+            roots: RootCertStore::empty(),
+            named: HashSet::new(),
+            algorithms: provider::default_provider().signature_verification_algorithms.all,
+            verdicts: Mutex::default(),
+        };
+        for certificate in certificates {
+            // One that cannot be a root still counts as named.
+            let _ = trust.add(certificate);
+        }
+        trust
+    }
+
+    fn add(&mut self, certificate: CertificateDer<'static>) -> Result<(), String> {
+        self.named.insert(fingerprint([&certificate]));
+        self.roots.add(certificate).map_err(|error| {
+            let reason = clean(error.to_string().as_bytes(), REASON);
+            format!("a certificate can vouch for itself only ({reason})")
+        })
+    }
+
+    /// What a chain is worth, apart from any name. A verdict is remembered until a certificate of the chain
+    /// becomes valid or ceases to be, so that the same chain on ten thousand sessions is verified once.
+    pub fn judge(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> ChainVerdict {
+        let key = fingerprint(std::iter::once(end_entity).chain(intermediates));
+        if let Some(known) = self.verdicts().get(&key)
+            && (known.since..known.until).contains(&now)
+        {
+            return known.verdict.clone();
+        }
+        let verdict = self.verify(end_entity, intermediates, now);
+        let until = next_edge(std::iter::once(end_entity).chain(intermediates), now);
+        self.remember(
+            key,
+            Remembered {
+                verdict: verdict.clone(),
+                since: now,
+                until,
+            },
+        );
+        verdict
+    }
+
+    fn verdicts(&self) -> std::sync::MutexGuard<'_, HashMap<Fingerprint, Remembered>> {
+        // A map of finished verdicts is whole whatever happened to another thread.
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, key: Fingerprint, fresh: Remembered) {
+        let mut verdicts = self.verdicts();
+        if verdicts.len() >= REMEMBERED {
+            verdicts.retain(|_, known| fresh.since < known.until);
+            if verdicts.len() >= REMEMBERED {
+                verdicts.clear();
+            }
+        }
+        verdicts.insert(key, fresh);
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> ChainVerdict {
+        let own = Own::read(end_entity, now);
+        if self.named.contains(&fingerprint([end_entity])) {
+            return own.out_of_date.unwrap_or(ChainVerdict::Trusted);
+        }
+        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let verified = ParsedCertificate::try_from(end_entity).and_then(|parsed| {
+            verify_server_cert_signed_by_trust_anchor(
+                &parsed,
+                &self.roots,
+                intermediates,
+                time,
+                self.algorithms,
+            )
+        });
+        match verified {
+            Ok(()) => ChainVerdict::Trusted,
+            Err(error) => own.explain(&error),
+        }
+    }
+}
+
+/// What the server's own certificate says without anybody else.
+struct Own {
+    out_of_date: Option<ChainVerdict>,
+    self_signed: bool,
+}
+
+impl Own {
+    fn read(end_entity: &CertificateDer<'_>, now: Timestamp) -> Self {
+        let Ok((_, parsed)) = X509Certificate::from_der(end_entity) else {
+            return Self {
+                out_of_date: None,
+                self_signed: false,
+            };
+        };
+        let (now, validity) = (now.as_second(), parsed.validity());
+        let out_of_date = if now > validity.not_after.timestamp() {
+            Some(ChainVerdict::Expired)
+        } else if now < validity.not_before.timestamp() {
+            Some(ChainVerdict::NotYetValid)
+        } else {
+            None
+        };
+        Self {
+            out_of_date,
+            self_signed: parsed.subject().as_raw() == parsed.issuer().as_raw(),
+        }
+    }
+
+    /// Why the chain is not trusted: what the certificate itself shows comes before what others would say.
+    fn explain(self, error: &rustls::Error) -> ChainVerdict {
+        if let Some(verdict) = self.out_of_date {
+            return verdict;
+        }
+        if self.self_signed {
+            return ChainVerdict::SelfSigned;
+        }
+        let reason = match error {
+            rustls::Error::InvalidCertificate(reason) => reason,
+            other => return invalid(&other.to_string()),
+        };
+        match reason {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => ChainVerdict::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                ChainVerdict::NotYetValid
+            }
+            CertificateError::UnknownIssuer => ChainVerdict::UnknownIssuer,
+            CertificateError::Revoked => ChainVerdict::Revoked,
+            CertificateError::BadEncoding => invalid("a certificate cannot be read"),
+            CertificateError::BadSignature => invalid("a signature in the chain is wrong"),
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                invalid("it is not meant for servers")
+            }
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                invalid("a signature in the chain is of an obsolete kind")
+            }
+            CertificateError::UnhandledCriticalExtension => {
+                invalid("it has a critical extension that is unknown to us")
+            }
+            CertificateError::Other(other) => invalid(&other.to_string()),
+            other => invalid(&other.to_string()),
+        }
+    }
+}
+
+fn invalid(reason: &str) -> ChainVerdict {
+    ChainVerdict::Invalid {
+        reason: clean(reason.as_bytes(), REASON),
+    }
+}
+
+/// SHA-256 over certificates, each with its length, so that no two chains share one.
+fn fingerprint<'a>(chain: impl IntoIterator<Item = &'a CertificateDer<'a>>) -> Fingerprint {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for certificate in chain {
+        context.update(&certificate.len().to_be_bytes());
+        context.update(certificate);
+    }
+    let mut out = [0; digest::SHA256_OUTPUT_LEN];
+    out.copy_from_slice(context.finish().as_ref());
+    out
+}
+
+/// When the next certificate of a chain becomes valid or ceases to be.
+fn next_edge<'a>(chain: impl Iterator<Item = &'a CertificateDer<'a>>, now: Timestamp) -> Timestamp {
+    chain
+        .filter_map(|der| X509Certificate::from_der(der).ok())
+        .flat_map(|(_, parsed)| {
+            let validity = parsed.validity();
+            // Valid through the whole last second (RFC 5280 4.1.2.5).
+            [
+                validity.not_before.timestamp(),
+                validity.not_after.timestamp().saturating_add(1),
+            ]
+        })
+        .filter_map(|second| Timestamp::from_second(second).ok())
+        .filter(|edge| *edge > now)
+        .min()
+        .unwrap_or(Timestamp::MAX)
+}
+
+fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let path = path.to_owned();
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(TrustError::Read { path, source }),
+    };
+    let certificates: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&text).collect();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => Err(TrustError::Empty { path }),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(TrustError::Pem {
+            path,
+            reason: pem_reason(&error),
+        }),
+    }
+}
+
+fn pem_reason(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a certificate is cut off: its END line is missing".to_owned()
+        }
+        pem::Error::Base64Decode(_) => "a certificate is no base64".to_owned(),
+        other => clean(other.to_string().as_bytes(), REASON),
+    }
+}
+
+#[cfg(test)]
+#[path = "trust_tests.rs"]
+pub(crate) mod tests;

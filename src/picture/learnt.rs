@@ -1,0 +1,185 @@
+//! Facts that were learnt from the world and outlive a restart (`semantics` 8): after two answers that agree,
+//! a domain's MX set, and what a server once offered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::dns::{Exchange, MxRecord};
+use crate::model::{ClientId, DomainName};
+
+/// The hosts of an MX set, without preferences. `["."]` is a null MX.
+pub type MxSet = BTreeSet<String>;
+
+/// The names of a set of records.
+pub fn mx_set(records: &[MxRecord]) -> MxSet {
+    records
+        .iter()
+        .map(|record| match &record.exchange {
+            Exchange::Host(name) => name.to_string(),
+            other => other.to_string(),
+        })
+        .collect()
+}
+
+/// One fact about one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Fact<T> {
+    /// What is held to be so.
+    held: Option<T>,
+    /// What was seen last, waiting for a second answer that agrees.
+    seen: Option<T>,
+}
+
+impl<T> Default for Fact<T> {
+    fn default() -> Self {
+        Self {
+            held: None,
+            seen: None,
+        }
+    }
+}
+
+impl<T: Clone + PartialEq> Fact<T> {
+    /// Learns only what nothing is held of yet: a change must be approved. Returns whether it was learnt now.
+    fn see(&mut self, value: &T) -> bool {
+        if self.held.is_some() {
+            return false;
+        }
+        if self.seen.as_ref() == Some(value) {
+            self.held = self.seen.take();
+            return true;
+        }
+        self.seen = Some(value.clone());
+        false
+    }
+}
+
+/// All learnt facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learnt {
+    mx: BTreeMap<DomainName, Fact<MxSet>>,
+    starttls: BTreeMap<SocketAddr, Fact<bool>>,
+    gateways: BTreeSet<(ClientId, Arc<str>)>,
+}
+
+/// A fact that was learnt just now, for the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum NewFact {
+    /// A domain's MX set.
+    Mx {
+        /// Whose.
+        domain: DomainName,
+        /// The set.
+        set: MxSet,
+    },
+    /// An address offers STARTTLS.
+    Starttls {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A gateway has answered its checks: from now on it can fail them (`semantics` 13).
+    Gateway {
+        /// Whose.
+        client: ClientId,
+        /// Which.
+        name: Arc<str>,
+    },
+}
+
+impl Learnt {
+    /// Takes back what the store kept.
+    pub fn restore(facts: impl IntoIterator<Item = NewFact>) -> Self {
+        let mut learnt = Self::default();
+        for fact in facts {
+            match fact {
+                NewFact::Mx { domain, set } => {
+                    learnt.mx.insert(
+                        domain,
+                        Fact {
+                            held: Some(set),
+                            seen: None,
+                        },
+                    );
+                }
+                NewFact::Starttls { address } => {
+                    learnt.starttls.insert(
+                        address,
+                        Fact {
+                            held: Some(true),
+                            seen: None,
+                        },
+                    );
+                }
+                NewFact::Gateway { client, name } => {
+                    learnt.gateways.insert((client, name));
+                }
+            }
+        }
+        learnt
+    }
+
+    /// The MX set that a domain is known to have.
+    pub fn mx(&self, domain: &DomainName) -> Option<&MxSet> {
+        self.mx.get(domain)?.held.as_ref()
+    }
+
+    /// A set was seen.
+    pub fn see_mx(&mut self, domain: &DomainName, set: &MxSet) -> Option<NewFact> {
+        let learnt = self.mx.entry(domain.clone()).or_default().see(set);
+        learnt.then(|| NewFact::Mx {
+            domain: domain.clone(),
+            set: set.clone(),
+        })
+    }
+
+    /// A person approved the set that a domain has now.
+    pub fn approve_mx(&mut self, domain: &DomainName, set: MxSet) -> NewFact {
+        self.mx.insert(
+            domain.clone(),
+            Fact {
+                held: Some(set.clone()),
+                seen: None,
+            },
+        );
+        NewFact::Mx {
+            domain: domain.clone(),
+            set,
+        }
+    }
+
+    /// Whether an address is known to offer STARTTLS.
+    pub fn offers_starttls(&self, address: SocketAddr) -> bool {
+        self.starttls
+            .get(&address)
+            .is_some_and(|fact| fact.held == Some(true))
+    }
+
+    /// STARTTLS was offered.
+    pub fn see_starttls(&mut self, address: SocketAddr) -> Option<NewFact> {
+        let learnt = self.starttls.entry(address).or_default().see(&true);
+        learnt.then_some(NewFact::Starttls { address })
+    }
+
+    /// Whether a gateway has ever answered its checks.
+    pub fn gateway_answered(&self, client: &ClientId, name: &Arc<str>) -> bool {
+        self.gateways.contains(&(client.clone(), Arc::clone(name)))
+    }
+
+    /// A gateway answered its checks.
+    pub fn see_gateway(&mut self, client: &ClientId, name: &Arc<str>) -> Option<NewFact> {
+        let new = self.gateways.insert((client.clone(), Arc::clone(name)));
+        new.then(|| NewFact::Gateway {
+            client: client.clone(),
+            name: Arc::clone(name),
+        })
+    }
+
+    /// Forgets a domain that left the configuration.
+    pub fn forget_domain(&mut self, domain: &DomainName) {
+        self.mx.remove(domain);
+    }
+}

@@ -1,0 +1,369 @@
+//! The latest evidence by subject, its freshness, and who stands on what. No judgement lives here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::ResolvedProbe;
+use crate::inventory::{Domain, Gateway, Inventory, Provider};
+use crate::model::dns::{Exchange, Lookup, MxRecord};
+use crate::model::{Anchor, DomainName, Evidence, Observation, Subject};
+use crate::net::Routes;
+
+mod graph;
+mod learnt;
+mod track;
+
+pub use graph::Change;
+pub use graph::Leads;
+pub use learnt::{Learnt, MxSet, NewFact, mx_set};
+pub use track::{Health, Settled, Streak, Taking, Track};
+
+/// The port of mail between servers (RFC 5321 4.5.4.2).
+pub const SMTP_PORT: u16 = 25;
+
+/// All that is known at one moment, with who stands on what.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// What is watched.
+    pub inventory: Arc<Inventory>,
+    /// Facts that outlive a restart.
+    pub learnt: Learnt,
+    /// The machine's own default routes.
+    pub routes: Routes,
+    tracks: HashMap<Subject, Track>,
+    leads: Leads,
+    sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
+    last_success: BTreeMap<Outside, Timestamp>,
+    own_addresses: Vec<IpAddr>,
+    paces: HashMap<SocketAddr, ResolvedProbe>,
+}
+
+/// Kinds of proof that we reach the outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outside {
+    /// Anything at all.
+    Any,
+    /// An SMTP server spoke to us.
+    Smtp,
+}
+
+/// Where a domain's mail goes, as far as DNS tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailHosts<'a> {
+    /// These MX records.
+    Records(&'a [MxRecord]),
+    /// No MX: the domain's own address stands in (RFC 5321 5.1).
+    Implicit,
+    /// Nothing is known, or there is nothing.
+    None,
+}
+
+impl Picture {
+    /// An empty picture of an inventory.
+    pub fn new(inventory: Arc<Inventory>, learnt: Learnt, routes: Routes) -> Self {
+        Self {
+            inventory,
+            learnt,
+            routes,
+            tracks: HashMap::new(),
+            leads: Leads::default(),
+            sessions: HashMap::new(),
+            last_success: BTreeMap::new(),
+            own_addresses: Vec::new(),
+            paces: HashMap::new(),
+        }
+    }
+
+    /// What is known of a subject.
+    pub fn track(&self, subject: &Subject) -> Option<&Track> {
+        self.tracks.get(subject)
+    }
+
+    /// All that is known.
+    pub fn tracks(&self) -> impl Iterator<Item = (&Subject, &Track)> {
+        self.tracks.iter()
+    }
+
+    /// Who leads where.
+    pub fn leads(&self) -> &Leads {
+        &self.leads
+    }
+
+    /// Takes in an observation with what it means, and says what is to be watched besides or no longer.
+    pub fn record(&mut self, observation: &Arc<Observation>, health: Health, taking: Taking) -> Change {
+        self.note_success(observation, health);
+        if let Some(source) = observation
+            .source
+            .filter(|source| !self.own_addresses.contains(source))
+        {
+            self.own_addresses.push(source);
+            // A machine has a few; one behind a pool of many must not make this grow.
+            self.own_addresses.truncate(8);
+        }
+        if let (Subject::Smtp(address), Evidence::Smtp(evidence)) =
+            (&observation.subject, &observation.evidence)
+            && let (Some(name), true) = (&evidence.server_name, evidence.tls.is_some())
+        {
+            self.sessions
+                .entry(*address)
+                .or_default()
+                .insert(name.clone(), Arc::clone(observation));
+        }
+        let track = self
+            .tracks
+            .entry(observation.subject.clone())
+            .or_insert_with(|| Track::new(observation));
+        track.record(observation, health, taking);
+        match &observation.subject {
+            Subject::Mx(domain) => self.relink_domain(&domain.clone()),
+            Subject::Addresses(host) => self.relink_host(&host.clone()),
+            _ => Change::default(),
+        }
+    }
+
+    fn note_success(&mut self, observation: &Observation, health: Health) {
+        let outside = match &observation.evidence {
+            Evidence::Smtp(evidence) if evidence.greeting.is_some() => Some(Outside::Smtp),
+            Evidence::Anchor(anchor) if anchor.answered() => match &observation.subject {
+                Subject::Anchor(Anchor::Smtp { .. }) => Some(Outside::Smtp),
+                _ => Some(Outside::Any),
+            },
+            Evidence::Host(host) if host.alive() => Some(Outside::Any),
+            Evidence::Gateway(_) if health == Health::Good => Some(Outside::Any),
+            Evidence::NameServers(servers)
+                if servers.servers.iter().any(|server| server.answer.is_definite()) =>
+            {
+                Some(Outside::Any)
+            }
+            _ => None,
+        };
+        // Evidence that began before a failure says nothing about what came after it: the start counts.
+        for kind in [Outside::Any, Outside::Smtp] {
+            if outside == Some(kind) || (outside == Some(Outside::Smtp) && kind == Outside::Any) {
+                let newest = self.last_success.entry(kind).or_insert(observation.at);
+                *newest = observation.at.max(*newest);
+            }
+        }
+    }
+
+    /// When something outside last answered us, by the start of that probe.
+    pub fn last_outside_success(&self) -> Option<Timestamp> {
+        self.last_success.get(&Outside::Any).copied()
+    }
+
+    /// When an SMTP server outside last spoke to us, by the start of that probe.
+    pub fn last_smtp_success(&self) -> Option<Timestamp> {
+        self.last_success.get(&Outside::Smtp).copied()
+    }
+
+    /// Where a domain's mail goes: by what is settled, or while that is a failure, by what was last good.
+    pub fn mail_hosts(&self, domain: &DomainName) -> MailHosts<'_> {
+        let Some(track) = self.tracks.get(&Subject::Mx(domain.clone())) else {
+            return MailHosts::None;
+        };
+        let settled = track.settled.as_ref().map(|settled| &settled.observation);
+        // Before anything is settled, the first answer will do: there is nothing that it could contradict.
+        let newest = settled
+            .or(Some(&track.latest))
+            .into_iter()
+            .chain(&track.last_good);
+        for observation in newest {
+            let Evidence::Mx(evidence) = &observation.evidence else {
+                continue;
+            };
+            match &evidence.answer {
+                Lookup::Found { records, .. } => return MailHosts::Records(records),
+                Lookup::NoData { .. } => return MailHosts::Implicit,
+                Lookup::NxDomain { .. } => return MailHosts::None,
+                _ => {}
+            }
+        }
+        MailHosts::None
+    }
+
+    /// The names of the hosts that take a domain's mail, by preference.
+    pub fn host_names(&self, domain: &DomainName) -> Vec<DomainName> {
+        match self.mail_hosts(domain) {
+            MailHosts::Records(records) => {
+                let mut names: Vec<DomainName> = Vec::with_capacity(records.len());
+                for record in records {
+                    if let Exchange::Host(name) = &record.exchange
+                        && !names.contains(name)
+                    {
+                        names.push(name.clone());
+                    }
+                }
+                names
+            }
+            MailHosts::Implicit => vec![domain.clone()],
+            MailHosts::None => Vec::new(),
+        }
+    }
+
+    /// The addresses of a mail host: by what is settled, or while that is a failure, by what was last good.
+    pub fn addresses(&self, host: &DomainName) -> Vec<IpAddr> {
+        let Some(track) = self.tracks.get(&Subject::Addresses(host.clone())) else {
+            return Vec::new();
+        };
+        let settled = track.settled.as_ref().map(|settled| &settled.observation);
+        for observation in settled
+            .or(Some(&track.latest))
+            .into_iter()
+            .chain(&track.last_good)
+        {
+            if let Evidence::Addresses(evidence) = &observation.evidence {
+                let found: Vec<IpAddr> = evidence.addresses().collect();
+                if !found.is_empty() {
+                    return found;
+                }
+                if evidence.v4.is_definite() && evidence.v6.is_definite() {
+                    return found;
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// The addresses of a mail host that this vantage can try.
+    pub fn reachable_addresses(&self, host: &DomainName) -> Vec<SocketAddr> {
+        self.addresses(host)
+            .into_iter()
+            .filter(|address| address.is_ipv4() || self.inventory.ipv6)
+            .map(|address| SocketAddr::new(address, SMTP_PORT))
+            .collect()
+    }
+
+    /// The gateways that an address lies behind.
+    pub fn gateways_of(&self, address: IpAddr) -> impl Iterator<Item = &Arc<Gateway>> {
+        self.inventory
+            .gateways
+            .iter()
+            .filter(move |gateway| gateway.fronts(address, self.gateway_address(gateway)))
+    }
+
+    /// Where a gateway that is known by name was last found.
+    pub fn gateway_address(&self, gateway: &Gateway) -> Option<IpAddr> {
+        let track = self.tracks.get(&gateway.subject())?;
+        let found = |observation: &Arc<Observation>| match &observation.evidence {
+            Evidence::Gateway(evidence) => evidence.address,
+            _ => None,
+        };
+        found(&track.latest).or_else(|| track.last_good.as_ref().and_then(found))
+    }
+
+    /// The addresses behind a gateway that some domain's mail goes to.
+    pub fn addresses_behind(&self, gateway: &Gateway) -> Vec<SocketAddr> {
+        let resolved = self.gateway_address(gateway);
+        self.leads
+            .addresses()
+            .filter(|address| gateway.fronts(address.ip(), resolved))
+            .copied()
+            .collect()
+    }
+
+    /// The provider of a domain's mail hosts: that of the first host which has one.
+    pub fn provider_of(&self, domain: &DomainName) -> Option<&Arc<Provider>> {
+        self.host_names(domain)
+            .iter()
+            .find_map(|host| self.inventory.providers.of_host(host))
+    }
+
+    /// The provider of an address: that of any name that leads there.
+    pub fn provider_of_address(&self, address: SocketAddr) -> Option<&Arc<Provider>> {
+        self.leads
+            .names(address)
+            .find_map(|host| self.inventory.providers.of_host(host))
+    }
+
+    /// The addresses of a provider that some domain's mail goes to.
+    pub fn provider_addresses(&self, provider: &Provider) -> BTreeSet<SocketAddr> {
+        let of = |host: &&DomainName| {
+            self.inventory
+                .providers
+                .of_host(host)
+                .is_some_and(|found| found.name == provider.name)
+        };
+        self.leads
+            .hosts()
+            .filter(of)
+            .flat_map(|host| self.reachable_addresses(host))
+            .collect()
+    }
+
+    /// The session at an address in which `name` was sent as SNI.
+    pub fn session(&self, address: SocketAddr, name: &DomainName) -> Option<&Arc<Observation>> {
+        self.sessions.get(&address)?.get(name)
+    }
+
+    /// The name to send as SNI next: one that the newest certificate does not cover and that has waited
+    /// longest, else the first (`semantics` 1).
+    pub fn next_server_name(&self, address: SocketAddr) -> Option<DomainName> {
+        let latest = self
+            .tracks
+            .get(&Subject::Smtp(address))
+            .map(|track| &track.latest);
+        let certificate = latest.and_then(|observation| match &observation.evidence {
+            Evidence::Smtp(evidence) => evidence.tls.as_ref()?.certificate.as_ref(),
+            _ => None,
+        });
+        let sent = |name: &DomainName| self.session(address, name).map(|observation| observation.at);
+        let uncovered = self
+            .leads
+            .names(address)
+            .filter(|name| certificate.is_some_and(|certificate| !certificate.covers(name)))
+            .min_by_key(|name| sent(name));
+        uncovered.or_else(|| self.leads.names(address).next()).cloned()
+    }
+
+    /// The addresses that we have spoken from.
+    pub fn own_addresses(&self) -> &[IpAddr] {
+        &self.own_addresses
+    }
+
+    /// How an address is probed: of all domains that lead there, the strictest settings win.
+    pub fn smtp_settings(&self, address: SocketAddr) -> ResolvedProbe {
+        self.paces
+            .get(&address)
+            .cloned()
+            .unwrap_or_else(|| self.inventory.fallback().clone())
+    }
+
+    /// How a host's addresses are looked up: likewise.
+    pub fn host_settings(&self, host: &DomainName, of: fn(&Domain) -> &ResolvedProbe) -> ResolvedProbe {
+        let domains = self.leads.domains(host).filter_map(|name| self.domain(name));
+        self.inventory
+            .shared_settings(domains.map(|domain| of(domain)), false)
+    }
+
+    /// Drops failures of a subject that were seen since `from`, because what they stood on has recovered.
+    pub fn drop_failures_since(&mut self, subject: &Subject, from: Timestamp, good_until: Timestamp) -> bool {
+        self.tracks
+            .get_mut(subject)
+            .is_some_and(|track| track.drop_failures_since(from, good_until))
+    }
+
+    /// Forgets subjects that nobody watches any more.
+    pub fn forget(&mut self, subject: &Subject) {
+        self.tracks.remove(subject);
+        if let Subject::Smtp(address) = subject {
+            self.sessions.remove(address);
+        }
+    }
+
+    /// The watched domain of that name.
+    pub fn domain(&self, name: &DomainName) -> Option<&Arc<Domain>> {
+        self.inventory.domains.get(name)
+    }
+
+    /// The domains whose mail goes to an address.
+    pub fn domains_at(&self, address: SocketAddr) -> BTreeSet<DomainName> {
+        self.leads
+            .names(address)
+            .flat_map(|host| self.leads.domains(host))
+            .cloned()
+            .collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! One file (or folder) a probe: what it needs, how it runs, what it saw, its tests.
+//!
+//! A probe runs once. It neither loops, nor counts, nor judges.
+
+pub mod smtp;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{DomainName, Evidence, Subject};
+
+/// What every probe may need to know of ourselves.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The resolvers that we ask, in this order.
+    pub resolvers: Arc<[SocketAddr]>,
+    /// The name that we give in EHLO (RFC 5321 4.1.1.1), or an address literal.
+    pub helo: Arc<str>,
+    /// Whether this vantage can speak IPv6.
+    pub ipv6: bool,
+}
+
+/// One run of a probe: the subject and how to treat it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// What to look at.
+    pub subject: Subject,
+    /// How long the probe may take; for SMTP, each stage.
+    pub timeout: Duration,
+    /// What the kind of probe needs besides.
+    pub detail: Detail,
+}
+
+/// What a kind of probe needs besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing.
+    Plain,
+    /// SMTP.
+    Smtp {
+        /// The MX name to send as SNI, where one leads here.
+        server_name: Option<DomainName>,
+        /// How long to wait for the greeting.
+        patience: Duration,
+        /// Whether that is the slow lane's patience.
+        slow_lane: bool,
+    },
+    /// A gateway: where it is and what to check.
+    Gateway {
+        /// Its address, or the name that leads there.
+        address: crate::model::Endpoint,
+        /// Ping, and the TCP ports.
+        ping: bool,
+        /// TCP ports.
+        ports: Vec<u16>,
+    },
+    /// Name servers: those known from before, for when nobody can tell them now.
+    NameServers {
+        /// Name and addresses.
+        known: Vec<(DomainName, Vec<IpAddr>)>,
+    },
+}
+
+/// What a probe's run gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// What was seen.
+    pub evidence: Evidence,
+    /// The address that we spoke from, where there was a connection.
+    pub source: Option<IpAddr>,
+}

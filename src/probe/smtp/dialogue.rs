@@ -1,0 +1,269 @@
+//! The dialogue itself: commands out, replies in, every line of it in the transcript.
+//!
+//! Nothing here keeps time: whoever calls bounds each stage, and dropping a future half-way loses nothing but
+//! the wait.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use super::reply::{Outcome, ReplyParser, capabilities};
+use super::tls;
+use crate::model::Reply;
+use crate::model::smtp::{Capabilities, ProtocolError, SmtpFailureKind};
+
+/// Bytes that a whole session may bring, TLS included: several times what seven replies and a chain of
+/// certificates need.
+pub(super) const SESSION_MOST: usize = 1024 * 1024;
+
+/// One connection, before or after STARTTLS, and what was said on it.
+pub(super) struct Wire<S> {
+    stream: S,
+    parser: ReplyParser,
+    buffer: Box<[u8; 4096]>,
+    unread: std::ops::Range<usize>,
+    transcript: Vec<String>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// A connection on which `transcript` was said so far.
+    pub(super) fn new(stream: S, transcript: Vec<String>) -> Self {
+        Self {
+            stream,
+            parser: ReplyParser::default(),
+            buffer: Box::new([0; 4096]),
+            unread: 0..0,
+            transcript,
+        }
+    }
+
+    /// The connection itself, and what was said on it.
+    pub(super) fn into_parts(self) -> (S, Vec<String>) {
+        (self.stream, self.transcript)
+    }
+
+    /// Adds a remark of our own to the transcript.
+    pub(super) fn note(&mut self, remark: &str) {
+        self.transcript.push(format!("*: {remark}"));
+    }
+
+    /// Waits for the 220 (RFC 5321 3.1).
+    pub(super) async fn greeting(&mut self) -> Result<Reply, SmtpFailureKind> {
+        wanted(self.reply().await?, 220)
+    }
+
+    /// EHLO, or HELO for a server that does not know EHLO (RFC 5321 3.2); the latter offers nothing.
+    pub(super) async fn hello(&mut self, name: &str) -> Result<Option<Capabilities>, SmtpFailureKind> {
+        let reply = self.ask(&format!("EHLO {name}")).await?;
+        if matches!(reply.code, 500 | 502) {
+            let reply = self.ask(&format!("HELO {name}")).await?;
+            return wanted(reply, 250).map(|_| None);
+        }
+        wanted(reply, 250).map(|reply| Some(capabilities(&reply)))
+    }
+
+    /// STARTTLS and its 220. Whatever comes with the 220 in the clear was not meant for us, or by somebody who
+    /// wants us to take it for the protected dialogue (CVE-2011-0411).
+    pub(super) async fn start_tls(&mut self) -> Result<(), SmtpFailureKind> {
+        wanted(self.ask("STARTTLS").await?, 220)?;
+        if self.unread.is_empty() {
+            Ok(())
+        } else {
+            Err(SmtpFailureKind::Protocol(ProtocolError::Unsolicited))
+        }
+    }
+
+    /// QUIT and its 221.
+    pub(super) async fn quit(&mut self) -> Result<Reply, SmtpFailureKind> {
+        wanted(self.ask("QUIT").await?, 221)
+    }
+
+    /// QUIT, without waiting: for a peer that does not answer any more.
+    pub(super) async fn quit_and_go(&mut self) {
+        if self.send("QUIT").await.is_ok() {
+            self.close().await;
+        }
+    }
+
+    /// Closes our side. The peer's is its own business.
+    pub(super) async fn close(&mut self) {
+        // It was going to be closed anyway: a failure changes nothing.
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// One command and its reply.
+    async fn ask(&mut self, command: &str) -> Result<Reply, SmtpFailureKind> {
+        if !self.unread.is_empty() {
+            return self.out_of_turn().await;
+        }
+        let sent = self.send(command).await;
+        // A server that refuses and closes may reset our command while its reason still waits to be read.
+        match (self.reply().await, sent) {
+            (Err(SmtpFailureKind::Closed { .. }), Err(error)) => Err(fault(&error)),
+            (reply, _) => reply,
+        }
+    }
+
+    /// A second reply came with the one before. A refusal (a 421 behind the greeting) is as good as one that
+    /// waited for its turn; after anything else, replies would no longer belong to our commands.
+    async fn out_of_turn(&mut self) -> Result<Reply, SmtpFailureKind> {
+        let reply = self.reply().await?;
+        if reply.code >= 400 {
+            Ok(reply)
+        } else {
+            Err(SmtpFailureKind::Protocol(ProtocolError::Unsolicited))
+        }
+    }
+
+    async fn send(&mut self, command: &str) -> io::Result<()> {
+        self.transcript.push(format!("C: {command}"));
+        self.stream.write_all(format!("{command}\r\n").as_bytes()).await?;
+        self.stream.flush().await
+    }
+
+    async fn reply(&mut self) -> Result<Reply, SmtpFailureKind> {
+        loop {
+            let (used, outcome) = self.parser.feed(&self.buffer[self.unread.clone()]);
+            self.unread.start += used;
+            if let Some(outcome) = outcome {
+                return self.conclude(outcome);
+            }
+            match self.stream.read(&mut self.buffer[..]).await {
+                Ok(0) => return self.closed(SmtpFailureKind::Closed { reset: false }),
+                Ok(count) => self.unread = 0..count,
+                Err(error) => return self.closed(fault(&error)),
+            }
+        }
+    }
+
+    fn conclude(&mut self, outcome: Outcome) -> Result<Reply, SmtpFailureKind> {
+        self.write_down();
+        outcome.map_err(SmtpFailureKind::Protocol)
+    }
+
+    fn closed(&mut self, how: SmtpFailureKind) -> Result<Reply, SmtpFailureKind> {
+        let SmtpFailureKind::Closed { reset } = how else {
+            self.write_down();
+            return Err(how);
+        };
+        let last_words = self.parser.closed();
+        self.write_down();
+        self.note(if reset {
+            "the server reset the connection"
+        } else {
+            "the server closed the connection"
+        });
+        last_words.map_or(Err(how), |outcome| outcome.map_err(SmtpFailureKind::Protocol))
+    }
+
+    /// The stage's time is over. Bytes that cannot be the start of a reply are no SMTP, however slow.
+    pub(super) fn timed_out(&mut self) -> SmtpFailureKind {
+        let odd = self.parser.unfinished();
+        self.write_down();
+        self.note("no whole reply came in time");
+        odd.map_or(SmtpFailureKind::Timeout, SmtpFailureKind::Protocol)
+    }
+
+    /// Moves what the server said into the transcript.
+    fn write_down(&mut self) {
+        let (lines, note) = self.parser.take_heard();
+        self.transcript
+            .extend(lines.into_iter().map(|line| format!("S: {line}")));
+        if let Some(note) = note {
+            self.note(&note);
+        }
+    }
+}
+
+/// The reply that a stage wants, or why it is another one.
+fn wanted(reply: Reply, code: u16) -> Result<Reply, SmtpFailureKind> {
+    if reply.code == code {
+        Ok(reply)
+    } else if reply.code >= 400 {
+        Err(SmtpFailureKind::Reply(reply))
+    } else {
+        Err(SmtpFailureKind::Protocol(ProtocolError::UnexpectedCode { reply }))
+    }
+}
+
+/// What a failing read or write says of the peer.
+pub(super) fn fault(error: &io::Error) -> SmtpFailureKind {
+    if let Some(inner) = error.get_ref() {
+        if inner.is::<Flood>() {
+            return SmtpFailureKind::Protocol(ProtocolError::TooLong);
+        }
+        if let Some(error) = inner.downcast_ref::<rustls::Error>() {
+            return SmtpFailureKind::Tls(tls::failure(error));
+        }
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => SmtpFailureKind::Closed { reset: false },
+        // What the kernel says once it gave up sending again: nobody closed anything.
+        io::ErrorKind::TimedOut
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown => SmtpFailureKind::Timeout,
+        _ => SmtpFailureKind::Closed { reset: true },
+    }
+}
+
+/// A session brought more bytes than [`SESSION_MOST`].
+#[derive(Debug, thiserror::Error)]
+#[error("the server sent more than any session needs")]
+struct Flood;
+
+/// A stream that brings [`SESSION_MOST`] bytes and not one more: what bounds a flood of TLS records, which are
+/// never seen as replies.
+pub(super) struct Bounded<S> {
+    inner: S,
+    left: usize,
+}
+
+impl<S> Bounded<S> {
+    /// Bounds `inner`.
+    pub(super) fn new(inner: S) -> Self {
+        Self {
+            inner,
+            left: SESSION_MOST,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.left == 0 {
+            return Poll::Ready(Err(io::Error::other(Flood)));
+        }
+        let most = into.remaining().min(self.left);
+        let mut part = ReadBuf::new(into.initialize_unfilled_to(most));
+        let outcome = Pin::new(&mut self.inner).poll_read(context, &mut part);
+        let count = part.filled().len();
+        into.advance(count);
+        self.left -= count;
+        outcome
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,305 @@
+//! The SMTP dialogue with one address (RFC 5321), as `etiquette` has it: wait for the 220, EHLO, STARTTLS, a
+//! handshake that completes whatever the certificate, EHLO, QUIT and its 221. No mail, no recipient.
+//!
+//! The order is fixed by the protocol and nothing waits that need not: a session costs a connection and one
+//! round trip for each of greeting, EHLO, STARTTLS, handshake (two in TLS 1.2), EHLO and QUIT. Every stage has
+//! a limit that trickling bytes do not extend, every reply and the session as a whole a limit in bytes; so
+//! whoever answers, a session ends within `patience` and six times `timeout`, and two seconds for leaving.
+
+mod certificate;
+mod dialogue;
+mod reply;
+mod tls;
+mod verifier;
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time;
+
+use super::{Context, Seen};
+use crate::model::smtp::{ProtocolError, SmtpEvidence, SmtpFailure, SmtpFailureKind};
+use crate::model::{DialError, DomainName, Evidence, SmtpStage, StageTiming};
+use crate::net::Net;
+use crate::net::trust::Trust;
+use dialogue::{Bounded, Wire};
+
+/// How long leaving may take once nothing depends on it any more.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// Holds one session with `peer` and says what it showed.
+///
+/// `server_name` goes out as SNI. `patience` limits the wait for the greeting and `timeout` every other stage;
+/// `slow_lane` is only written down. A failure of our own side, before there is a connection, is
+/// [`Evidence::Unrunnable`].
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is one plain fact of the session to hold"
+)]
+pub async fn run<N: Net>(
+    net: &N,
+    context: &Context,
+    trust: &Trust,
+    peer: SocketAddr,
+    server_name: Option<&DomainName>,
+    patience: Duration,
+    slow_lane: bool,
+    timeout: Duration,
+) -> Seen {
+    let mut session = Session {
+        net,
+        helo: &context.helo,
+        trust,
+        timeout,
+        evidence: SmtpEvidence {
+            peer,
+            server_name: server_name.cloned(),
+            patience,
+            slow_lane,
+            stages: Vec::new(),
+            greeting: None,
+            capabilities: None,
+            tls: None,
+            failure: None,
+            transcript: Vec::new(),
+        },
+    };
+    match session.connect().await {
+        Ok((stream, source)) => {
+            session.talk(Bounded::new(stream)).await;
+            Seen {
+                evidence: Evidence::Smtp(Box::new(session.evidence)),
+                source,
+            }
+        }
+        Err(SmtpFailure {
+            kind: SmtpFailureKind::Dial(DialError::Local { reason }),
+            ..
+        }) => Seen {
+            evidence: Evidence::Unrunnable { reason },
+            source: None,
+        },
+        Err(failure) => {
+            session.evidence.failure = Some(failure);
+            Seen {
+                evidence: Evidence::Smtp(Box::new(session.evidence)),
+                source: None,
+            }
+        }
+    }
+}
+
+/// One session, and its evidence as it grows.
+struct Session<'a, N: Net> {
+    net: &'a N,
+    helo: &'a str,
+    trust: &'a Trust,
+    timeout: Duration,
+    evidence: SmtpEvidence,
+}
+
+/// Whether STARTTLS was agreed on.
+#[derive(PartialEq)]
+enum Opened {
+    InTheClear,
+    ReadyForTls,
+}
+
+impl<N: Net> Session<'_, N> {
+    async fn connect(&mut self) -> Result<(N::Stream, Option<IpAddr>), SmtpFailure> {
+        let dial = self.net.dial(self.evidence.peer, self.timeout);
+        let dial = async { dial.await.map_err(SmtpFailureKind::Dial) };
+        let timed = self.timed(SmtpStage::Connect, self.timeout, dial).await;
+        let connection = timed.map_err(|failure| match failure.kind {
+            SmtpFailureKind::Timeout => SmtpFailure {
+                kind: SmtpFailureKind::Dial(DialError::Timeout),
+                ..failure
+            },
+            _ => failure,
+        })?;
+        Ok((connection.stream, connection.source))
+    }
+
+    /// The dialogue, from greeting to QUIT.
+    async fn talk(&mut self, stream: Bounded<N::Stream>) {
+        let mut wire = Wire::new(stream, Vec::new());
+        match self.open(&mut wire).await {
+            Ok(Opened::ReadyForTls) => self.secure(wire).await,
+            Ok(Opened::InTheClear) => self.leave(wire, None).await,
+            Err(failure) => self.leave(wire, Some(failure)).await,
+        }
+    }
+
+    /// Greeting, EHLO and, where it is offered, STARTTLS.
+    async fn open<S>(&mut self, wire: &mut Wire<S>) -> Result<Opened, SmtpFailure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let greeted = self
+            .timed(SmtpStage::Greeting, self.evidence.patience, wire.greeting())
+            .await;
+        let greeting = greeted.map_err(|failure| explain(failure, wire))?;
+        self.evidence.greeting = Some(greeting);
+
+        let helloed = self
+            .timed(SmtpStage::Ehlo, self.timeout, wire.hello(self.helo))
+            .await;
+        let capabilities = helloed.map_err(|failure| explain(failure, wire))?;
+        let offered = capabilities.as_ref().is_some_and(|offers| offers.starttls);
+        self.evidence.capabilities = capabilities;
+        if !offered {
+            return Ok(Opened::InTheClear);
+        }
+
+        let agreed = self
+            .timed(SmtpStage::StartTls, self.timeout, wire.start_tls())
+            .await;
+        agreed.map_err(|failure| explain(failure, wire))?;
+        Ok(Opened::ReadyForTls)
+    }
+
+    /// The handshake, and EHLO and QUIT under TLS.
+    async fn secure(&mut self, wire: Wire<Bounded<N::Stream>>) {
+        let (stream, transcript) = wire.into_parts();
+        self.evidence.transcript = transcript;
+        let server_name = self.evidence.server_name.clone();
+        let handshake = tls::handshake(stream, self.evidence.peer.ip(), server_name.as_ref());
+        let handshake = async { handshake.await.map_err(|error| dialogue::fault(&error)) };
+        match self.timed(SmtpStage::Handshake, self.timeout, handshake).await {
+            Ok(stream) => {
+                let (_, session) = stream.get_ref();
+                let shown = tls::evidence(session, self.trust, self.net.now());
+                let sent = session.peer_certificates().map_or(0, <[_]>::len);
+                let mut wire = Wire::new(stream, std::mem::take(&mut self.evidence.transcript));
+                wire.note(&tls::summary(&shown, sent));
+                self.evidence.tls = Some(shown);
+                let helloed = self
+                    .timed(SmtpStage::EhloTls, self.timeout, wire.hello(self.helo))
+                    .await;
+                let failure = helloed.err().map(|failure| explain(failure, &mut wire));
+                self.leave(wire, failure).await;
+            }
+            Err(failure) => {
+                self.evidence
+                    .transcript
+                    .push(format!("*: {}", describe(&failure.kind)));
+                self.evidence.failure = Some(failure);
+            }
+        }
+    }
+
+    /// Leaves as politely as the connection allows, and keeps what was said. How a QUIT goes is no failure of
+    /// the session.
+    async fn leave<S>(&mut self, mut wire: Wire<S>, failure: Option<SmtpFailure>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        match failure.as_ref().map_or(Farewell::Whole, farewell) {
+            Farewell::Whole => {
+                let quit = self.timed(SmtpStage::Quit, self.timeout, wire.quit()).await;
+                if matches!(
+                    quit,
+                    Err(SmtpFailure {
+                        kind: SmtpFailureKind::Timeout,
+                        ..
+                    })
+                ) {
+                    wire.timed_out();
+                }
+                let _ = time::timeout(LEAVING, wire.close()).await;
+            }
+            Farewell::Short => {
+                let _ = time::timeout(LEAVING, wire.quit_and_go()).await;
+            }
+            Farewell::None => {
+                let _ = time::timeout(LEAVING, wire.close()).await;
+            }
+        }
+        self.evidence.failure = failure;
+        (_, self.evidence.transcript) = wire.into_parts();
+    }
+
+    /// Runs one stage within `limit` and writes down how long it took, whether it came to its end or not.
+    async fn timed<T>(
+        &mut self,
+        stage: SmtpStage,
+        limit: Duration,
+        work: impl Future<Output = Result<T, SmtpFailureKind>>,
+    ) -> Result<T, SmtpFailure> {
+        let began = self.net.now();
+        let result = time::timeout(limit, work)
+            .await
+            .unwrap_or(Err(SmtpFailureKind::Timeout));
+        let elapsed = between(began, self.net.now());
+        self.evidence.stages.push(StageTiming { stage, elapsed });
+        result.map_err(|kind| SmtpFailure {
+            stage,
+            after: elapsed,
+            kind,
+        })
+    }
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+/// Adds what half a reply says to a stage that ran out of time.
+fn explain<S>(failure: SmtpFailure, wire: &mut Wire<S>) -> SmtpFailure
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match failure.kind {
+        SmtpFailureKind::Timeout => SmtpFailure {
+            kind: wire.timed_out(),
+            ..failure
+        },
+        _ => failure,
+    }
+}
+
+/// How to leave.
+enum Farewell {
+    /// QUIT, and wait for the 221.
+    Whole,
+    /// QUIT, without waiting: replies no longer belong to our commands, or do not come.
+    Short,
+    /// Without a word: nobody listens, or it is not our turn to speak.
+    None,
+}
+
+fn farewell(failure: &SmtpFailure) -> Farewell {
+    match (&failure.kind, failure.stage) {
+        (SmtpFailureKind::Dial(_) | SmtpFailureKind::Closed { .. } | SmtpFailureKind::Tls(_), _)
+        // Whoever speaks before the 220 is taken for a spammer.
+        | (SmtpFailureKind::Timeout, SmtpStage::Greeting)
+        // The server may wait for a TLS hello already.
+        | (
+            SmtpFailureKind::Timeout | SmtpFailureKind::Protocol(ProtocolError::Unsolicited),
+            SmtpStage::StartTls,
+        ) => Farewell::None,
+        (
+            SmtpFailureKind::Reply(_)
+            | SmtpFailureKind::Protocol(ProtocolError::UnexpectedCode { .. } | ProtocolError::MixedCodes),
+            _,
+        ) => Farewell::Whole,
+        (SmtpFailureKind::Timeout | SmtpFailureKind::Protocol(_), _) => Farewell::Short,
+    }
+}
+
+/// A handshake's failure, for the transcript.
+fn describe(kind: &SmtpFailureKind) -> String {
+    match kind {
+        SmtpFailureKind::Tls(failure) => failure.reason.clone(),
+        SmtpFailureKind::Closed { reset: false } => "the server closed the connection".to_owned(),
+        SmtpFailureKind::Closed { reset: true } => "the server reset the connection".to_owned(),
+        SmtpFailureKind::Protocol(error) => error.to_string(),
+        _ => "the handshake did not end in time".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! Servers that are slow, broken, or wish us ill.
+
+use super::super::dialogue::{Bounded, SESSION_MOST, Wire, fault};
+use super::super::reply::REPLY_MOST;
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn no_greeting_at_all() {
+    let held = Plan::default().hold(Peer::listen).await;
+    let expected = SmtpFailure {
+        stage: SmtpStage::Greeting,
+        after: PATIENCE,
+        kind: SmtpFailureKind::Timeout,
+    };
+    assert_eq!(failure(&held), &expected);
+    assert_eq!(held.elapsed, PATIENCE);
+    assert!(held.heard.is_empty(), "we never speak first: {:?}", held.heard);
+}
+
+#[rstest]
+#[case::greeting(0, SmtpStage::Greeting, PATIENCE)]
+#[case::ehlo(1, SmtpStage::Ehlo, TIMEOUT)]
+#[case::starttls(2, SmtpStage::StartTls, TIMEOUT)]
+#[tokio::test(start_paused = true)]
+async fn a_byte_a_second_extends_nothing(
+    #[case] answers: usize,
+    #[case] stage: SmtpStage,
+    #[case] limit: Duration,
+) {
+    let held = Plan::default()
+        .hold(async move |mut server: Server| {
+            for (step, answer) in ["220 mx\r\n", OFFER, READY].into_iter().enumerate() {
+                if step == answers {
+                    break;
+                }
+                server.say(answer).await;
+                server.hear().await;
+            }
+            for byte in b"220-".iter().chain(&[b'a'; 600]) {
+                server.say([*byte]).await;
+                sleep(Duration::from_secs(1)).await;
+            }
+        })
+        .await;
+    assert_eq!(
+        (failure(&held).stage, &failure(&held).kind),
+        (stage, &SmtpFailureKind::Timeout)
+    );
+    assert_eq!(failure(&held).after, limit);
+    assert!(
+        transcript(&held).contains("S: 220-aaa"),
+        "what came is kept: {}",
+        transcript(&held)
+    );
+}
+
+#[rstest]
+#[case::lines(b"220-again and again\r\n", ProtocolError::TooLong)]
+#[case::one_line_of_64_mib(b"220 ", ProtocolError::TooLong)]
+#[case::noise(b"\x00", ProtocolError::NotAReply { line: format!("{}…", "\\x00".repeat(200)) })]
+#[tokio::test(start_paused = true)]
+async fn endless_greetings(#[case] start: &'static [u8], #[case] error: ProtocolError) {
+    let held = Plan::default()
+        .hold(async move |mut server: Server| {
+            let flood = if start.len() == 4 {
+                vec![b'a'; 64 * 1024]
+            } else {
+                start.repeat(4096)
+            };
+            server.say(start).await;
+            let enough = 64 * 1024 * 1024 / flood.len();
+            for _ in 0..enough {
+                server.say(&flood).await;
+            }
+        })
+        .await;
+    assert_eq!(failure(&held).kind, SmtpFailureKind::Protocol(error));
+    assert_eq!(failure(&held).stage, SmtpStage::Greeting);
+    assert!(
+        held.bytes_read() <= REPLY_MOST + 4096,
+        "{} bytes",
+        held.bytes_read()
+    );
+    assert!(held.elapsed <= Duration::from_secs(1), "{:?}", held.elapsed);
+    let kept: usize = held.smtp().transcript.iter().map(String::len).sum();
+    assert!(kept < 4096, "{kept} bytes of transcript");
+}
+
+#[rstest]
+#[case::escapes(b"\x1b]0;owned\x07\x1b[2J\r\n".as_slice(), "\\x1b]0;owned\\x07\\x1b[2J")]
+#[case::ssh(b"SSH-2.0-OpenSSH_9.2p1\r\n", "SSH-2.0-OpenSSH_9.2p1")]
+#[case::binary_without_an_end(b"\x16\x03\x01\x00\xa5", "\\x16\\x03\\x01\\x00\\xa5")]
+#[tokio::test(start_paused = true)]
+async fn what_speaks_no_smtp(#[case] bytes: &'static [u8], #[case] line: &str) {
+    let held = Plan::default()
+        .hold(async move |mut server: Server| {
+            server.say(bytes).await;
+            server.listen().await;
+        })
+        .await;
+    let error = ProtocolError::NotAReply {
+        line: line.to_owned(),
+    };
+    assert_eq!(failure(&held).kind, SmtpFailureKind::Protocol(error));
+    assert!(held.smtp().transcript.contains(&format!("S: {line}")));
+}
+
+#[rstest]
+#[case::at_once(0, SmtpStage::Greeting)]
+#[case::after_the_greeting(1, SmtpStage::Ehlo)]
+#[case::after_ehlo(2, SmtpStage::StartTls)]
+#[case::after_starttls(3, SmtpStage::Handshake)]
+#[case::after_the_handshake(4, SmtpStage::EhloTls)]
+#[tokio::test(start_paused = true)]
+async fn servers_that_close_early(
+    #[case] answers: usize,
+    #[case] stage: SmtpStage,
+    #[values(false, true)] reset: bool,
+) {
+    let config = tls(identity(), &[&TLS13]);
+    let plan = Plan {
+        resets: reset,
+        ..Plan::default()
+    };
+    let held = plan
+        .hold(async move |mut server: Server| {
+            let plain = if answers == 4 { 2 } else { answers };
+            for answer in ["220 mx\r\n", OFFER, READY].into_iter().take(plain) {
+                server.say(answer).await;
+                server.hear().await;
+            }
+            if answers == 4 {
+                server.say(READY).await;
+                drop(server.secure(config).await);
+            }
+        })
+        .await;
+    let expected = SmtpFailureKind::Closed { reset };
+    assert_eq!((failure(&held).stage, &failure(&held).kind), (stage, &expected));
+    assert_eq!(held.elapsed, Duration::ZERO);
+    assert_eq!(
+        held.smtp().tls.is_some(),
+        answers == 4,
+        "what was seen before stays"
+    );
+    let how = if reset {
+        "*: the server reset"
+    } else {
+        "*: the server closed"
+    };
+    assert!(transcript(&held).contains(how), "{}", transcript(&held));
+}
+
+#[rstest]
+#[case::to_the_greeting("250 mx\r\n", "", 250, SmtpStage::Greeting)]
+#[case::to_the_greeting_with_more_to_ask("354 go on\r\n", "", 354, SmtpStage::Greeting)]
+#[case::to_ehlo("220 mx\r\n", "220 mx again\r\n", 220, SmtpStage::Ehlo)]
+#[tokio::test(start_paused = true)]
+async fn a_reply_of_the_wrong_kind(
+    #[case] greeting: &'static str,
+    #[case] next: &'static str,
+    #[case] code: u16,
+    #[case] stage: SmtpStage,
+) {
+    let held = Plan::default()
+        .hold(async move |mut server: Server| {
+            server.say(greeting).await;
+            if !next.is_empty() {
+                server.answer(next).await;
+            }
+            server.answer("221 Bye\r\n").await;
+            server.listen().await;
+        })
+        .await;
+    let SmtpFailureKind::Protocol(ProtocolError::UnexpectedCode { reply }) = &failure(&held).kind else {
+        panic!("{:?}", failure(&held))
+    };
+    assert_eq!((failure(&held).stage, reply.code), (stage, code));
+    assert_eq!(held.heard.last().map(String::as_str), Some("QUIT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_greetings_at_once_are_out_of_turn() {
+    let held = Plan::default()
+        .hold(async |mut server: Server| {
+            server.say("220 mx\r\n220 mx\r\n").await;
+            server.listen().await;
+        })
+        .await;
+    let expected = SmtpFailureKind::Protocol(ProtocolError::Unsolicited);
+    assert_eq!(
+        (failure(&held).stage, &failure(&held).kind),
+        (SmtpStage::Ehlo, &expected)
+    );
+    assert_eq!(
+        held.heard,
+        ["QUIT"],
+        "no EHLO whose reply could not be told from the other"
+    );
+}
+
+#[rstest]
+#[case::never("", TIMEOUT)]
+#[case::wrongly("250 ok\r\n", Duration::ZERO)]
+#[tokio::test(start_paused = true)]
+async fn a_quit_that_fails_is_no_failure_of_the_session(
+    #[case] answer: &'static str,
+    #[case] elapsed: Duration,
+) {
+    let held = Plan::default()
+        .hold(async move |mut server: Server| {
+            server.say("220 mx\r\n").await;
+            server.answer(PLAIN).await;
+            server.answer(answer).await;
+            server.listen().await;
+        })
+        .await;
+    assert_eq!(held.smtp().failure, None);
+    assert_eq!(held.elapsed, elapsed);
+    assert!(transcript(&held).contains("C: QUIT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_slowest_server_that_there_can_be_has_an_end() {
+    let config = tls(identity(), &[&TLS13]);
+    let held = Plan::default()
+        .hold(async move |mut server: Server| {
+            sleep(NEARLY_PATIENCE).await;
+            server.say("220 mx\r\n").await;
+            for answer in [OFFER, READY] {
+                server.hear().await;
+                sleep(NEARLY_TIMEOUT).await;
+                server.say(answer).await;
+            }
+            sleep(NEARLY_TIMEOUT).await;
+            let mut server = server.secure(config).await;
+            server.hear().await;
+            sleep(NEARLY_TIMEOUT).await;
+            server.say(PLAIN).await;
+            server.listen().await;
+        })
+        .await;
+    assert_eq!(held.smtp().failure, None);
+    assert!(held.elapsed <= PATIENCE + 5 * TIMEOUT, "{:?}", held.elapsed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_falls_silent_holds_us_no_longer_than_a_stage() {
+    let held = Plan::default()
+        .hold(async |mut server: Server| {
+            server.say("220 mx\r\n").await;
+            sleep(PATIENCE * 10).await;
+        })
+        .await;
+    assert_eq!(
+        (failure(&held).stage, failure(&held).after),
+        (SmtpStage::Ehlo, TIMEOUT)
+    );
+}
+
+#[tokio::test]
+async fn a_flood_ends_at_the_limit_of_a_session() {
+    use tokio::io::AsyncReadExt;
+    let (endless, _kept) = tokio::io::duplex(PIPE);
+    let mut flood = Bounded::new(tokio::io::join(tokio::io::repeat(b'a'), endless));
+    let mut taken = Vec::new();
+    let error = flood.read_to_end(&mut taken).await.unwrap_err();
+    assert_eq!(taken.len(), SESSION_MOST);
+    let expected = SmtpFailureKind::Protocol(ProtocolError::TooLong);
+    assert_eq!(fault(&error), expected);
+}
+
+#[tokio::test]
+async fn a_reason_that_waits_to_be_read_says_more_than_our_broken_pipe() {
+    let (broken, gone) = tokio::io::duplex(PIPE);
+    drop(gone);
+    let last_words = b"421 4.3.2 going down\r\n".as_slice();
+    let mut wire = Wire::new(tokio::io::join(last_words, broken), Vec::new());
+    let Err(SmtpFailureKind::Reply(reply)) = wire.hello("probe.msp.example").await else {
+        panic!("the refusal is lost")
+    };
+    assert_eq!(reply.code, 421);
+}

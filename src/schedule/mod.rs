@@ -1,0 +1,467 @@
+//! What is due, and what budgets allow: intervals with jitter, retries that confirm, shared budgets an address,
+//! a provider and a name server. It knows nothing of what a probe does.
+//!
+//! Pure: the time is handed in. What is due but not allowed yet waits in the line of the budget that is short,
+//! so that a slow or a small one holds up nothing else.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::Subject;
+
+mod lane;
+
+pub use lane::Allowance;
+use lane::Lane;
+
+/// Something with a budget.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Budget {
+    /// SMTP sessions with one address.
+    Address(SocketAddr),
+    /// SMTP sessions with a recognised provider.
+    Provider(Arc<str>),
+    /// Questions to a name server.
+    NameServer(IpAddr),
+}
+
+/// How a subject is paced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// From the start of one probe to the start of the next; `None`: only when asked.
+    pub interval: Option<Duration>,
+    /// From the end of a failure to the next try, until it is confirmed.
+    pub confirm_interval: Duration,
+}
+
+/// What comes after a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The usual interval.
+    Routine,
+    /// Soon: a failure wants confirming.
+    Confirm,
+    /// Not before this long: they refused us.
+    BackOff(Duration),
+}
+
+/// A probe to start now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Of what.
+    pub subject: Subject,
+    /// By how much it starts later than it was due, budgets included.
+    pub late: Duration,
+}
+
+/// A place in line: what was asked for goes before routine, then the earlier before the later.
+type Place = (Class, Timestamp, u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Urgent,
+    Routine,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    subject: Subject,
+    pace: Pace,
+    budgets: Vec<Budget>,
+    place: Option<(Place, Spot)>,
+    running_since: Option<Timestamp>,
+    last_start: Option<Timestamp>,
+    /// Asked for while running: evidence must begin after the running probe.
+    again: bool,
+    backed_off_until: Option<Timestamp>,
+    /// What the interval comes to after budgets and back-off.
+    effective: Duration,
+    runs: u64,
+}
+
+/// Where an entry waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Spot {
+    Timer,
+    Ready,
+    Parked(Budget),
+}
+
+/// What is due when.
+#[derive(Debug, Clone)]
+pub struct Agenda {
+    entries: HashMap<u64, Entry>,
+    ids: HashMap<Subject, u64>,
+    next_id: u64,
+    timer: BTreeSet<(Timestamp, Place)>,
+    ready: BTreeSet<Place>,
+    lanes: BTreeMap<Budget, Lane>,
+    lane_wakes: BTreeSet<(Timestamp, Budget)>,
+    running: usize,
+    most_at_once: usize,
+}
+
+impl Agenda {
+    /// An empty one that never runs more than `most_at_once` probes.
+    pub fn new(most_at_once: usize) -> Self {
+        Self {
+            entries: HashMap::new(),
+            ids: HashMap::new(),
+            next_id: 0,
+            timer: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            lanes: BTreeMap::new(),
+            lane_wakes: BTreeSet::new(),
+            running: 0,
+            most_at_once,
+        }
+    }
+
+    /// How many subjects are watched.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is watched.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether a subject is watched.
+    pub fn watches(&self, subject: &Subject) -> bool {
+        self.ids.contains_key(subject)
+    }
+
+    /// Whether nothing runs and nothing waits that was asked for: `check` is done then.
+    pub fn is_quiet(&self) -> bool {
+        self.running == 0 && self.entries.values().all(|entry| entry.place.is_none())
+    }
+
+    /// Watches a subject, or changes how. A new one with an interval is due at `first`.
+    pub fn watch(
+        &mut self,
+        subject: &Subject,
+        pace: Pace,
+        budgets: Vec<(Budget, Allowance)>,
+        first: Timestamp,
+    ) {
+        let mut names = Vec::with_capacity(budgets.len());
+        for (budget, allowance) in budgets {
+            self.lanes
+                .entry(budget.clone())
+                .or_insert_with(|| Lane::new(allowance))
+                .set(allowance);
+            names.push(budget);
+        }
+        if let Some(id) = self.ids.get(subject).copied() {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.effective = entry.effective.max(pace.interval.unwrap_or_default());
+                // The lanes that a running probe holds must be the ones that it gives back.
+                if entry.running_since.is_none() {
+                    entry.budgets = names;
+                }
+                let quickened = pace.interval != entry.pace.interval;
+                entry.pace = pace;
+                if quickened && entry.running_since.is_none() && entry.backed_off_until.is_none() {
+                    let due = entry
+                        .last_start
+                        .map_or(first, |start| after(start, pace.interval.unwrap_or_default()));
+                    if pace.interval.is_some() {
+                        self.enter(id, Class::Routine, due.max(first));
+                    }
+                }
+            }
+            return;
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.ids.insert(subject.clone(), id);
+        let entry = Entry {
+            subject: subject.clone(),
+            pace,
+            budgets: names,
+            place: None,
+            running_since: None,
+            last_start: None,
+            again: false,
+            backed_off_until: None,
+            effective: pace.interval.unwrap_or_default(),
+            runs: 0,
+        };
+        self.entries.insert(id, entry);
+        if pace.interval.is_some() {
+            self.enter(id, Class::Routine, first);
+        }
+    }
+
+    /// Watches a subject no longer. A probe of it that runs still ends by [`Agenda::done`].
+    pub fn unwatch(&mut self, subject: &Subject) {
+        let Some(id) = self.ids.remove(subject) else {
+            return;
+        };
+        self.leave(id);
+        if let Some(entry) = self.entries.remove(&id)
+            && entry.running_since.is_some()
+        {
+            self.release(&entry.budgets);
+        }
+    }
+
+    /// Asks for evidence that begins at or after `since`, as soon as budgets allow. A server that refused us is
+    /// left alone all the same.
+    pub fn ask(&mut self, subject: &Subject, since: Timestamp, now: Timestamp) {
+        let Some(id) = self.ids.get(subject).copied() else {
+            return;
+        };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        if let Some(started) = entry.running_since {
+            entry.again |= started < since;
+            return;
+        }
+        if entry.last_start.is_some_and(|start| start >= since)
+            || entry.backed_off_until.is_some_and(|until| now < until)
+            || matches!(&entry.place, Some(((Class::Urgent, due, _), _)) if *due <= now)
+        {
+            return;
+        }
+        self.enter(id, Class::Urgent, now);
+    }
+
+    /// What is to be started now. Each is running from here on, until [`Agenda::done`].
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<Due> {
+        let mut due = Vec::new();
+        while self.running < self.most_at_once {
+            let Some((when, _)) = self.lane_wakes.first().cloned() else {
+                break;
+            };
+            if when > now {
+                break;
+            }
+            let Some((_, budget)) = self.lane_wakes.pop_first() else {
+                break;
+            };
+            self.serve_lane(&budget, now, &mut due);
+        }
+        while let Some(&(when, place)) = self.timer.first().filter(|(when, _)| *when <= now) {
+            self.timer.remove(&(when, place));
+            self.ready.insert(place);
+            if let Some(entry) = self.entries.get_mut(&place.2) {
+                entry.place = Some((place, Spot::Ready));
+            }
+        }
+        while self.running < self.most_at_once {
+            let Some(place) = self.ready.pop_first() else {
+                break;
+            };
+            self.try_start(place, now, &mut due);
+        }
+        due
+    }
+
+    /// When to look again at the latest.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        if self.running >= self.most_at_once {
+            return None;
+        }
+        let timer = self.timer.first().map(|(when, _)| *when);
+        let lane = self.lane_wakes.first().map(|(when, _)| *when);
+        let ready = self.ready.first().map(|(_, due, _)| *due);
+        timer.into_iter().chain(lane).chain(ready).min()
+    }
+
+    /// A probe has ended.
+    pub fn done(&mut self, subject: &Subject, next: Next, now: Timestamp) {
+        let Some(id) = self.ids.get(subject).copied() else {
+            return;
+        };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let Some(started) = entry.running_since.take() else {
+            return;
+        };
+        let budgets = entry.budgets.clone();
+        let again = std::mem::take(&mut entry.again);
+        entry.backed_off_until = None;
+        let place = match next {
+            Next::BackOff(pause) => {
+                let until = after(now, pause);
+                entry.backed_off_until = Some(until);
+                entry.effective = pause;
+                Some((Class::Routine, until))
+            }
+            Next::Confirm => Some((Class::Urgent, after(now, entry.pace.confirm_interval))),
+            Next::Routine if again => Some((Class::Urgent, now)),
+            Next::Routine => entry.pace.interval.map(|interval| {
+                let due = after(started, shortened(interval, &entry.subject, entry.runs));
+                (Class::Routine, due.max(now))
+            }),
+        };
+        self.release(&budgets);
+        if let Some((class, due)) = place {
+            self.enter(id, class, due);
+        }
+    }
+
+    /// What a subject's interval comes to after budgets and back-off.
+    pub fn effective_interval(&self, subject: &Subject) -> Duration {
+        self.ids
+            .get(subject)
+            .and_then(|id| self.entries.get(id))
+            .map(|entry| entry.effective)
+            .unwrap_or_default()
+    }
+
+    /// How many wait for a budget: for the warning that intervals stretch.
+    pub fn waiting(&self) -> usize {
+        self.lanes.values().map(|lane| lane.parked.len()).sum()
+    }
+
+    fn enter(&mut self, id: u64, class: Class, due: Timestamp) {
+        self.leave(id);
+        let place = (class, due, id);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.place = Some((place, Spot::Timer));
+            self.timer.insert((due, place));
+        }
+    }
+
+    fn leave(&mut self, id: u64) {
+        let Some((place, spot)) = self.entries.get_mut(&id).and_then(|entry| entry.place.take()) else {
+            return;
+        };
+        match spot {
+            Spot::Timer => {
+                self.timer.remove(&(place.1, place));
+            }
+            Spot::Ready => {
+                self.ready.remove(&place);
+            }
+            Spot::Parked(budget) => {
+                if let Some(lane) = self.lanes.get_mut(&budget) {
+                    lane.parked.remove(&place);
+                }
+            }
+        }
+    }
+
+    /// Starts what stands at `place`, or parks it in the line of the first budget that is short.
+    fn try_start(&mut self, place: Place, now: Timestamp, due: &mut Vec<Due>) -> bool {
+        let Some(entry) = self.entries.get_mut(&place.2) else {
+            return false;
+        };
+        let short = entry.budgets.iter().find_map(|budget| {
+            let free_at = self.lanes.get(budget)?.free_at();
+            match free_at {
+                Some(when) if when <= now => None,
+                other => Some((budget.clone(), other)),
+            }
+        });
+        if let Some((budget, free_at)) = short {
+            entry.place = Some((place, Spot::Parked(budget.clone())));
+            if let Some(lane) = self.lanes.get_mut(&budget) {
+                lane.parked.insert(place);
+            }
+            if let Some(when) = free_at {
+                self.lane_wakes.insert((when, budget));
+            }
+            return false;
+        }
+        entry.place = None;
+        for budget in &entry.budgets {
+            if let Some(lane) = self.lanes.get_mut(budget) {
+                lane.begin(now);
+            }
+        }
+        let asked = entry.pace.interval.unwrap_or_default();
+        // A longer gap than the interval is what budgets have made of it.
+        if let (Some(last), Class::Routine) = (entry.last_start, place.0) {
+            entry.effective = asked.max(span(last, now));
+        } else {
+            entry.effective = entry.effective.max(asked);
+        }
+        entry.running_since = Some(now);
+        entry.last_start = Some(now);
+        entry.runs += 1;
+        self.running += 1;
+        due.push(Due {
+            subject: entry.subject.clone(),
+            late: span(place.1, now),
+        });
+        true
+    }
+
+    /// Lets those in the line of a budget begin, as far as it reaches.
+    fn serve_lane(&mut self, budget: &Budget, now: Timestamp, due: &mut Vec<Due>) {
+        while self.running < self.most_at_once {
+            let Some(lane) = self.lanes.get_mut(budget) else {
+                return;
+            };
+            let Some(&place) = lane.parked.first() else { return };
+            match lane.free_at() {
+                Some(when) if when <= now => {
+                    lane.parked.pop_first();
+                    self.try_start(place, now, due);
+                }
+                Some(when) => {
+                    self.lane_wakes.insert((when, budget.clone()));
+                    return;
+                }
+                None => return,
+            }
+        }
+        self.lane_wakes.insert((now, budget.clone()));
+    }
+
+    fn release(&mut self, budgets: &[Budget]) {
+        self.running = self.running.saturating_sub(1);
+        for budget in budgets {
+            let Some(lane) = self.lanes.get_mut(budget) else {
+                continue;
+            };
+            lane.end();
+            if let (false, Some(when)) = (lane.parked.is_empty(), lane.free_at()) {
+                self.lane_wakes.insert((when, budget.clone()));
+            }
+        }
+    }
+
+    /// Drops budgets that nobody uses; their pace is forgotten, so only those that have caught up.
+    pub fn tidy(&mut self, now: Timestamp) {
+        let used: BTreeSet<&Budget> = self.entries.values().flat_map(|entry| &entry.budgets).collect();
+        let unused = |budget: &Budget, lane: &Lane| {
+            lane.is_idle() && !used.contains(budget) && lane.free_at().is_some_and(|when| when <= now)
+        };
+        self.lanes.retain(|budget, lane| !unused(budget, lane));
+    }
+}
+
+/// `start` and `pause` later.
+fn after(start: Timestamp, pause: Duration) -> Timestamp {
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+    start.checked_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+/// From one time to a later one.
+fn span(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+/// The interval less up to a twentieth, never more than it: so that fleets do not march in step, and no
+/// verdict comes later than promised (`semantics` 5).
+fn shortened(interval: Duration, subject: &Subject, run: u64) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    (subject, run).hash(&mut hasher);
+    let parts = u32::try_from(hasher.finish() % 50).unwrap_or(0);
+    interval.saturating_sub(interval / 1000 * parts)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! What the daemon knows at one moment: immutable, shared, and all that any surface reads.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::{ClientId, Code, DomainName, Incident, ProbeKind, Severity, SmtpStage, State, Verdict};
+
+/// What the daemon knows at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The moment.
+    pub at: Timestamp,
+    /// When the daemon started.
+    pub started: Timestamp,
+    /// All clients, by id.
+    pub clients: Vec<ClientView>,
+    /// The verdict on our own side.
+    pub vantage: Arc<Verdict>,
+    /// All domains.
+    pub domains: BTreeMap<DomainName, Arc<Verdict>>,
+    /// All gateways.
+    pub gateways: Vec<Arc<GatewayView>>,
+    /// The recognised providers that some domain uses.
+    pub providers: Vec<Arc<Verdict>>,
+    /// Every address that mail is taken at.
+    pub hosts: Vec<Arc<HostView>>,
+    /// Open incidents, the worst and newest first.
+    pub open_incidents: Vec<Arc<Incident>>,
+    /// The last incidents that ended, newest first; at most a hundred.
+    pub closed_incidents: Vec<Arc<Incident>>,
+    /// Counts for the metrics.
+    pub counters: Counters,
+    /// How the last reload went.
+    pub reload: ReloadOutcome,
+    /// What is still being looked at for the first time: domains without a verdict other than unknown.
+    pub pending_domains: usize,
+}
+
+/// A client as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClientView {
+    /// Its id.
+    pub id: ClientId,
+    /// Its name.
+    pub name: String,
+    /// Whom to call.
+    pub contact: Option<String>,
+}
+
+/// A gateway with its verdict and what was measured of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GatewayView {
+    /// The verdict; its target is the gateway.
+    pub verdict: Verdict,
+    /// Where it is, as configured.
+    pub address: String,
+    /// Echo requests sent since the start.
+    pub pings: u64,
+    /// Echo requests that nothing came back for.
+    pub pings_lost: u64,
+    /// Round-trip times.
+    pub round_trips: Histogram,
+}
+
+/// One address that takes mail.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HostView {
+    /// Where.
+    pub address: SocketAddr,
+    /// The MX names that lead there.
+    pub names: Vec<DomainName>,
+    /// The provider that operates it, where recognised.
+    pub provider: Option<Arc<str>>,
+    /// How it is: flowing, degraded, broken, or unknown (refuses us, or no evidence).
+    pub state: State,
+    /// Why, where it is not flowing.
+    pub code: Option<Code>,
+    /// When it was last looked at.
+    pub checked: Option<Timestamp>,
+    /// The greeting's text.
+    pub greeting: Option<String>,
+    /// The last time of each stage, in seconds.
+    pub stages: Vec<(SmtpStage, f64)>,
+    /// `TLS 1.3`, where negotiated.
+    pub tls: Option<String>,
+    /// When its certificate ends.
+    pub certificate_expiry: Option<Timestamp>,
+    /// The address that we spoke from.
+    pub source: Option<IpAddr>,
+    /// In one line, what was last seen.
+    pub summary: String,
+    /// The last dialogue, word for word.
+    pub transcript: Vec<String>,
+}
+
+/// How the last reload of the configuration went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReloadOutcome {
+    /// Whether it was taken.
+    pub successful: bool,
+    /// When one was last taken.
+    pub last_success: Timestamp,
+}
+
+/// Counts since the start.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Counters {
+    /// Probes run, by kind.
+    pub probes: BTreeMap<ProbeKind, u64>,
+    /// Probes that could not be run, by kind.
+    pub probe_errors: BTreeMap<ProbeKind, u64>,
+    /// How late probes started, by kind, in seconds.
+    pub probe_lag: BTreeMap<ProbeKind, Histogram>,
+    /// How long the stages of SMTP sessions took, by provider (`self-hosted` is one) and stage.
+    pub smtp_phases: BTreeMap<(Arc<str>, SmtpStage), Histogram>,
+    /// Open incidents.
+    pub incidents_open: BTreeMap<Severity, u64>,
+    /// By notifier: delivered, failed, waiting.
+    pub notifications: BTreeMap<Arc<str>, NotifierCounts>,
+    /// The earliest end of any certificate, by domain.
+    pub certificate_expiry: BTreeMap<DomainName, Timestamp>,
+    /// Addresses of each domain, by result: usable, failed, refused, unknown.
+    pub mx_addresses: BTreeMap<DomainName, [u32; 4]>,
+}
+
+/// What became of a notifier's messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NotifierCounts {
+    /// Taken by the other side.
+    pub delivered: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Waiting in the outbox.
+    pub pending: u64,
+}
+
+/// A histogram of durations, with fixed upper bounds in seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram {
+    /// The upper bounds, ascending; the bucket above the last is implied.
+    pub bounds: &'static [f64],
+    /// How many fell into each bucket (not cumulated), one more than there are bounds.
+    pub counts: Vec<u64>,
+    /// The sum of all, in seconds.
+    pub sum: f64,
+}
+
+impl Histogram {
+    /// From a millisecond to half a minute: stages of a session, round trips, start lag.
+    pub const BOUNDS: &'static [f64] = &[
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    ];
+
+    /// Counts one duration.
+    pub fn record(&mut self, value: Duration) {
+        let seconds = value.as_secs_f64();
+        let bucket = self.bounds.partition_point(|bound| *bound < seconds);
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count += 1;
+        }
+        self.sum += seconds;
+    }
+
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            bounds: Self::BOUNDS,
+            counts: vec![0; Self::BOUNDS.len() + 1],
+            sum: 0.0,
+        }
+    }
+}

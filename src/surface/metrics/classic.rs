@@ -1,0 +1,88 @@
+//! The classic text format, version 0.0.4.
+
+use std::fmt::{Error, Write};
+
+use super::family::{Family, Kind, Label, Sample, Value};
+use crate::snapshot::Histogram;
+
+/// Writes all families that have a series.
+pub(super) fn write(families: &[Family<'_>]) -> Result<String, Error> {
+    let mut out = String::new();
+    for family in families.iter().filter(|family| !family.samples.is_empty()) {
+        let (name, kind) = match family.kind {
+            Kind::Gauge => (family.name.to_owned(), "gauge"),
+            Kind::Counter => (format!("{}_total", family.name), "counter"),
+            Kind::Histogram => (family.name.to_owned(), "histogram"),
+        };
+        writeln!(out, "# HELP {name} {}\n# TYPE {name} {kind}", family.help)?;
+        for sample in &family.samples {
+            write_sample(&mut out, &name, sample)?;
+        }
+    }
+    Ok(out)
+}
+
+fn write_sample(out: &mut String, name: &str, sample: &Sample<'_>) -> Result<(), Error> {
+    match sample.value {
+        Value::Histogram(histogram) => write_histogram(out, name, &sample.labels, histogram),
+        Value::Whole(value) => {
+            write_series(out, name, "", &sample.labels, None)?;
+            writeln!(out, "{value}")
+        }
+        Value::Real(value) => {
+            write_series(out, name, "", &sample.labels, None)?;
+            writeln!(out, "{value}")
+        }
+    }
+}
+
+fn write_histogram(
+    out: &mut String,
+    name: &str,
+    labels: &[Label<'_>],
+    histogram: &Histogram,
+) -> Result<(), Error> {
+    let mut cumulated = 0;
+    for (index, count) in histogram.counts.iter().enumerate() {
+        cumulated += count;
+        // 1.0, not 1: as OpenMetrics writes it, so that the series are the same in both forms.
+        let bound = histogram
+            .bounds
+            .get(index)
+            .map_or_else(|| "+Inf".to_owned(), |bound| format!("{bound:?}"));
+        write_series(out, name, "_bucket", labels, Some(&bound))?;
+        writeln!(out, "{cumulated}")?;
+    }
+    write_series(out, name, "_sum", labels, None)?;
+    writeln!(out, "{}", histogram.sum)?;
+    write_series(out, name, "_count", labels, None)?;
+    writeln!(out, "{cumulated}")
+}
+
+/// Writes everything of a line but the value, with the blank before it.
+fn write_series(
+    out: &mut String,
+    name: &str,
+    suffix: &str,
+    labels: &[Label<'_>],
+    bound: Option<&str>,
+) -> Result<(), Error> {
+    write!(out, "{name}{suffix}")?;
+    let all = labels.iter().copied().chain(bound.map(|bound| ("le", bound)));
+    let mut separator = '{';
+    for (label, value) in all {
+        write!(out, "{separator}{label}=\"")?;
+        for character in value.chars() {
+            match character {
+                '\\' => out.push_str("\\\\"),
+                '"' => out.push_str("\\\""),
+                '\n' => out.push_str("\\n"),
+                other => out.push(other),
+            }
+        }
+        out.push('"');
+        separator = ',';
+    }
+    out.push_str(if separator == '{' { " " } else { "} " });
+    Ok(())
+}

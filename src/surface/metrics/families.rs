@@ -1,0 +1,341 @@
+//! The list of all metrics: what each is called, what it says, and where in the snapshot it stands.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+
+use super::ProcessFacts;
+use super::family::{Family, Label, Sample, Value};
+use crate::model::{ClientId, Code, ProbeKind, Severity, State, Target, Verdict, catalogue};
+use crate::snapshot::{Histogram, NotifierCounts, Snapshot};
+
+/// Every family of one scrape. A counter and a state are there from the start, a measured fact once measured.
+pub(super) fn families<'a>(snapshot: &'a Snapshot, process: &'a ProcessFacts) -> Vec<Family<'a>> {
+    let mut all = domains(snapshot);
+    all.extend(gateways(snapshot));
+    all.extend(vantage(snapshot));
+    all.extend(smtp(snapshot));
+    all.extend(alerting(snapshot));
+    all.extend(probes(snapshot));
+    all.extend(infos(snapshot));
+    all.extend(own(snapshot, process));
+    all
+}
+
+fn domains(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    let each = || {
+        snapshot
+            .domains
+            .iter()
+            .map(|(name, verdict)| (client_of(verdict), name.as_str(), &**verdict))
+    };
+    vec![
+        Family::gauges(
+            "mailflow_domain_state",
+            "Whether mail to the domain is in this state (1) or not (0).",
+            each().flat_map(|(client, domain, verdict)| {
+                states(verdict.state).map(move |(state, value)| {
+                    Sample::new([("client", client), ("domain", domain), ("state", state)], value)
+                })
+            }),
+        ),
+        Family::gauges(
+            "mailflow_domain_cause",
+            "The one root cause of the domain's state, while it holds.",
+            each().filter_map(|(client, domain, verdict)| {
+                let code = verdict.cause.as_ref()?.code.as_str();
+                Some(coded(client, domain, code))
+            }),
+        ),
+        Family::gauges(
+            "mailflow_domain_warning",
+            "What somebody should know of the domain that does not change its state, while it holds.",
+            each().flat_map(|(client, domain, verdict)| {
+                let codes: BTreeSet<Code> = verdict.also.iter().map(|warning| warning.code).collect();
+                codes
+                    .into_iter()
+                    .map(move |code| coded(client, domain, code.as_str()))
+            }),
+        ),
+        Family::gauges(
+            "mailflow_domain_last_check_timestamp_seconds",
+            "When the newest evidence that the domain's verdict rests on was seen.",
+            each().filter_map(|(client, domain, verdict)| {
+                let checked = seconds(verdict.checked?);
+                Some(Sample::new([("client", client), ("domain", domain)], checked))
+            }),
+        ),
+        mx_addresses(snapshot),
+        Family::gauges(
+            "mailflow_tls_certificate_expiry_timestamp_seconds",
+            "The earliest end of any certificate of the domain's mail hosts.",
+            snapshot
+                .counters
+                .certificate_expiry
+                .iter()
+                .filter_map(|(name, expiry)| {
+                    let verdict = snapshot.domains.get(name)?;
+                    let labels = [("client", client_of(verdict)), ("domain", name.as_str())];
+                    Some(Sample::new(labels, seconds(*expiry)))
+                }),
+        ),
+    ]
+}
+
+fn mx_addresses(snapshot: &Snapshot) -> Family<'_> {
+    const RESULTS: [&str; 4] = ["usable", "failed", "refused", "unknown"];
+    let samples = snapshot
+        .counters
+        .mx_addresses
+        .iter()
+        .filter_map(|(name, counts)| {
+            let client = client_of(snapshot.domains.get(name)?);
+            Some(RESULTS.iter().zip(counts).map(move |(result, count)| {
+                let labels = [("client", client), ("domain", name.as_str()), ("result", *result)];
+                Sample::new(labels, Value::Whole(u64::from(*count)))
+            }))
+        });
+    Family::gauges(
+        "mailflow_domain_mx_addresses",
+        "Addresses of the domain's mail hosts, by what came of the last look at them.",
+        samples.flatten(),
+    )
+}
+
+fn gateways(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    let each = || {
+        snapshot.gateways.iter().filter_map(|gateway| {
+            let Target::Gateway(client, name) = &gateway.verdict.target else {
+                return None;
+            };
+            let labels: [Label<'_>; 2] = [("client", client.as_str()), ("gateway", name)];
+            Some((labels, &**gateway))
+        })
+    };
+    vec![
+        Family::gauges(
+            "mailflow_gateway_state",
+            "Whether the gateway is in this state (1) or not (0).",
+            each().flat_map(|([client, name], gateway)| {
+                states(gateway.verdict.state)
+                    .map(move |(state, value)| Sample::new([client, name, ("state", state)], value))
+            }),
+        ),
+        Family::counters(
+            "mailflow_gateway_pings",
+            "Echo requests sent to the gateway.",
+            each().map(|(labels, gateway)| Sample::new(labels, Value::Whole(gateway.pings))),
+        ),
+        Family::counters(
+            "mailflow_gateway_pings_lost",
+            "Echo requests to the gateway that nothing came back for.",
+            each().map(|(labels, gateway)| Sample::new(labels, Value::Whole(gateway.pings_lost))),
+        ),
+        Family::histograms(
+            "mailflow_gateway_round_trip_seconds",
+            "Round-trip times of pings to the gateway.",
+            each().map(|(labels, gateway)| Sample::new(labels, Value::Histogram(&gateway.round_trips))),
+        ),
+    ]
+}
+
+fn vantage(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    let Target::Vantage(name) = &snapshot.vantage.target else {
+        return Vec::new();
+    };
+    let samples = states(snapshot.vantage.state)
+        .map(move |(state, value)| Sample::new([("vantage", &**name), ("state", state)], value));
+    vec![Family::gauges(
+        "mailflow_vantage_state",
+        "Whether our own side, where probes run from, is in this state (1) or not (0).",
+        samples,
+    )]
+}
+
+fn smtp(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    let samples = snapshot
+        .counters
+        .smtp_phases
+        .iter()
+        .map(|((provider, stage), histogram)| {
+            let labels = [("provider", &**provider), ("phase", stage.as_str())];
+            Sample::new(labels, Value::Histogram(histogram))
+        });
+    vec![Family::histograms(
+        "mailflow_smtp_phase_duration_seconds",
+        "How long each stage of SMTP sessions took.",
+        samples,
+    )]
+}
+
+fn alerting(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    let open = &snapshot.counters.incidents_open;
+    let notifiers = |count: fn(&NotifierCounts) -> u64| {
+        snapshot
+            .counters
+            .notifications
+            .iter()
+            .map(move |(name, counts)| Sample::new([("notifier", &**name)], Value::Whole(count(counts))))
+    };
+    vec![
+        Family::gauges(
+            "mailflow_incidents_open",
+            "Open incidents.",
+            Severity::ALL.into_iter().map(|severity| {
+                let count = open.get(&severity).copied().unwrap_or_default();
+                Sample::new([("severity", severity.as_str())], Value::Whole(count))
+            }),
+        ),
+        Family::counters(
+            "mailflow_notifications",
+            "Messages that the notifier's other side took.",
+            notifiers(|counts| counts.delivered),
+        ),
+        Family::counters(
+            "mailflow_notifications_failed",
+            "Attempts to deliver a message that failed.",
+            notifiers(|counts| counts.failed),
+        ),
+        Family::gauges(
+            "mailflow_notifications_pending",
+            "Messages that wait in the outbox.",
+            notifiers(|counts| counts.pending),
+        ),
+    ]
+}
+
+fn probes(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    static NONE: LazyLock<Histogram> = LazyLock::new(Histogram::default);
+    let counters = &snapshot.counters;
+    let label = |kind: ProbeKind| [("probe", kind.as_str())];
+    vec![
+        Family::counters(
+            "mailflow_probes",
+            "Probes run.",
+            ProbeKind::ALL.map(|kind| {
+                let count = counters.probes.get(&kind).copied().unwrap_or_default();
+                Sample::new(label(kind), Value::Whole(count))
+            }),
+        ),
+        Family::counters(
+            "mailflow_probe_errors",
+            "Probes that could not be run, for a reason on our side.",
+            ProbeKind::ALL.map(|kind| {
+                let count = counters.probe_errors.get(&kind).copied().unwrap_or_default();
+                Sample::new(label(kind), Value::Whole(count))
+            }),
+        ),
+        Family::histograms(
+            "mailflow_probe_lag_seconds",
+            "How much later than due probes started.",
+            ProbeKind::ALL.map(|kind| {
+                let lag = counters.probe_lag.get(&kind).unwrap_or(&*NONE);
+                Sample::new(label(kind), Value::Histogram(lag))
+            }),
+        ),
+    ]
+}
+
+fn infos(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    vec![
+        Family::gauges(
+            "mailflow_cause_info",
+            "What each cause's code means and what to do.",
+            catalogue::all().iter().map(|entry| {
+                let labels = [
+                    ("code", entry.code.as_str()),
+                    ("layer", entry.code.layer()),
+                    ("title", entry.title),
+                    ("action", entry.action),
+                ];
+                Sample::new(labels, Value::Whole(1))
+            }),
+        ),
+        Family::gauges(
+            "mailflow_client_info",
+            "The clients' names by their ids.",
+            snapshot.clients.iter().map(|client| {
+                let labels = [("client", client.id.as_str()), ("name", client.name.as_str())];
+                Sample::new(labels, Value::Whole(1))
+            }),
+        ),
+    ]
+}
+
+fn own<'a>(snapshot: &'a Snapshot, process: &ProcessFacts) -> Vec<Family<'a>> {
+    let one = |value: Value<'a>| [Sample::new([], value)];
+    let maybe = |value: Option<Value<'a>>| value.map(|value| Sample::new([], value));
+    vec![
+        Family::gauges(
+            "mailflow_config_last_reload_successful",
+            "Whether the last reload of the configuration was taken (1) or refused (0).",
+            one(Value::Whole(u64::from(snapshot.reload.successful))),
+        ),
+        Family::gauges(
+            "mailflow_config_last_reload_success_timestamp_seconds",
+            "When a configuration was last taken.",
+            one(seconds(snapshot.reload.last_success)),
+        ),
+        Family::gauges(
+            "mailflow_build_info",
+            "The version that runs.",
+            [Sample::new(
+                [("version", env!("CARGO_PKG_VERSION"))],
+                Value::Whole(1),
+            )],
+        ),
+        Family::counters(
+            "process_cpu_seconds",
+            "Processor time that this process used, in user and kernel mode.",
+            maybe(process.cpu.map(Value::Real)),
+        ),
+        Family::gauges(
+            "process_resident_memory_bytes",
+            "Resident memory of this process.",
+            maybe(process.resident.map(Value::Whole)),
+        ),
+        Family::gauges(
+            "process_virtual_memory_bytes",
+            "Virtual memory of this process.",
+            maybe(process.virtual_memory.map(Value::Whole)),
+        ),
+        Family::gauges(
+            "process_open_fds",
+            "Open file descriptors of this process.",
+            maybe(process.open_files.map(Value::Whole)),
+        ),
+        Family::gauges(
+            "process_max_fds",
+            "The most file descriptors that this process may have open.",
+            maybe(process.max_files.map(Value::Whole)),
+        ),
+        Family::gauges(
+            "process_start_time_seconds",
+            "When this process started.",
+            maybe(process.started.map(seconds)),
+        ),
+    ]
+}
+
+/// Each state's name, with 1 for the one that holds.
+fn states(holds: State) -> impl Iterator<Item = (&'static str, Value<'static>)> {
+    State::ALL
+        .into_iter()
+        .map(move |state| (state.as_str(), Value::Whole(u64::from(state == holds))))
+}
+
+fn coded<'a>(client: &'a str, domain: &'a str, code: &'a str) -> Sample<'a> {
+    Sample::new(
+        [("client", client), ("domain", domain), ("code", code)],
+        Value::Whole(1),
+    )
+}
+
+fn client_of(verdict: &Verdict) -> &str {
+    verdict.client.as_ref().map_or("", ClientId::as_str)
+}
+
+fn seconds(at: Timestamp) -> Value<'static> {
+    Value::Real(at.as_duration().as_secs_f64())
+}

@@ -1,0 +1,93 @@
+//! Metric families as plain data, before any form of writing them.
+
+use crate::snapshot::Histogram;
+
+/// What kind of numbers a family holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Gauge,
+    Counter,
+    Histogram,
+}
+
+/// A metric with all its series.
+#[derive(Debug)]
+pub(super) struct Family<'a> {
+    /// The name without `_total`, which both forms add to counters.
+    pub(super) name: &'static str,
+    /// One line, without quotes or backslashes.
+    pub(super) help: &'static str,
+    pub(super) kind: Kind,
+    pub(super) samples: Vec<Sample<'a>>,
+}
+
+impl<'a> Family<'a> {
+    /// Gauges.
+    pub(super) fn gauges(
+        name: &'static str,
+        help: &'static str,
+        samples: impl IntoIterator<Item = Sample<'a>>,
+    ) -> Self {
+        Self::new(name, help, Kind::Gauge, samples)
+    }
+
+    /// Counters; `name` is without `_total`.
+    pub(super) fn counters(
+        name: &'static str,
+        help: &'static str,
+        samples: impl IntoIterator<Item = Sample<'a>>,
+    ) -> Self {
+        Self::new(name, help, Kind::Counter, samples)
+    }
+
+    /// Histograms.
+    pub(super) fn histograms(
+        name: &'static str,
+        help: &'static str,
+        samples: impl IntoIterator<Item = Sample<'a>>,
+    ) -> Self {
+        Self::new(name, help, Kind::Histogram, samples)
+    }
+
+    fn new(
+        name: &'static str,
+        help: &'static str,
+        kind: Kind,
+        samples: impl IntoIterator<Item = Sample<'a>>,
+    ) -> Self {
+        Self {
+            name,
+            help,
+            kind,
+            samples: samples.into_iter().collect(),
+        }
+    }
+}
+
+/// A label's name and value.
+pub(super) type Label<'a> = (&'static str, &'a str);
+
+/// One series' present value.
+#[derive(Debug)]
+pub(super) struct Sample<'a> {
+    pub(super) labels: Vec<Label<'a>>,
+    pub(super) value: Value<'a>,
+}
+
+impl<'a> Sample<'a> {
+    /// A series with these labels.
+    pub(super) fn new<const N: usize>(labels: [Label<'a>; N], value: Value<'a>) -> Self {
+        Self {
+            labels: labels.into(),
+            value,
+        }
+    }
+}
+
+/// A number, or a histogram's.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'a> {
+    Whole(u64),
+    Real(f64),
+    Histogram(&'a Histogram),
+}

@@ -1,0 +1,71 @@
+//! OpenMetrics 1.0, by the Prometheus project's own encoder.
+
+use std::fmt::Error;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::ProcessFacts;
+use super::families::families;
+use super::family::{Kind, Value};
+use crate::snapshot::{Histogram, Snapshot};
+
+/// Writes the metrics of one scrape.
+pub(super) fn write(snapshot: Arc<Snapshot>, process: ProcessFacts) -> Result<String, Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Scrape { snapshot, process }));
+    let mut out = String::new();
+    text::encode(&mut out, &registry)?;
+    Ok(out)
+}
+
+/// What one scrape reads.
+#[derive(Debug)]
+struct Scrape {
+    snapshot: Arc<Snapshot>,
+    process: ProcessFacts,
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        for family in families(&self.snapshot, &self.process) {
+            if family.samples.is_empty() {
+                continue;
+            }
+            let kind = match family.kind {
+                Kind::Gauge => MetricType::Gauge,
+                Kind::Counter => MetricType::Counter,
+                Kind::Histogram => MetricType::Histogram,
+            };
+            let mut metric = encoder.encode_descriptor(family.name, family.help, None, kind)?;
+            for sample in &family.samples {
+                if sample.labels.is_empty() {
+                    write_value(&mut metric, family.kind, sample.value)?;
+                } else {
+                    let mut series = metric.encode_family(&sample.labels)?;
+                    write_value(&mut series, family.kind, sample.value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_value(encoder: &mut MetricEncoder<'_>, kind: Kind, value: Value<'_>) -> Result<(), Error> {
+    match (kind, value) {
+        (Kind::Counter, Value::Whole(value)) => encoder.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        (Kind::Counter, Value::Real(value)) => encoder.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        (_, Value::Whole(value)) => encoder.encode_gauge(&value),
+        (_, Value::Real(value)) => encoder.encode_gauge(&value),
+        (_, Value::Histogram(histogram)) => write_histogram(encoder, histogram),
+    }
+}
+
+fn write_histogram(encoder: &mut MetricEncoder<'_>, histogram: &Histogram) -> Result<(), Error> {
+    let bounds = histogram.bounds.iter().copied().chain([f64::INFINITY]);
+    let buckets: Vec<(f64, u64)> = bounds.zip(histogram.counts.iter().copied()).collect();
+    encoder.encode_histogram::<NoLabelSet>(histogram.sum, histogram.count(), &buckets, None)
+}

@@ -1,0 +1,10 @@
+//! What people and programs look at: metrics, the HTTP API, live events and the status page.
+//!
+//! Each of them reads one immutable [`Snapshot`](crate::snapshot::Snapshot) and keeps no state of its own, so
+//! looking never holds up a probe.
+
+pub mod http;
+pub mod metrics;
+mod page;
+#[cfg(test)]
+mod sample;
