@@ -7,11 +7,14 @@
 pub mod config;
 pub mod diagnosis;
 pub mod inventory;
+pub mod incident;
 pub mod model;
 pub mod monitor;
 pub mod net;
 pub mod picture;
+pub mod notify;
 pub mod probe;
 pub mod schedule;
 pub mod snapshot;
 pub mod surface;
+pub mod store;

@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::value::duration;
+
 /// The most that a secret may be long, in bytes; a larger file is a mistake, not a password.
 const MAX_BYTES: u64 = 64 * 1024;
 /// How long a command may take to print its secret.
@@ -104,7 +106,7 @@ impl Secret {
                 .map(SecretString::from)
                 .map_err(|_| SecretError::Env(name.clone()))?,
             SecretSource::File(path) => self.read_file(path)?,
-            SecretSource::Command(words) => run_command(words)?,
+            SecretSource::Command(words) => run_command(words, COMMAND_TIMEOUT)?,
         };
         if text.expose_secret().is_empty() {
             return Err(SecretError::Empty(self.source.to_string()));
@@ -157,7 +159,7 @@ fn to_text(bytes: Vec<u8>) -> Option<SecretString> {
     Some(text.into())
 }
 
-fn run_command(words: &[String]) -> Result<SecretString, SecretError> {
+fn run_command(words: &[String], timeout: Duration) -> Result<SecretString, SecretError> {
     let program = words.first().cloned().unwrap_or_default();
     let failed = |reason: String| SecretError::Command {
         program: program.clone(),
@@ -170,7 +172,7 @@ fn run_command(words: &[String]) -> Result<SecretString, SecretError> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| failed(format!("cannot be run: {error}")))?;
-    let outcome = collect_output(&mut child);
+    let outcome = collect_output(&mut child, timeout);
     if outcome.is_err() {
         // Already gone is as good as ended by us; waiting leaves no zombie.
         let _ = child.kill();
@@ -181,7 +183,7 @@ fn run_command(words: &[String]) -> Result<SecretString, SecretError> {
 }
 
 /// What the child prints, once it has ended well in time.
-fn collect_output(child: &mut Child) -> Result<Vec<u8>, String> {
+fn collect_output(child: &mut Child, timeout: Duration) -> Result<Vec<u8>, String> {
     let stdout = child.stdout.take().ok_or("has no output")?;
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
@@ -191,10 +193,10 @@ fn collect_output(child: &mut Child) -> Result<Vec<u8>, String> {
         let _ = sender.send(read.map(|_| bytes));
     });
     let bytes = receiver
-        .recv_timeout(COMMAND_TIMEOUT)
-        .map_err(|_| format!("printed nothing within {} seconds", COMMAND_TIMEOUT.as_secs()))?
+        .recv_timeout(timeout)
+        .map_err(|_| format!("has not printed its secret within {}", duration::display(timeout)))?
         .map_err(|error| format!("cannot be read: {error}"))?;
-    for _ in 0..COMMAND_TIMEOUT.as_millis() / EXIT_POLL.as_millis() {
+    for _ in 0..timeout.as_millis() / EXIT_POLL.as_millis() {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(bytes),
             Ok(Some(status)) => return Err(format!("failed ({status})")),
@@ -249,5 +251,25 @@ impl fmt::Debug for Secret {
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        for script in ["sleep 60", "exec >&-; sleep 60"] {
+            let words = ["sh", "-c", script].map(str::to_owned);
+            let error = run_command(&words, Duration::from_millis(60))
+                .unwrap_err()
+                .to_string();
+            let expected = [
+                "the command sh has not printed its secret within 60ms",
+                "the command sh does not end",
+            ];
+            assert!(expected.contains(&error.as_str()), "{error}");
+        }
     }
 }

@@ -65,6 +65,7 @@ impl AddressView {
 /// Judges an address.
 pub fn address(picture: &Picture, address: SocketAddr, now: Timestamp, doubt: &mut Doubt) -> AddressView {
     let Some(track) = picture.track(&Subject::Smtp(address)) else {
+        doubt.want_first_look(picture, &Subject::Smtp(address), &picture.smtp_settings(address));
         return AddressView {
             address,
             state: AddressState::Unknown,

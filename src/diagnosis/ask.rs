@@ -63,7 +63,7 @@ fn own_side(picture: &Picture, subject: &Subject) -> Vec<Subject> {
 }
 
 /// The other addresses that take the mail of the same domains.
-fn siblings(picture: &Picture, address: SocketAddr) -> BTreeSet<SocketAddr> {
+pub fn siblings(picture: &Picture, address: SocketAddr) -> BTreeSet<SocketAddr> {
     let mut found = BTreeSet::new();
     for domain in picture
         .leads()

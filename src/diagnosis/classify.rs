@@ -14,7 +14,6 @@ use super::refusal::{self, Refusal};
 /// What an observation means by itself.
 pub fn classify(picture: &Picture, observation: &Observation) -> Health {
     match (&observation.subject, &observation.evidence) {
-        (_, Evidence::Unrunnable { .. }) => Health::Unrunnable,
         (Subject::Mx(name), Evidence::Mx(evidence)) => match picture.domain(name) {
             Some(domain) => mx(picture, domain, evidence),
             None => Health::Unrunnable,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::inventory::Domain;
 use crate::model::dns::{Exchange, MxRecord};
-use crate::model::{Cause, Code, Hop, Proof, Root, RootKind, State, Warning};
+use crate::model::{Cause, Code, Hop, Proof, Root, RootKind, State, Subject, Warning};
 use crate::picture::{MailHosts, Picture};
 
 use super::address::{AddressState, AddressView};
@@ -51,7 +51,6 @@ pub(super) struct Parts<'a> {
     pub(super) dns: DnsState,
     pub(super) hosts: Vec<HostView>,
     pub(super) implicit: bool,
-    pub(super) now: Timestamp,
 }
 
 /// The outcome of the roll-up: a state with the finding that gives it.
@@ -80,6 +79,7 @@ pub fn domain(
             hosts.push(host(picture, own, domain, &name, now, doubt));
         }
     }
+    wait_for_siblings(picture, &hosts, doubt);
     let parts = Parts {
         picture,
         domain,
@@ -87,7 +87,6 @@ pub fn domain(
         dns,
         hosts,
         implicit,
-        now,
     };
     let verdict = parts.roll_up(outage, &mail_hosts);
     parts.judgement(verdict)
@@ -128,7 +127,7 @@ impl Parts<'_> {
         if usable == 0 {
             return match unknown_host {
                 Some(reason) => unknown(reason),
-                None => self.all_failed(outage, failed),
+                None => self.all_failed(outage, &failed),
             };
         }
         impaired.extend(failed);
@@ -179,7 +178,7 @@ impl Parts<'_> {
         }
     }
 
-    fn all_failed(&self, outage: Option<&Finding>, failed: Vec<Finding>) -> Verdict {
+    fn all_failed(&self, outage: Option<&Finding>, failed: &[Finding]) -> Verdict {
         let symptoms: BTreeSet<Code> = self
             .hosts
             .iter()
@@ -345,7 +344,7 @@ impl Parts<'_> {
     fn checked(&self) -> Option<Timestamp> {
         let dns = self
             .picture
-            .track(&crate::model::Subject::Mx(self.domain.name.clone()))
+            .track(&Subject::Mx(self.domain.name.clone()))
             .map(|track| track.latest.ended());
         let addresses = self.hosts.iter().flat_map(|host| &host.addresses);
         addresses
@@ -366,6 +365,48 @@ impl Parts<'_> {
             counts[slot] += 1;
         }
         counts
+    }
+}
+
+/// Addresses of one domain fail and recover together more often than not. A failure is judged only with news of
+/// the others since; and when one has just recovered, what the others showed before that may be over as well.
+fn wait_for_siblings(picture: &Picture, hosts: &[HostView], doubt: &mut Doubt) {
+    let addresses = || hosts.iter().flat_map(|host| &host.addresses);
+    let settled_since = |view: &AddressView| {
+        let track = picture.track(&Subject::Smtp(view.address))?;
+        Some(track.settled.as_ref()?.since)
+    };
+    let newest = addresses()
+        .filter(|view| view.state == AddressState::Usable)
+        .filter_map(settled_since)
+        .max();
+    let failed = addresses()
+        .filter(|view| view.has_failed())
+        .filter_map(settled_since)
+        .max();
+    for (view, failed) in addresses()
+        .filter(|view| view.is_usable())
+        .zip(std::iter::repeat(failed))
+    {
+        if let Some(failed) = failed {
+            doubt.want(
+                picture,
+                &Subject::Smtp(view.address),
+                failed,
+                &picture.smtp_settings(view.address),
+            );
+        }
+    }
+    let Some(newest) = newest else { return };
+    for view in
+        addresses().filter(|view| view.has_failed() || matches!(view.state, AddressState::Impaired(_)))
+    {
+        doubt.want(
+            picture,
+            &Subject::Smtp(view.address),
+            newest,
+            &picture.smtp_settings(view.address),
+        );
     }
 }
 

@@ -37,6 +37,13 @@ impl Doubt {
         }
     }
 
+    /// Wants a first look at `subject`, which somebody has only just come to lead to.
+    pub fn want_first_look(&mut self, picture: &Picture, subject: &Subject, settings: &ResolvedProbe) {
+        if let Some(since) = picture.leads().since(subject) {
+            self.want(picture, subject, since, settings);
+        }
+    }
+
     /// Holds the judgement back until then.
     pub fn wait(&mut self, until: Timestamp) {
         self.until = self.until.max(Some(until));

@@ -72,18 +72,19 @@ fn down(
         client: Some(gateway.client.clone()),
         name: Arc::clone(&gateway.name),
     };
-    let mut detail = format!("{} does not answer ({})", gateway.label(), summary(observation));
-    match behind {
-        [] => {}
-        [_] => detail.push_str(", nor does the server behind it; the server is not the suspect"),
-        more => {
-            detail.push_str(&format!(
-                ", nor do the {} addresses behind it; the servers are not the suspect",
-                more.len()
-            ));
-        }
-    }
-    detail.push('.');
+    let behind = match behind {
+        [] => String::new(),
+        [_] => ", nor does the server behind it; the server is not the suspect".to_owned(),
+        more => format!(
+            ", nor do the {} addresses behind it; the servers are not the suspect",
+            more.len()
+        ),
+    };
+    let detail = format!(
+        "{} does not answer ({}){behind}.",
+        gateway.label(),
+        summary(observation)
+    );
     Finding::new(Code::GatewayDown, root, gateway.label(), detail)
         .on([Arc::clone(observation)])
         .seen_from(picture)

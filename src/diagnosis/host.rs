@@ -92,6 +92,7 @@ fn unresolved(
 ) -> Option<HostState> {
     let subject = Subject::Addresses(name.clone());
     let Some(track) = picture.track(&subject) else {
+        doubt.want_first_look(picture, &subject, &domain.dns);
         return Some(HostState::Unknown(None));
     };
     if let Some(streak) = track.streak.as_ref().filter(|_| track.is_in_doubt()) {
@@ -194,10 +195,12 @@ fn failure(picture: &Picture, name: &DomainName, view: &AddressView, all: usize)
     }
     let code = view.code().unwrap_or(Code::HostUnreachable);
     let label = label(name, view);
-    let mut detail = describe(picture, &label, view);
-    if all > 1 {
-        detail.push_str(&format!(" None of its {all} addresses takes mail."));
-    }
+    let none_of = if all > 1 {
+        format!(" None of its {all} addresses takes mail.")
+    } else {
+        String::new()
+    };
+    let detail = format!("{}{none_of}", describe(picture, &label, view));
     let life = picture
         .track(&Subject::Host(view.address.ip()))
         .map(|track| track.latest.clone());

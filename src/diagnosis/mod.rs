@@ -21,7 +21,7 @@ mod tls;
 mod vantage;
 
 pub use address::{AddressState, AddressView, address};
-pub use ask::explainers;
+pub use ask::{explainers, siblings};
 pub use classify::classify;
 pub use domain::{Judgement, domain};
 pub use doubt::Doubt;
@@ -30,4 +30,4 @@ pub use gateway::{GatewayState, gateway};
 pub use note::{brief, note, summary};
 pub use path::stages;
 pub use provider::outage;
-pub use vantage::{OwnSide, own_side, refuters};
+pub use vantage::{OwnSide, Suspicion, own_side, refuters};

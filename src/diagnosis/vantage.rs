@@ -21,6 +21,8 @@ pub struct OwnSide {
     pub port25_blocked: Option<Finding>,
     /// None of our resolvers answers.
     pub resolver_failed: Option<Finding>,
+    /// What may be wrong, whether it is called so yet or not.
+    pub suspected: Suspicion,
     /// Whether anything shows that we do reach the outside.
     pub proven: bool,
 }
@@ -43,6 +45,16 @@ impl OwnSide {
     pub fn masks_smtp(&self) -> Option<&Finding> {
         self.offline.as_ref().or(self.port25_blocked.as_ref())
     }
+}
+
+/// Since when every witness is silent and nothing has answered us: whether we come to call it our own fault or
+/// not, what fails meanwhile says nothing about anybody else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Suspicion {
+    /// The whole line.
+    pub line: Option<Timestamp>,
+    /// Port 25.
+    pub port25: Option<Timestamp>,
 }
 
 /// What the anchors of one kind say together.
@@ -103,6 +115,11 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
     } else if smtp.stand(picture.last_smtp_success()) && proven_by_other_than_smtp(picture, &pings, &smtp) {
         own.port25_blocked = Some(port25_blocked(picture, &smtp).on(smtp.failed.iter().cloned()));
     }
+    let of = |anchor: &&Anchor| matches!(anchor, Anchor::Smtp { .. });
+    own.suspected = Suspicion {
+        line: silent_since(picture, anchors(), picture.last_outside_success()).or(no_route.then_some(now)),
+        port25: silent_since(picture, anchors().filter(of), picture.last_smtp_success()),
+    };
     own.resolver_failed = resolver_failed(picture, now);
     if let Some(since) = since.filter(|_| own.offline.is_some() || own.port25_blocked.is_some()) {
         wait_for_refutation(picture, since, doubt);
@@ -116,6 +133,25 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
         }
     }
     own
+}
+
+/// Since when these anchors have all been silent, unless something has answered since the last of them fell
+/// silent.
+fn silent_since<'a>(
+    picture: &Picture,
+    anchors: impl Iterator<Item = &'a Anchor>,
+    last_success: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let mut seen = Vec::new();
+    for anchor in anchors {
+        let Some(track) = picture.track(&Subject::Anchor(anchor.clone())) else {
+            continue;
+        };
+        seen.push(track.streak.as_ref()?.first_seen);
+    }
+    let last = seen.iter().max()?;
+    let refuted = last_success.is_some_and(|success| success >= *last);
+    seen.iter().min().copied().filter(|_| !refuted)
 }
 
 /// That port 25 alone is closed needs proof that other ports are not.
@@ -141,6 +177,8 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         let Some(settled) = track.fresh(now) else { continue };
         match settled.health {
             Health::Good => told.answered = true,
+            // What was seen before the line came back says nothing about port 25 now.
+            Health::Failed(_) if picture.line_back.is_some_and(|back| track.latest.at < back) => {}
             Health::Failed(_) => {
                 told.failed.push(Arc::clone(&settled.observation));
                 told.since = told.since.max(Some(settled.since));

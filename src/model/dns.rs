@@ -67,6 +67,34 @@ impl<T> Lookup<T> {
         }
     }
 
+    /// The same outcome with the records made into something else.
+    pub fn map<U>(self, records_to: impl FnOnce(T) -> U) -> Lookup<U> {
+        match self {
+            Self::Found {
+                records,
+                ttl,
+                authentic,
+            } => Lookup::Found {
+                records: records_to(records),
+                ttl,
+                authentic,
+            },
+            Self::NoData { ttl } => Lookup::NoData { ttl },
+            Self::NxDomain { ttl, authentic } => Lookup::NxDomain { ttl, authentic },
+            Self::ServFail {
+                extended,
+                answers_unchecked,
+            } => Lookup::ServFail {
+                extended,
+                answers_unchecked,
+            },
+            Self::Refused { rcode } => Lookup::Refused { rcode },
+            Self::Timeout => Lookup::Timeout,
+            Self::Unreachable { reason } => Lookup::Unreachable { reason },
+            Self::Malformed { reason } => Lookup::Malformed { reason },
+        }
+    }
+
     /// Whether the server told us something definite about the name: records, no data, or no such name.
     pub fn is_definite(&self) -> bool {
         matches!(

@@ -1,11 +1,12 @@
 //! Incidents: the periods in which one root cause holds, with all that it touches.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, ClientId, State, Target};
+use super::{Cause, ClientId, Code, Root, State, Target};
 
 /// An incident's number, counted up in the store: `#482`. In JSON it is a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,7 +86,7 @@ pub struct Affected {
     pub state: State,
     /// It was so when first seen: no reason to wake anybody (`semantics` 23).
     pub first_sight: bool,
-    /// When it joined.
+    /// Since when it has been this bad or worse.
     pub since: Timestamp,
 }
 
@@ -102,6 +103,9 @@ pub struct Incident {
     pub severity: Severity,
     /// Since when.
     pub opened: Timestamp,
+    /// When it last began anew, for one that had ended before.
+    #[serde(default)]
+    pub reopened: Option<Timestamp>,
     /// Until when.
     pub resolved: Option<Timestamp>,
     /// Why it ended, in words: `recovered`, `removed`, `merged into #12`.
@@ -112,8 +116,44 @@ pub struct Incident {
     pub affected: Vec<Affected>,
     /// When `opened` was handed to the notifiers; `None` while nobody has been told.
     pub announced: Option<Timestamp>,
+    /// What the notifiers were last told of it.
+    #[serde(default)]
+    pub told: Option<Told>,
     /// What happened, in order; bounded.
     pub log: Vec<LogEntry>,
+}
+
+impl Incident {
+    /// Whether it goes on.
+    pub fn is_open(&self) -> bool {
+        self.state == IncidentState::Open
+    }
+
+    /// Whether somebody was told of it and not yet told that it is over.
+    pub fn awaits_resolution(&self) -> bool {
+        self.told
+            .as_ref()
+            .is_some_and(|told| told.event != Event::Resolved)
+    }
+}
+
+/// What the notifiers were last told of an incident: they are told again only when it is no longer true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// What the message was about.
+    pub event: Event,
+    /// How the beginning was told that this belongs to: `opened`, or `reopened` where it had ended before.
+    pub begun: Event,
+    /// When it was put into the outbox.
+    pub at: Timestamp,
+    /// How loud the incident was then.
+    pub severity: Severity,
+    /// The cause's code then.
+    pub code: Code,
+    /// What had failed then.
+    pub root: Root,
+    /// Who was told: whatever the configuration says later, they also hear of the end.
+    pub notifiers: Vec<Arc<str>>,
 }
 
 /// One line of an incident's log.

@@ -7,6 +7,7 @@ mod code;
 pub mod dns;
 mod incident;
 mod json;
+mod message;
 mod name;
 mod observation;
 pub mod reach;
@@ -17,7 +18,8 @@ pub mod tls;
 mod verdict;
 
 pub use code::{Code, UnknownCode};
-pub use incident::{Affected, Event, Incident, IncidentId, IncidentState, LogEntry, Severity};
+pub use incident::{Affected, Event, Incident, IncidentId, IncidentState, LogEntry, Severity, Told};
+pub use message::{Message, MessageId, Notice, Outcome};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};

@@ -186,7 +186,8 @@ pub enum DialError {
     Unreachable {
         /// An ICMP "administratively prohibited": a firewall that says so.
         prohibited: bool,
-        /// Our own kernel has no way there (no route, no address of that family).
+        /// Our own kernel has no way there: no route, no address of that family, or a filter of this very machine
+        /// that rejects it. Nobody else is to blame.
         no_route: bool,
     },
     /// Our own side: descriptors, memory, rights.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::diagnosis::{self, Doubt, Finding, GatewayState, Judgement, OwnSide};
+use crate::diagnosis::{self, Doubt, Finding, GatewayState, Judgement, OwnSide, Suspicion};
 use crate::inventory::Gateway;
 use crate::model::{
     Cause, Code, DomainName, Evidence, Observation, Root, RootKind, State, Subject, Target, Verdict, Warning,
@@ -95,6 +95,7 @@ impl Monitor {
         // Any answer from outside may refute that we are blind.
         if matches!(subject, Subject::Anchor(_) | Subject::Resolver(_))
             || self.own.worst().is_some()
+            || self.suspected != Suspicion::default()
             || !self.own.proven
         {
             targets.insert(self.vantage_target());
@@ -145,18 +146,25 @@ impl Monitor {
         let mut doubt = Doubt::default();
         let own = diagnosis::own_side(&self.picture, now, &mut doubt);
         let code = |own: &OwnSide| own.worst().map(|finding| finding.code);
+        // What was seen while we may have been cut off says nothing, whether we came to call it so or not.
+        let (before, suspected) = (
+            std::mem::replace(&mut self.suspected, own.suspected),
+            own.suspected,
+        );
+        if let (Some(since), None) = (before.port25, suspected.port25) {
+            self.own_side_recovered(since, now);
+        }
+        if let (Some(since), None) = (before.line, suspected.line) {
+            self.line_came_back(since, now);
+            return self.judge_own_side(now);
+        }
         let worse = code(&own).is_some() && code(&own) != code(&self.own);
         if worse && self.hold(&target, &doubt, now) {
             return false;
         }
         self.held.remove(&target);
-        let recovered = self.own.worst().is_some() && own.worst().is_none();
         let changed = code(&own) != code(&self.own) || own.proven != self.own.proven;
-        let since = self.verdicts.get(&target).map(|verdict| verdict.since);
         self.own = own;
-        if recovered && let Some(since) = since {
-            self.own_side_recovered(since, now);
-        }
         let verdict = self.vantage_verdict(&target);
         self.publish(target, verdict, now);
         changed
@@ -341,10 +349,20 @@ impl Monitor {
     fn settle(&mut self, target: Target, draft: Draft, doubt: &Doubt, now: Timestamp) {
         let code = draft.cause.as_ref().map(|cause| cause.code);
         let turns = self.verdicts.get(&target).is_none_or(|before| {
-            before.state != draft.state || before.cause.as_ref().map(|cause| cause.code) != code
+            before.state != draft.state
+                || before.cause.as_ref().map(identity) != draft.cause.as_ref().map(identity)
         });
-        let blames = matches!(draft.state, State::Broken | State::Degraded);
-        if turns && blames && self.hold(&target, doubt, now) {
+        let known = self
+            .verdicts
+            .get(&target)
+            .is_some_and(|before| before.state != State::Unknown);
+        // A first look at something new is no reason to forget what was known a moment ago.
+        let worse = match draft.state {
+            State::Broken | State::Degraded => true,
+            State::Unknown => known && code == Some(Code::VantageNoEvidence),
+            State::Flowing => false,
+        };
+        if turns && worse && self.hold(&target, doubt, now) {
             return;
         }
         self.held.remove(&target);
@@ -355,6 +373,15 @@ impl Monitor {
     fn hold(&mut self, target: &Target, doubt: &Doubt, now: Timestamp) -> bool {
         if self.mode == Mode::OneLook {
             return false;
+        }
+        let mut doubt = doubt.clone();
+        let vantage = self.vantage_target();
+        // While our own side is being judged, nobody else is blamed.
+        if *target != vantage
+            && self.held.contains(&vantage)
+            && let Some(until) = self.recheck_at.get(&vantage)
+        {
+            doubt.wait(*until);
         }
         let Some(until) = doubt.until(now) else {
             return false;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::diagnosis::{self, Finding, OwnSide};
+use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
 use crate::model::{
     Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
@@ -70,6 +70,7 @@ pub struct Monitor {
     picture: Picture,
     agenda: Agenda,
     own: OwnSide,
+    suspected: Suspicion,
     outages: HashMap<Arc<str>, Finding>,
     verdicts: BTreeMap<Target, Arc<Verdict>>,
     remembered: HashMap<Target, Remembered>,
@@ -109,6 +110,7 @@ impl Monitor {
             picture: Picture::new(Arc::clone(&inventory), learnt, routes),
             agenda: Agenda::new(MOST_AT_ONCE),
             own: OwnSide::default(),
+            suspected: Suspicion::default(),
             outages: HashMap::new(),
             verdicts: BTreeMap::new(),
             remembered,

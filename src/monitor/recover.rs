@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::diagnosis;
 use crate::model::{DomainName, Subject};
 use crate::picture::Streak;
 
@@ -23,10 +24,27 @@ impl Monitor {
                     .map(Subject::Smtp)
                     .collect()
             }
-            Subject::Anchor(_) if self.all_anchors_failed_since(streak.first_seen) => {
-                self.everything_outside()
-            }
             Subject::Resolver(_) => self.everything_resolved(),
+            Subject::Smtp(address) => {
+                // Its siblings may have recovered with it: they are asked, their failures stand until then.
+                for sibling in diagnosis::siblings(&self.picture, *address) {
+                    let sibling = Subject::Smtp(sibling);
+                    if self
+                        .picture
+                        .track(&sibling)
+                        .is_some_and(|track| track.streak.is_some())
+                    {
+                        self.agenda.ask(&sibling, now, now);
+                    }
+                }
+                return;
+            }
+            Subject::Mx(domain) => self
+                .picture
+                .host_names(domain)
+                .into_iter()
+                .map(Subject::Addresses)
+                .collect(),
             _ => return,
         };
         self.look_again(&standing, from, now);
@@ -36,9 +54,20 @@ impl Monitor {
     pub(super) fn own_side_recovered(&mut self, since: Timestamp, now: Timestamp) {
         let everything = self.everything_outside();
         let settings = &self.picture.inventory.vantage_settings;
-        let slack = SignedDuration::try_from(settings.timeout).unwrap_or_default();
+        // The first failure asked the anchors at once; theirs was seen a timeout later, or with the next round.
+        let slack = SignedDuration::try_from(settings.timeout * 2 + settings.interval).unwrap_or_default();
         let from = since.checked_sub(slack).unwrap_or(since);
         self.look_again(&everything, from, now);
+    }
+
+    /// Something outside answers again after everything was silent: the anchors are heard anew as well.
+    pub(super) fn line_came_back(&mut self, since: Timestamp, now: Timestamp) {
+        self.picture.line_back = Some(now);
+        self.own_side_recovered(since, now);
+        let inventory = std::sync::Arc::clone(&self.picture.inventory);
+        for anchor in inventory.anchors.iter().chain(&inventory.witnesses) {
+            self.agenda.ask(&Subject::Anchor(anchor.clone()), now, now);
+        }
     }
 
     fn look_again(&mut self, subjects: &[Subject], from: Timestamp, now: Timestamp) {
@@ -53,16 +82,6 @@ impl Monitor {
                 self.agenda.ask(subject, now, now);
             }
         }
-    }
-
-    /// Whether all anchors were failing at the same time as the one that has just recovered.
-    fn all_anchors_failed_since(&self, first_seen: Timestamp) -> bool {
-        let inventory = &self.picture.inventory;
-        inventory.anchors.iter().all(|anchor| {
-            self.picture
-                .track(&Subject::Anchor(anchor.clone()))
-                .is_none_or(|track| track.streak.is_some() || track.latest.at >= first_seen)
-        })
     }
 
     fn everything_outside(&self) -> Vec<Subject> {

@@ -1,1 +1,6 @@
+//! The monitor against a simulated world: a clock, hosts with states, faults that come and go. No sockets, no
+//! sleeping; a minute of watching takes a millisecond. What is asserted is what people see: which verdicts
+//! appear, when, and that no other one appears on the way.
 
+mod scenarios;
+mod sim;

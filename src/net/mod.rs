@@ -102,6 +102,19 @@ impl PingPlan {
         spacing: Duration::from_millis(200),
         wait: Duration::from_secs(1),
     };
+
+    /// The same plan, shortened where it would take longer than `limit`: fewer packets first, then less waiting.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        let mut plan = Self {
+            wait: self.wait.min(limit),
+            ..self
+        };
+        while plan.count > 1 && plan.spacing * (plan.count - 1) + plan.wait > limit {
+            plan.count -= 1;
+        }
+        plan
+    }
 }
 
 /// Why we cannot ping at all.
@@ -119,4 +132,21 @@ pub enum PingError {
     /// Anything else on our side.
     #[error("{0}")]
     Local(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_cut_to_the_time_there_is() {
+        let within = |millis| {
+            let plan = PingPlan::USUAL.within(Duration::from_millis(millis));
+            (plan.count, plan.wait.as_millis())
+        };
+        assert_eq!(within(30_000), (5, 1000));
+        assert_eq!(within(1800), (5, 1000));
+        assert_eq!(within(1799), (4, 1000));
+        assert_eq!(within(500), (1, 500));
+    }
 }

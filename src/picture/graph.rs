@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 
+use jiff::Timestamp;
+
 use crate::config::ResolvedProbe;
 use crate::model::{DomainName, Subject};
 
@@ -24,6 +26,7 @@ pub struct Leads {
     host_domains: BTreeMap<DomainName, BTreeSet<DomainName>>,
     host_addresses: HashMap<DomainName, Vec<SocketAddr>>,
     address_names: BTreeMap<SocketAddr, BTreeSet<DomainName>>,
+    since: HashMap<Subject, Timestamp>,
 }
 
 impl Leads {
@@ -45,6 +48,11 @@ impl Leads {
     /// All hosts that somebody's mail goes to.
     pub fn hosts(&self) -> impl Iterator<Item = &DomainName> {
         self.host_domains.keys()
+    }
+
+    /// When somebody first led to a subject: before that, nobody can have looked at it.
+    pub fn since(&self, subject: &Subject) -> Option<Timestamp> {
+        self.since.get(subject).copied()
     }
 
     fn link_domain(&mut self, domain: &DomainName, hosts: &[DomainName]) -> Change {
@@ -114,7 +122,7 @@ impl Leads {
 
 impl Picture {
     /// Brings the hosts of a domain up to date.
-    pub(super) fn relink_domain(&mut self, domain: &DomainName) -> Change {
+    pub(super) fn relink_domain(&mut self, domain: &DomainName, at: Timestamp) -> Change {
         let Some(settings) = self.domain(domain).map(|domain| domain.smtp.clone()) else {
             return Change::default();
         };
@@ -125,7 +133,7 @@ impl Picture {
         let mut change = self.leads.link_domain(domain, &hosts);
         for host in &hosts {
             // A host that another domain has led to before may already have its addresses.
-            let known = self.relink_host(host);
+            let known = self.relink_host(host, at);
             change.added.extend(known.added);
             change.removed.extend(known.removed);
             for address in self.leads.host_addresses.get(host).cloned().unwrap_or_default() {
@@ -134,12 +142,12 @@ impl Picture {
                 }
             }
         }
-        self.drop_paces(&change.removed);
+        self.note_links(&change, at);
         change
     }
 
     /// Brings the addresses of a host up to date.
-    pub(super) fn relink_host(&mut self, host: &DomainName) -> Change {
+    pub(super) fn relink_host(&mut self, host: &DomainName, at: Timestamp) -> Change {
         if self.leads.domains(host).next().is_none() {
             return Change::default();
         }
@@ -151,8 +159,15 @@ impl Picture {
         for address in addresses {
             self.settle_pace(address);
         }
-        self.drop_paces(&change.removed);
+        self.note_links(&change, at);
         change
+    }
+
+    fn note_links(&mut self, change: &Change, at: Timestamp) {
+        for subject in &change.added {
+            self.leads.since.entry(subject.clone()).or_insert(at);
+        }
+        self.forget_links(&change.removed);
     }
 
     /// Lets one more domain have its say in how an address is probed; whether that changed anything.
@@ -183,8 +198,9 @@ impl Picture {
         self.paces.insert(address, settled);
     }
 
-    fn drop_paces(&mut self, removed: &[Subject]) {
+    fn forget_links(&mut self, removed: &[Subject]) {
         for subject in removed {
+            self.leads.since.remove(subject);
             if let Subject::Smtp(address) = subject {
                 self.paces.remove(address);
             }
@@ -196,7 +212,7 @@ impl Picture {
         let mut change = self.leads.unlink_domain(domain);
         change.removed.push(Subject::Mx(domain.clone()));
         change.removed.push(Subject::NameServers(domain.clone()));
-        self.drop_paces(&change.removed);
+        self.forget_links(&change.removed);
         change
     }
 

@@ -33,6 +33,8 @@ pub struct Picture {
     pub learnt: Learnt,
     /// The machine's own default routes.
     pub routes: Routes,
+    /// When our own line last came back, or may have: anchors' failures from before do not count.
+    pub line_back: Option<Timestamp>,
     tracks: HashMap<Subject, Track>,
     leads: Leads,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
@@ -68,6 +70,7 @@ impl Picture {
             inventory,
             learnt,
             routes,
+            line_back: None,
             tracks: HashMap::new(),
             leads: Leads::default(),
             sessions: HashMap::new(),
@@ -118,8 +121,8 @@ impl Picture {
             .or_insert_with(|| Track::new(observation));
         track.record(observation, health, taking);
         match &observation.subject {
-            Subject::Mx(domain) => self.relink_domain(&domain.clone()),
-            Subject::Addresses(host) => self.relink_host(&host.clone()),
+            Subject::Mx(domain) => self.relink_domain(&domain.clone(), observation.ended()),
+            Subject::Addresses(host) => self.relink_host(&host.clone(), observation.ended()),
             _ => Change::default(),
         }
     }

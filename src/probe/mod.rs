@@ -2,7 +2,15 @@
 //!
 //! A probe runs once. It neither loops, nor counts, nor judges.
 
+mod ask;
+pub mod dns;
+#[cfg(test)]
+mod fixtures;
+pub mod gateway;
+pub mod host;
+pub mod nameserver;
 pub mod smtp;
+pub mod vantage;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -69,4 +77,21 @@ pub struct Seen {
     pub evidence: Evidence,
     /// The address that we spoke from, where there was a connection.
     pub source: Option<IpAddr>,
+}
+
+impl Seen {
+    /// Evidence without a connection.
+    pub fn of(evidence: Evidence) -> Self {
+        Self {
+            evidence,
+            source: None,
+        }
+    }
+
+    /// The probe could not be run: what stood in the way, in words.
+    pub fn unrunnable(reason: impl Into<String>) -> Self {
+        Self::of(Evidence::Unrunnable {
+            reason: reason.into(),
+        })
+    }
 }

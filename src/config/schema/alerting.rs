@@ -5,6 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::config::read::not_a_code;
+use crate::config::reader::{Kind, Node, Read};
+use crate::config::unbuilt::Part;
 use crate::config::value::words;
 use crate::config::{Hours, HttpUrl};
 use crate::model::{Code, Severity};
@@ -187,5 +190,150 @@ words! {
         Outbox = "outbox",
         /// We reach port 25 somewhere.
         Port25 = "port25",
+    }
+}
+
+impl Read for Alerting {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let default = Self::default();
+            let hours: HoursBySeverity = t.entry("hours").and_then(read_hours).unwrap_or_default();
+            let heartbeat = t.get("heartbeat");
+            for (key, part, used) in [
+                ("hours", Part::Hours, !hours.is_empty()),
+                ("heartbeat", Part::Heartbeat, heartbeat.is_some()),
+            ] {
+                if let Some(node) = t.entry(key).filter(|_| used) {
+                    node.unbuilt(part);
+                }
+            }
+            Some(Self {
+                group_wait: t.or("group_wait", default.group_wait),
+                page_after: t.or("page_after", default.page_after),
+                severity: t.entry("severity").and_then(read_severities).unwrap_or_default(),
+                hours,
+                repeat_interval: t
+                    .at_least("repeat_interval", LEAST_REPEAT)
+                    .unwrap_or(default.repeat_interval),
+                reopen_within: t.or("reopen_within", default.reopen_within),
+                escalate: t.entry("escalate").and_then(read_escalation).unwrap_or_default(),
+                heartbeat,
+            })
+        })
+    }
+}
+
+/// Repeating more often than this is noise.
+const LEAST_REPEAT: Duration = Duration::from_mins(1);
+
+impl Read for PageAfter {
+    fn read(node: Node<'_>) -> Option<Self> {
+        if !node.is_table() {
+            return Duration::read(node).map(Self::everything);
+        }
+        let mut page_after = Self::default();
+        for (key, value) in node.entries()? {
+            let Some(after) = Duration::read(value) else {
+                continue;
+            };
+            if key == "default" {
+                page_after.critical = after;
+            } else if let Some(pattern) = read_pattern(key, value) {
+                page_after.by_code.push((pattern, after));
+            }
+        }
+        Some(page_after)
+    }
+}
+
+/// A key that is a cause or a layer.
+fn read_pattern(key: &str, value: Node<'_>) -> Option<CodePattern> {
+    key.parse()
+        .map_or_else(|_: &str| not_a_code(value.key(), key), Some)
+}
+
+fn read_severities(node: Node<'_>) -> Option<Vec<(CodePattern, Severity)>> {
+    let rules = node.entries()?.into_iter().filter_map(|(key, value)| {
+        let (pattern, severity) = (read_pattern(key, value), Severity::read(value));
+        Some((pattern?, severity?))
+    });
+    Some(rules.collect())
+}
+
+fn read_hours(node: Node<'_>) -> Option<HoursBySeverity> {
+    let hours = node.entries()?.into_iter().filter_map(|(key, value)| {
+        let severity = severity_named(key);
+        if severity.is_none() {
+            value
+                .key()
+                .not_one_of::<()>(key, &Severity::ALL.map(Severity::as_str));
+        }
+        let hours = value.parse("working hours", str::parse);
+        Some((severity?, hours?))
+    });
+    Some(hours.collect())
+}
+
+fn severity_named(word: &str) -> Option<Severity> {
+    Severity::ALL
+        .into_iter()
+        .find(|severity| severity.as_str() == word)
+}
+
+impl Read for Severity {
+    fn read(node: Node<'_>) -> Option<Self> {
+        let word = node.text("a severity")?;
+        severity_named(word).or_else(|| node.not_one_of(word, &Self::ALL.map(Self::as_str)))
+    }
+}
+
+/// Steps, each later than the one before.
+fn read_escalation(node: Node<'_>) -> Option<Vec<EscalationStep>> {
+    let mut last: Option<Duration> = None;
+    let steps = node.items(|item| {
+        let step = EscalationStep::read(item)?;
+        if last.is_some_and(|last| step.after <= last) {
+            return item.wrong("each step comes later than the one before");
+        }
+        if last.replace(step.after).is_some() {
+            item.unbuilt(Part::Escalation);
+        }
+        Some(step)
+    })?;
+    Some(steps)
+}
+
+impl Read for EscalationStep {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let after = t.required("after");
+            let notify = t.required_entry("notify").and_then(|node| {
+                node.some_items("a step tells at least one notifier", |item| {
+                    item.reference(Kind::Notifier)
+                })
+            });
+            Some(Self {
+                after: after?,
+                notify: notify?,
+            })
+        })
+    }
+}
+
+impl Read for Heartbeat {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let url = t.required("url");
+            let interval = t.at_least("interval", Duration::from_secs(1));
+            let require = t.or(
+                "require",
+                vec![Requirement::Loop, Requirement::Store, Requirement::Outbox],
+            );
+            Some(Self {
+                url: url?,
+                interval: interval.unwrap_or(Self::INTERVAL),
+                require,
+            })
+        })
     }
 }

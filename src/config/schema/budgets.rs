@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::config::reader::{Node, Read};
+
 /// `[budgets]`: SMTP sessions that we open; canaries are outside, confirmations inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budgets {
@@ -82,5 +84,53 @@ impl Default for Budgets {
             per_nameserver: NameserverBudget::default(),
             refused_backoff: Duration::from_hours(2),
         }
+    }
+}
+
+impl Read for Budgets {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let default = Self::default();
+            Some(Self {
+                per_address: t.or("per_address", default.per_address),
+                per_provider: t.or("per_provider", default.per_provider),
+                per_nameserver: t.or("per_nameserver", default.per_nameserver),
+                refused_backoff: t.or("refused_backoff", default.refused_backoff),
+            })
+        })
+    }
+}
+
+impl Read for AddressBudget {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let default = Self::default();
+            Some(Self {
+                concurrent: t.or("concurrent", default.concurrent),
+                interval: t.or("interval", default.interval),
+            })
+        })
+    }
+}
+
+impl Read for ProviderBudget {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let default = Self::default();
+            Some(Self {
+                concurrent: t.or("concurrent", default.concurrent),
+                per_minute: t.or("per_minute", default.per_minute),
+            })
+        })
+    }
+}
+
+impl Read for NameserverBudget {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            Some(Self {
+                per_second: t.or("per_second", Self::default().per_second),
+            })
+        })
     }
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::reader::{Kind, Node, Read};
+use crate::config::unbuilt::Part;
 use crate::config::value::words;
 use crate::config::{HostPort, MailAddress, Secret};
 use crate::model::ClientId;
@@ -71,5 +73,81 @@ words! {
         Postfix = "postfix",
         /// Exim.
         Exim = "exim",
+    }
+}
+
+/// More often than this is a flood.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Read for Login {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let server = t
+                .required_entry("server")
+                .and_then(|node| node.parse("a server and a port", |text| HostPort::parse(text, None)));
+            let (username, password) = (t.required("username"), t.required("password"));
+            Some(Self {
+                server: server?,
+                username: username?,
+                password: password?,
+            })
+        })
+    }
+}
+
+impl Read for Canary {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let (name, submit, mailbox) = (t.required("name"), t.required("submit"), t.required("mailbox"));
+            let (from, to) = (t.required("from"), t.required("to"));
+            let interval = t.at_least("interval", LEAST_INTERVAL).unwrap_or(Self::INTERVAL);
+            let deadline = t.at_least("deadline", LEAST_INTERVAL).unwrap_or(Self::DEADLINE);
+            Some(Self {
+                name: name?,
+                submit: submit?,
+                from: from?,
+                to: to?,
+                mailbox: mailbox?,
+                interval,
+                deadline,
+            })
+        })
+    }
+}
+
+impl Read for BounceMailbox {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.unbuilt(Part::BounceMailboxes);
+        node.table(|t| {
+            let (mailbox, reply) = (t.required("mailbox"), t.or("reply", false));
+            Some(Self {
+                mailbox: mailbox?,
+                reply,
+            })
+        })
+    }
+}
+
+impl Read for MailLog {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.unbuilt(Part::MailLogs);
+        node.table(|t| {
+            let (client, path, format) = (
+                t.required::<ClientId>("client"),
+                t.required::<PathBuf>("path"),
+                t.required("format"),
+            );
+            if let Some(client) = &client {
+                t.entry("client")?.refer(Kind::Client, client.as_str());
+            }
+            let path = path?;
+            t.entry("path")?
+                .define(Kind::MailLog, "", &path.to_string_lossy());
+            Some(Self {
+                client: client?,
+                path,
+                format: format?,
+            })
+        })
     }
 }

@@ -6,6 +6,9 @@ use std::str::FromStr;
 use jiff::civil::Date;
 
 use super::ProbeOverrides;
+use crate::config::read::read_text;
+use crate::config::reader::{Kind, Node, Read, Table};
+use crate::config::unbuilt::Part;
 use crate::config::value::{HostPort, Word as _, words};
 use crate::model::{Code, DomainName};
 
@@ -169,4 +172,107 @@ pub struct Acceptance {
     pub until: Date,
     /// Why, for whoever wonders later.
     pub reason: String,
+}
+
+read_text! {
+    Service: "a service",
+}
+
+impl Read for Domain {
+    fn read(node: Node<'_>) -> Option<Self> {
+        if node.as_text().is_some() {
+            let name = DomainName::read(node)?;
+            node.define(Kind::Domain, "", name.as_str());
+            return Some(Self::new(name));
+        }
+        node.table(|t| {
+            t.reserved("migration");
+            t.reserved("reports");
+            let name = t.required::<DomainName>("name").inspect(|name| {
+                if let Some(node) = t.entry("name") {
+                    node.define(Kind::Domain, "", name.as_str());
+                }
+            });
+            let expect_mx = t.entry("expect_mx").and_then(read_expect_mx);
+            let mail = t.or("mail", MailDirection::InOut);
+            let dkim_selectors = t
+                .entry("dkim_selectors")
+                .and_then(read_selectors)
+                .unwrap_or_default();
+            let tls = t.or("tls", TlsPolicy::Opportunistic);
+            let services = t.or("services", Vec::new());
+            let accept = t.or("accept", Vec::new());
+            let probes = ProbeOverrides::from_table(t);
+            let domain = Self {
+                name: name?,
+                expect_mx,
+                mail,
+                dkim_selectors,
+                tls,
+                services,
+                accept,
+                probes,
+            };
+            domain.note_unbuilt(t);
+            Some(domain)
+        })
+    }
+}
+
+impl Domain {
+    fn note_unbuilt(&self, t: &Table<'_>) {
+        let used = [
+            (
+                "dkim_selectors",
+                Part::PolicyProbe,
+                self.dkim_selectors.is_empty(),
+            ),
+            ("services", Part::ServiceProbe, self.services.is_empty()),
+            ("accept", Part::Accept, self.accept.is_empty()),
+        ];
+        for (key, part, unused) in used {
+            if let Some(node) = t.entry(key).filter(|_| !unused) {
+                node.unbuilt(part);
+            }
+        }
+    }
+}
+
+fn read_expect_mx(node: Node<'_>) -> Option<ExpectMx> {
+    let empty = "leave `expect_mx` out to have it learnt; [\".\"] expects a null MX";
+    let listed = node.some_items(empty, |item| match item.as_text() {
+        Some(".") => Some(None),
+        _ => DomainName::read(item).map(Some),
+    })?;
+    let null = listed.contains(&None);
+    let mut hosts: Vec<DomainName> = listed.into_iter().flatten().collect();
+    hosts.sort();
+    hosts.dedup();
+    match (null, hosts.is_empty()) {
+        (true, true) => Some(ExpectMx::Null),
+        (true, false) => node.wrong("\".\" says that there is no mail host: it stands alone"),
+        (false, _) => Some(ExpectMx::Hosts(hosts)),
+    }
+}
+
+/// Selectors are DNS labels (RFC 6376 3.1).
+fn read_selectors(node: Node<'_>) -> Option<Vec<String>> {
+    node.items(|item| {
+        item.parse("a DKIM selector", |text| {
+            DomainName::parse(text).map(|name| name.to_string())
+        })
+    })
+}
+
+impl Read for Acceptance {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let (code, until, reason) = (t.required("code"), t.required("until"), t.required("reason"));
+            Some(Self {
+                code: code?,
+                until: until?,
+                reason: reason?,
+            })
+        })
+    }
 }

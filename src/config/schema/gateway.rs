@@ -5,7 +5,11 @@ use std::str::FromStr;
 
 use super::ProbeOverrides;
 use crate::config::Secret;
-use crate::config::value::{IpNet, parse_port};
+use crate::config::problem::Draft;
+use crate::config::read::read_text;
+use crate::config::reader::{Node, Read};
+use crate::config::unbuilt::Part;
+use crate::config::value::{IpNet, IpNetError, parse_port};
 use crate::model::Endpoint;
 
 /// One of `[[clients.gateways]]`.
@@ -65,4 +69,74 @@ pub enum Snmp {
         /// The community string.
         community: Secret,
     },
+}
+
+read_text! {
+    Check: "a check",
+}
+
+impl Read for Gateway {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let (name, address) = (t.required("name"), t.required("address"));
+            let checks = t.entry("checks").and_then(|node| {
+                node.some_items(
+                    "without a check nobody sees whether the gateway lives",
+                    Check::read,
+                )
+            });
+            let snmp = t.entry("snmp").and_then(|node| {
+                node.unbuilt(Part::Snmp);
+                Snmp::read(node)
+            });
+            let networks = t.or("networks", Vec::new());
+            let contact = t.get("contact");
+            let probes = ProbeOverrides::from_table(t);
+            Some(Self {
+                name: name?,
+                address: address?,
+                networks,
+                checks: checks.unwrap_or_else(|| vec![Check::Ping]),
+                snmp,
+                contact,
+                probes,
+            })
+        })
+    }
+}
+
+impl Read for IpNet {
+    fn read(node: Node<'_>) -> Option<Self> {
+        let network: Self = match node.text("a network")?.parse() {
+            Ok(network) => network,
+            Err(IpNetError::HostBits { network }) => {
+                let message = "this address has bits beyond its prefix";
+                node.report(Draft::error(node.spot(), message).help(format!("did you mean \"{network}\"?")));
+                return None;
+            }
+            Err(error) => return node.wrong(error.to_string()),
+        };
+        let address = network.address();
+        if network.prefix() == 0 {
+            return node.wrong("the whole internet does not lie behind one gateway");
+        }
+        if address.is_loopback() || address.is_multicast() || address.is_unspecified() {
+            return node.wrong("no host on the internet has such an address");
+        }
+        Some(network)
+    }
+}
+
+impl Read for Snmp {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let (version, community) = (t.required_entry("version"), t.required("community"));
+            match version?.text("an SNMP version")? {
+                "2c" => Some(Self::V2c {
+                    community: community?,
+                }),
+                _ => version?.wrong("\"2c\" is the version of SNMP that is known here"),
+            }
+        })
+    }
 }

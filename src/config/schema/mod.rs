@@ -37,6 +37,8 @@ pub use server::{Auth, Scope, Server, ServerTls, Token};
 pub use store::{Store, StoreUrl};
 pub use vantage::Vantage;
 
+use super::reader::{Node, Read, Table};
+
 /// Everything that the operator may set. `Config::default()` is what an empty file gives.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
@@ -95,5 +97,53 @@ impl Config {
     /// The notifier of that name.
     pub fn notifier(&self, name: &str) -> Option<&Notifier> {
         self.notifiers.iter().find(|notifier| notifier.name == name)
+    }
+}
+
+impl Read for Metrics {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            Some(Self {
+                per_host: t.or("per_host", false),
+            })
+        })
+    }
+}
+
+impl Read for Config {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            read_includes(t);
+            for key in ["vantages", "diagnosis", "migration", "reports"] {
+                t.reserved(key);
+            }
+            Some(Self {
+                server: t.or("server", Server::default()),
+                store: t.or("store", Store::default()),
+                vantage: t.or("vantage", Vantage::default()),
+                resolver: t.or("resolver", Resolver::default()),
+                probes: t.or("probes", Probes::default()),
+                budgets: t.or("budgets", Budgets::default()),
+                metrics: t.or("metrics", Metrics::default()),
+                blocklists: t.or("blocklists", Vec::new()),
+                providers: t.or("providers", Vec::new()),
+                clients: t.or("clients", Vec::new()),
+                bounce_mailboxes: t.or("bounce_mailboxes", Vec::new()),
+                mail_logs: t.or("mail_logs", Vec::new()),
+                notifiers: t.or("notifiers", Vec::new()),
+                alerting: t.or("alerting", Alerting::default()),
+            })
+        })
+    }
+}
+
+/// The files have been read by now; what is left is whether `include` was a list of texts.
+fn read_includes(t: &Table<'_>) {
+    if let Some(node) = t.entry("include") {
+        if node.is_variable() {
+            node.wrong::<()>("`include` stands in a file");
+        } else {
+            node.items(String::read);
+        }
     }
 }

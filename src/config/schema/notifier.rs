@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::problem::Draft;
+use crate::config::reader::{Kind, Node, Read, Table};
+use crate::config::secret::SecretSource;
+use crate::config::unbuilt::Part;
 use crate::config::value::words;
 use crate::config::{HostPort, HttpUrl, MailAddress, Secret};
 
@@ -140,4 +144,177 @@ pub struct Ntfy {
     pub url: HttpUrl,
     /// An access token.
     pub token: Option<Secret>,
+}
+
+/// Every `type`, in the order of the documentation.
+const TYPES: [&str; 7] = [
+    "webhook",
+    "email",
+    "alertmanager",
+    "pagerduty",
+    "slack",
+    "teams",
+    "ntfy",
+];
+
+impl Read for Notifier {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let name = t.required::<String>("name");
+            let fallback = t.get::<String>("fallback");
+            if let (Some(fallback), Some(node)) = (&fallback, t.entry("fallback")) {
+                node.refer(Kind::Notifier, fallback);
+            }
+            let name = name.inspect(|name| {
+                if let Some(node) = t.entry("name") {
+                    node.define(Kind::Notifier, "", name);
+                }
+            });
+            let kind = read_kind(t);
+            Some(Self {
+                name: name?,
+                fallback,
+                kind: kind?,
+            })
+        })
+    }
+}
+
+fn read_kind(t: &Table<'_>) -> Option<NotifierKind> {
+    let node = t.required_entry("type")?;
+    let word = node.text("the type of a notifier")?;
+    if !matches!(word, "webhook" | "email") && TYPES.contains(&word) {
+        node.unbuilt(Part::Notifier);
+    }
+    match word {
+        "webhook" => read_webhook(t).map(NotifierKind::Webhook),
+        "email" => read_email(t).map(NotifierKind::Email),
+        "alertmanager" => read_alertmanager(t).map(NotifierKind::Alertmanager),
+        "pagerduty" => {
+            let (routing_key, url) = (t.required("routing_key"), t.get("url"));
+            Some(NotifierKind::Pagerduty(Pagerduty {
+                routing_key: routing_key?,
+                url,
+            }))
+        }
+        "slack" => Some(NotifierKind::Slack(Slack {
+            url: t.required("url")?,
+        })),
+        "teams" => Some(NotifierKind::Teams(Teams {
+            url: t.required("url")?,
+        })),
+        "ntfy" => {
+            let (url, token) = (t.required("url"), t.get("token"));
+            Some(NotifierKind::Ntfy(Ntfy { url: url?, token }))
+        }
+        other => {
+            // Which keys belong here only the type could say.
+            t.leave_rest();
+            node.not_one_of(other, &TYPES)
+        }
+    }
+}
+
+fn read_webhook(t: &Table<'_>) -> Option<Webhook> {
+    for (key, part) in [("template", Part::Template), ("capture", Part::Capture)] {
+        if let Some(node) = t.entry(key) {
+            node.unbuilt(part);
+        }
+    }
+    let url = t.required("url");
+    let headers = t.entry("headers").and_then(read_headers).unwrap_or_default();
+    let secret = t.get("secret");
+    let template = t.get("template");
+    let capture = t.entry("capture").and_then(read_capture);
+    Some(Webhook {
+        url: url?,
+        headers,
+        secret,
+        template,
+        capture,
+    })
+}
+
+fn read_headers(node: Node<'_>) -> Option<BTreeMap<String, Secret>> {
+    let headers = node.entries()?.into_iter().filter_map(|(name, value)| {
+        let secret = read_header(value);
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        if name.is_empty() || !name.chars().all(token) {
+            value.report(Draft::error(value.key_spot(), "this is no name of a header"));
+            return None;
+        }
+        Some((name.to_ascii_lowercase(), secret?))
+    });
+    Some(headers.collect())
+}
+
+/// A header in the configuration's own text is as often harmless as secret: never shown, and no warning.
+fn read_header(node: Node<'_>) -> Option<Secret> {
+    let Some(text) = node.as_text() else {
+        return Secret::read(node);
+    };
+    node.hide();
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        return node.wrong("a header is one line");
+    }
+    Some(Secret::new(SecretSource::Plain(text.to_owned().into())))
+}
+
+fn read_capture(node: Node<'_>) -> Option<String> {
+    let pointer = String::read(node)?;
+    if pointer.starts_with('/') {
+        Some(pointer)
+    } else {
+        node.wrong("this is a JSON pointer, such as \"/ticket/id\"")
+    }
+}
+
+fn read_email(t: &Table<'_>) -> Option<Email> {
+    let tls = t.or("tls", MailTls::Starttls);
+    let server = t.required_entry("server").and_then(|node| {
+        node.parse("a mail server", |text| {
+            HostPort::parse(text, Some(tls.usual_port()))
+        })
+    });
+    let (username, password) = (t.get::<String>("username"), t.get::<Secret>("password"));
+    let (from, to) = (t.required("from"), t.required_entry("to"));
+    let to = to.and_then(|node| node.some_items("somebody must get the message", MailAddress::read));
+    let login = match (username, password) {
+        (Some(username), Some(password)) => Some((username, password)),
+        (Some(_), None) => incomplete(t, "username", "password"),
+        (None, Some(_)) => incomplete(t, "password", "username"),
+        (None, None) => None,
+    };
+    if let Some(node) = t.entry("password")
+        && tls == MailTls::None
+        && login.is_some()
+    {
+        let message = "without TLS the password crosses the network for all to read";
+        node.report(
+            Draft::warning(node.key_spot(), message).help("say `tls = \"starttls\"` or \"implicit\""),
+        );
+    }
+    Some(Email {
+        server: server?,
+        tls,
+        login,
+        from: from?,
+        to: to?,
+    })
+}
+
+fn incomplete<T>(t: &Table<'_>, present: &'static str, missing: &'static str) -> Option<T> {
+    let (there, other) = (t.entry(present)?, t.entry(missing));
+    // One that is there and wrong has been reported.
+    if other.is_none() {
+        let message = format!("`{present}` needs a `{missing}` beside it");
+        there.report(Draft::error(there.key_spot(), message));
+    }
+    None
+}
+
+fn read_alertmanager(t: &Table<'_>) -> Option<Alertmanager> {
+    let node = t.required_entry("urls")?;
+    let urls = node.some_items("an Alertmanager has at least one URL", HttpUrl::read)?;
+    Some(Alertmanager { urls })
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::problem::Draft;
+use crate::config::reader::{Node, Read, Table};
+use crate::config::unbuilt::Part;
 use crate::model::ProbeKind;
 
 /// `[probes]` with its sections for single kinds.
@@ -104,4 +107,83 @@ impl Probes {
         }
         resolved
     }
+}
+
+/// Probing more often than this is an attack, not a watch.
+const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+/// Nothing on a network answers sooner.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(10);
+/// More confirmations than this confirm nothing.
+const MOST_CONFIRM: u32 = 100;
+
+impl Read for Probes {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let kinds = ProbeKind::ALL.into_iter().filter_map(|kind| {
+                let node = t.entry(kind.as_str())?;
+                if let Some(part) = unbuilt(kind) {
+                    node.unbuilt(part);
+                }
+                Some((kind, ProbeOverrides::read(node)?))
+            });
+            let kinds = kinds.collect();
+            Some(Self {
+                all: ProbeOverrides::from_table(t),
+                kinds,
+            })
+        })
+    }
+}
+
+fn unbuilt(kind: ProbeKind) -> Option<Part> {
+    match kind {
+        ProbeKind::Policy => Some(Part::PolicyProbe),
+        ProbeKind::Blocklist => Some(Part::BlocklistProbe),
+        ProbeKind::Service => Some(Part::ServiceProbe),
+        ProbeKind::Vantage
+        | ProbeKind::Dns
+        | ProbeKind::Nameserver
+        | ProbeKind::Host
+        | ProbeKind::Smtp
+        | ProbeKind::Gateway => None,
+    }
+}
+
+impl Read for ProbeOverrides {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| Some(Self::from_table(t)))
+    }
+}
+
+impl ProbeOverrides {
+    /// Reads the keys that stand directly in `t`, beside others.
+    pub(in crate::config) fn from_table(t: &Table<'_>) -> Self {
+        let overrides = Self {
+            interval: t.at_least("interval", LEAST_INTERVAL),
+            timeout: t.at_least("timeout", LEAST_TIMEOUT),
+            greeting_timeout: t.at_least("greeting_timeout", LEAST_TIMEOUT),
+            confirm: t.entry("confirm").and_then(read_confirm),
+            confirm_interval: t.get("confirm_interval"),
+            ca_file: t.get("ca_file"),
+        };
+        if let (Some(greeting), Some(timeout)) = (overrides.greeting_timeout, overrides.timeout)
+            && greeting < timeout
+            && let Some(node) = t.entry("greeting_timeout")
+        {
+            let message =
+                "`greeting_timeout` is shorter than `timeout`: the slow lane would be the quick one";
+            node.report(Draft::warning(node.spot(), message));
+        }
+        overrides
+    }
+}
+
+fn read_confirm(node: Node<'_>) -> Option<u32> {
+    let confirm = u32::read(node)?;
+    if confirm > MOST_CONFIRM {
+        return node.wrong(format!(
+            "more than {MOST_CONFIRM} confirmations would confirm nothing in time"
+        ));
+    }
+    Some(confirm)
 }

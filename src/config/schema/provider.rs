@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::config::read::read_text;
+use crate::config::reader::{Kind, Node, Read};
+use crate::config::unbuilt::Part;
 use crate::model::{DomainName, NameError};
 
 /// One of `[[blocklists]]` (RFC 5782).
@@ -53,5 +56,41 @@ impl FromStr for MxPattern {
 impl fmt::Display for MxPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+read_text! {
+    MxPattern: "the name of an MX host",
+}
+
+impl Read for Blocklist {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.unbuilt(Part::BlocklistProbe);
+        node.table(|t| {
+            let zone: DomainName = t.required("zone")?;
+            t.entry("zone")?.define(Kind::Blocklist, "", zone.as_str());
+            Some(Self { zone })
+        })
+    }
+}
+
+impl Read for Provider {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let (name, mx, contact) = (
+                t.required::<String>("name"),
+                t.required_entry("mx"),
+                t.get("contact"),
+            );
+            let mx =
+                mx.and_then(|node| node.some_items("a provider has at least one MX host", MxPattern::read));
+            let name = name?;
+            t.entry("name")?.define(Kind::Provider, "", &name);
+            Some(Self {
+                name,
+                mx: mx?,
+                contact,
+            })
+        })
     }
 }

@@ -1,8 +1,10 @@
 //! `[resolver]`: who answers our DNS questions.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::config::reader::{Node, Read};
+use crate::config::unbuilt::Part;
 use crate::config::value::words;
 
 /// `[resolver]`
@@ -36,4 +38,34 @@ words! {
         /// Nobody.
         Off = "off",
     }
+}
+
+impl Read for Resolver {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let default = Self::default();
+            let servers = t
+                .entry("servers")
+                .and_then(|node| node.items(|item| item.parse("a resolver's address", parse_server)));
+            let resolver = Self {
+                servers: servers.unwrap_or(default.servers),
+                dnssec: t.or("dnssec", default.dnssec),
+                trust_anchor: t.get("trust_anchor"),
+            };
+            if resolver.dnssec == DnssecMode::Validate {
+                t.entry("dnssec")?.unbuilt(Part::Validate);
+            }
+            Some(resolver)
+        })
+    }
+}
+
+/// An address, with port 53 unless there is one.
+fn parse_server(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse::<IpAddr>()
+        .map(|address| SocketAddr::new(address, 53))
+        .or_else(|_| text.parse())
+        .map_err(
+            |_| "a resolver is an address, such as \"192.0.2.53\", \"192.0.2.53:5353\" or \"2001:db8::53\"",
+        )
 }

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::config::problem::Draft;
+use crate::config::reader::{Kind, Node, Read, Table};
+use crate::config::secret::SecretSource;
+use crate::config::unbuilt::Part;
 use crate::config::value::words;
 use crate::config::{HttpUrl, Secret};
 
@@ -73,5 +77,137 @@ words! {
         Read = "read",
         /// Looking and operating: acknowledging, silencing, approving, reloading.
         Write = "write",
+    }
+}
+
+impl Read for Server {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let default = Self::default();
+            let server = Self {
+                listen: t
+                    .entry("listen")
+                    .and_then(|node| node.parse("an address and a port", parse_listen))
+                    .unwrap_or(default.listen),
+                external_url: t.get("external_url"),
+                probe_any: t.or("probe_any", default.probe_any),
+                allow_insecure: t.or("allow_insecure", default.allow_insecure),
+                tls: t.get("tls"),
+                auth: t.get("auth"),
+            };
+            server.check_exposure(t);
+            server.note_unbuilt(t);
+            Some(server)
+        })
+    }
+}
+
+impl Server {
+    /// Beyond loopback everybody may read, and operate, what is not protected.
+    fn check_exposure(&self, t: &Table<'_>) {
+        if self.listen.ip().to_canonical().is_loopback() || self.allow_insecure {
+            return;
+        }
+        let protected = self.tls.is_some() && self.auth.is_some();
+        let message = if protected {
+            "this version serves no TLS and asks nobody who they are: it must not listen beyond loopback"
+        } else {
+            "listening beyond loopback takes `tls` and `auth`"
+        };
+        let node = t.entry("listen").unwrap_or(t.node());
+        node.report(Draft::error(node.spot(), message).help(
+            "listen on 127.0.0.1 behind a proxy, or say `allow_insecure = true` where only the right people reach it",
+        ));
+    }
+
+    fn note_unbuilt(&self, t: &Table<'_>) {
+        let used = [
+            ("tls", Part::Tls, self.tls.is_some()),
+            ("auth", Part::Auth, self.auth.is_some()),
+            ("probe_any", Part::ProbeAny, self.probe_any),
+        ];
+        for (key, part, used) in used {
+            if let Some(node) = t.entry(key).filter(|_| used) {
+                node.unbuilt(part);
+            }
+        }
+    }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "an address and a port belong here, such as \"127.0.0.1:9525\" or \"[::1]:9525\"")
+}
+
+impl Read for ServerTls {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let (certificate, key) = (t.required("certificate"), t.required("key"));
+            Some(Self {
+                certificate: certificate?,
+                key: key?,
+            })
+        })
+    }
+}
+
+impl Read for Auth {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            if let Some(kind) = t.entry("type") {
+                return match kind.as_text() {
+                    Some("oauth2") => kind.wrong("`oauth2` is reserved for a later version"),
+                    _ => kind.wrong("`auth` has `users` and `tokens`, and no type"),
+                };
+            }
+            let users = t.entry("users").and_then(|node| {
+                let users = node.entries()?.into_iter();
+                Some(
+                    users
+                        .filter_map(|(name, node)| Some((name.to_owned(), read_hash(node)?)))
+                        .collect(),
+                )
+            });
+            Some(Self {
+                users: users.unwrap_or_default(),
+                tokens: t.or("tokens", Vec::new()),
+            })
+        })
+    }
+}
+
+/// `{ bcrypt = ... }`: the hash itself may stand in the configuration, that is what hashes are for.
+fn read_hash(node: Node<'_>) -> Option<Secret> {
+    node.table(|t| {
+        let node = t.required_entry("bcrypt")?;
+        match node.as_text() {
+            Some(hash) => {
+                node.hide();
+                if !hash.starts_with("$2") || hash.len() != 60 {
+                    return node.wrong("this is no bcrypt hash; `htpasswd -nB NAME` makes one");
+                }
+                Some(Secret::new(SecretSource::Plain(hash.to_owned().into())))
+            }
+            None => Secret::read(node),
+        }
+    })
+}
+
+impl Read for Token {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let (name, token, scope) = (
+                t.required::<String>("name"),
+                t.required("token"),
+                t.required("scope"),
+            );
+            let name = name?;
+            t.entry("name")?.define(Kind::Token, "", &name);
+            Some(Self {
+                name,
+                token: token?,
+                scope: scope?,
+            })
+        })
     }
 }

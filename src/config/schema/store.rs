@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::reader::{Node, Read};
+
 /// `[store]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
@@ -26,4 +28,37 @@ impl Default for Store {
 pub enum StoreUrl {
     /// `sqlite:PATH`, an SQLite file; a relative path starts at the file that named it.
     Sqlite(PathBuf),
+}
+
+/// The shortest history that is of any use.
+const LEAST_RETENTION: Duration = Duration::from_hours(1);
+
+impl Read for Store {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let default = Self::default();
+            Some(Self {
+                url: t.or("url", default.url),
+                retention: t
+                    .at_least("retention", LEAST_RETENTION)
+                    .unwrap_or(default.retention),
+            })
+        })
+    }
+}
+
+impl Read for StoreUrl {
+    fn read(node: Node<'_>) -> Option<Self> {
+        let text = String::read(node)?;
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() && !path.starts_with("//") => {
+                Some(Self::Sqlite(node.resolve(path)))
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                node.hide();
+                node.wrong("`postgres` is reserved for a later version")
+            }
+            _ => node.wrong("a store is written as \"sqlite:PATH\""),
+        }
+    }
 }

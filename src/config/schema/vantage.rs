@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::config::read::read_text;
+use crate::config::reader::{Node, Read};
 use crate::config::value::HostPort;
 use crate::model::{Anchor, DomainName};
 
@@ -48,3 +50,20 @@ impl FromStr for Anchor {
 }
 
 const ANCHOR_SHAPE: &str = "an anchor is \"ping:HOST\" or \"smtp:HOST:PORT\"";
+
+read_text! {
+    Anchor: "an anchor",
+}
+
+impl Read for Vantage {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let default = Self::default();
+            Some(Self {
+                name: t.or("name", default.name),
+                helo: t.get("helo"),
+                anchors: t.or("anchors", default.anchors),
+            })
+        })
+    }
+}

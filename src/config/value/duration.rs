@@ -120,3 +120,17 @@ pub fn display(span: Duration) -> impl fmt::Display {
         Ok(())
     })
 }
+
+/// Writes a span for people, to the second, minutes and seconds always with two digits behind a larger unit:
+/// `7m04s`, `1h00m30s`, `45s`.
+pub fn clock(span: Duration) -> impl fmt::Display {
+    fmt::from_fn(move |f| {
+        let seconds = span.as_secs();
+        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        match (hours, minutes) {
+            (0, 0) => write!(f, "{seconds}s"),
+            (0, _) => write!(f, "{minutes}m{seconds:02}s"),
+            _ => write!(f, "{hours}h{minutes:02}m{seconds:02}s"),
+        }
+    })
+}

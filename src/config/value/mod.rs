@@ -9,6 +9,6 @@ mod word;
 pub(crate) use address::parse_port;
 pub use address::{HostPort, HttpUrl, MailAddress};
 pub use hours::Hours;
-pub use ip_net::IpNet;
+pub use ip_net::{IpNet, IpNetError};
 pub use word::Word;
 pub(crate) use word::words;

@@ -29,6 +29,12 @@ macro_rules! words {
         impl $crate::config::value::Word for $name {
             const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant),)+];
         }
+
+        impl $crate::config::reader::Read for $name {
+            fn read(node: $crate::config::reader::Node<'_>) -> Option<Self> {
+                node.word()
+            }
+        }
     };
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::clock::tick;
 use super::message::{Asked, Reply};
 use super::notice::{self, Notice};
-use super::tcp::{dial, local_reason, no_way};
+use super::tcp::{OWN_FILTER, dial, local_reason, no_way};
 use crate::model::DialError;
 use crate::net::dns::{Answer, AskError, Question};
 
@@ -64,7 +64,11 @@ async fn over_udp(
     let socket = connected(server)
         .await
         .map_err(|error| verdict(server, &error, None))?;
-    let failed = |error: io::Error| verdict(server, &error, notice::take(&socket));
+    let own = socket.local_addr().ok().map(|address| address.ip());
+    let failed = |error: io::Error| match notice::take(&socket) {
+        Some(said) if said.prohibits() && said.is_own(own, server.ip()) => AskError::Local(OWN_FILTER.into()),
+        said => verdict(server, &error, said),
+    };
     let mut strangers = Strangers::default();
     for part in REPEATS {
         socket.send(&asked.bytes).await.map_err(failed)?;

@@ -206,3 +206,53 @@ fn to_wire(kind: RecordType) -> rr::RecordType {
         RecordType::Dnskey => rr::RecordType::DNSKEY,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn asked() -> Asked {
+        Asked::new(
+            &Question::recursive(&DomainName::parse("acme.test").unwrap(), RecordType::Mx),
+            true,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_name_that_fits_no_message_is_said_to_be_so() {
+        let name = DomainName::from_dns(&format!("{}.test", "a".repeat(64))).unwrap();
+        assert!(matches!(
+            Asked::new(&Question::recursive(&name, RecordType::A), true),
+            Err(AskError::Malformed(_))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_can_be_read(tail in proptest::collection::vec(any::<u8>(), 0..300), code in any::<u8>()) {
+            let asked = asked();
+            // The start of an answer to the question, so that what follows is looked at.
+            let mut bytes = asked.bytes.clone();
+            bytes[2] = 0x80;
+            bytes[3] = code;
+            bytes[6..12].copy_from_slice(&[0, 2, 0, 1, 0, 3]);
+            bytes.truncate(bytes.len() - 11);
+            bytes.extend(&tail);
+            asked.read(&bytes);
+            asked.read(&tail);
+        }
+
+        #[test]
+        fn one_wrong_bit_is_survived(at in 0_usize..400, bit in 0_u8..8) {
+            let asked = asked();
+            let mut bytes = asked.bytes.clone();
+            bytes[2] |= 0x80;
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            asked.read(&bytes);
+        }
+    }
+}

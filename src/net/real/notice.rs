@@ -39,6 +39,11 @@ impl Notice {
         }
     }
 
+    /// Whether this machine itself sent it: `own` is the address that we spoke from to `peer`.
+    pub(super) fn is_own(self, own: Option<IpAddr>, peer: IpAddr) -> bool {
+        self.from.is_some() && self.from == own && own != Some(peer)
+    }
+
     /// Whether it says that nothing listens on the port.
     pub(super) fn port_closed(self) -> bool {
         (self.v6, self.kind, self.code) == (false, 3, 3) || (self.v6, self.kind, self.code) == (true, 1, 4)

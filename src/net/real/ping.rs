@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::clock::tick;
 use super::notice;
-use super::tcp::{local_reason, no_way};
+use super::tcp::{OWN_FILTER, local_reason, no_way};
 use crate::model::reach::PingReport;
 use crate::net::{PingError, PingPlan};
 
@@ -110,7 +110,11 @@ impl Round {
 
     /// Takes note of an error of the socket: the network's answer to an earlier packet, or our own fault.
     fn fail(&mut self, error: &io::Error) -> Result<(), PingError> {
-        if notice::take(&self.socket).is_some() {
+        if let Some(said) = notice::take(&self.socket) {
+            let own = self.socket.local_addr().ok().map(|address| address.ip());
+            if said.prohibits() && said.is_own(own, self.peer) {
+                return Err(PingError::Local(OWN_FILTER.into()));
+            }
             self.unreachable = true;
             return Ok(());
         }

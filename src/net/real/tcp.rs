@@ -78,7 +78,7 @@ fn after_a_while(
         // Something on the way that answers in the peer's stead is a firewall, whatever words it chooses.
         let elsewhere = notice.from.is_some_and(|from| from != peer);
         let prohibited = notice.prohibits() || (notice.port_closed() && elsewhere);
-        let own = notice.from.is_some() && notice.from == source && source != Some(peer);
+        let own = notice.is_own(source, peer);
         return match (prohibited, notice.port_closed()) {
             (true, _) => DialError::Unreachable {
                 prohibited: !own,
@@ -107,6 +107,9 @@ fn local(error: &io::Error) -> DialError {
         reason: local_reason(error),
     }
 }
+
+/// What is said where a filter of this machine answers for somebody else.
+pub(super) const OWN_FILTER: &str = "a filter on this machine forbids it";
 
 /// The operating system's words, and where they do not say it, that it is this machine's own doing.
 pub(super) fn local_reason(error: &io::Error) -> String {

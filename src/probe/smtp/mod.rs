@@ -4,7 +4,7 @@
 //! The order is fixed by the protocol and nothing waits that need not: a session costs a connection and one
 //! round trip for each of greeting, EHLO, STARTTLS, handshake (two in TLS 1.2), EHLO and QUIT. Every stage has
 //! a limit that trickling bytes do not extend, every reply and the session as a whole a limit in bytes; so
-//! whoever answers, a session ends within `patience` and six times `timeout`, and two seconds for leaving.
+//! whoever answers, a session ends within `patience`, six times `timeout`, and a second for leaving.
 
 mod certificate;
 mod dialogue;

@@ -1,1 +1,186 @@
+//! The HTTP server: metrics, health, the API, live events and the page.
+//!
+//! Whatever can be known is read from the newest snapshot; the few things that lie elsewhere (older incidents)
+//! or change something (reload, test alerts) go through the small traits here, which the daemon implements.
 
+mod api;
+mod connections;
+mod error;
+mod events;
+mod guard;
+mod incidents;
+mod openapi;
+mod operate;
+mod pages;
+mod paging;
+#[cfg(test)]
+mod tests;
+mod views;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{Incident, IncidentId};
+use crate::snapshot::Snapshot;
+
+/// Everything that the server reads and may ask for. Cheap to clone.
+#[derive(Clone)]
+pub struct Surface {
+    /// The newest snapshot.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The time, as the net port tells it.
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Incidents that the snapshot no longer holds.
+    pub history: Arc<dyn History>,
+    /// Takes a new configuration.
+    pub reloader: Arc<dyn Reloader>,
+    /// Sends test alerts.
+    pub notifiers: Arc<dyn NotifierTester>,
+    /// Set once the first snapshot stands; until then `/-/ready` says 503.
+    pub ready: Arc<AtomicBool>,
+    /// `server.external_url`, for links in answers; without it links are relative.
+    pub external_url: Option<Arc<str>>,
+}
+
+/// Incidents that are over, beyond the last hundred of the snapshot.
+pub trait History: Send + Sync + 'static {
+    /// Those that are over with a number below `before`, the highest number first, at most `limit`. May block.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn closed(&self, before: Option<IncidentId>, limit: usize) -> Result<Vec<Incident>, HistoryError>;
+
+    /// One incident by its number, open or over. May block.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn incident(&self, id: IncidentId) -> Result<Option<Incident>, HistoryError>;
+}
+
+/// The store could not be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the store could not be read: {0}")]
+pub struct HistoryError(pub String);
+
+/// Takes the configuration anew.
+pub trait Reloader: Send + Sync + 'static {
+    /// Reloads; a configuration with a mistake changes nothing.
+    ///
+    /// # Errors
+    /// The problems, rendered for people.
+    fn reload(&self) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// Sends test alerts.
+pub trait NotifierTester: Send + Sync + 'static {
+    /// Sends one test message by the notifier of this name, and waits for what becomes of it.
+    ///
+    /// # Errors
+    /// [`TestError`] tells an unknown name from a failed delivery.
+    fn test<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), TestError>>;
+}
+
+/// Why a test message did not go out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TestError {
+    /// No notifier has this name.
+    #[error("no notifier has this name")]
+    Unknown,
+    /// The other side did not take it; why, in words.
+    #[error("the test message was not taken: {0}")]
+    Failed(String),
+}
+
+/// How long an answer may take to begin.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long open answers may take to end once the daemon stops.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// The most connections at a time.
+const CONNECTIONS: usize = 512;
+/// The most event streams at a time.
+const STREAMS: usize = 256;
+
+impl Surface {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshots.borrow())
+    }
+}
+
+/// What the handlers share: the surface, and what belongs to the running server alone.
+#[derive(Clone)]
+struct Server {
+    surface: Surface,
+    stop: CancellationToken,
+    streams: Arc<Semaphore>,
+}
+
+impl std::ops::Deref for Server {
+    type Target = Surface;
+    fn deref(&self) -> &Surface {
+        &self.surface
+    }
+}
+
+/// Answers requests on `listener` until `stop` is cancelled; what is under way then may end within five seconds.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve(listener: TcpListener, surface: Surface, stop: CancellationToken) -> std::io::Result<()> {
+    let router = router(surface, stop.clone());
+    let listener = connections::Bounded::new(listener, CONNECTIONS);
+    let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(STOP_WITHIN).await;
+    };
+    tokio::select! {
+        result = server => result,
+        () = overdue => Ok(()),
+    }
+}
+
+/// All routes with their guards.
+fn router(surface: Surface, stop: CancellationToken) -> Router {
+    let server = Server {
+        surface,
+        stop,
+        streams: Arc::new(Semaphore::new(STREAMS)),
+    };
+    let api = Router::new()
+        .route("/domains", get(api::domains))
+        .route("/domains/{domain}", get(api::domain))
+        .route("/gateways", get(api::gateways))
+        .route("/hosts", get(api::hosts))
+        .route("/hosts/{address}", get(api::host))
+        .route("/vantages", get(api::vantages))
+        .route("/providers", get(api::providers))
+        .route("/clients", get(api::clients))
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/{id}", get(incidents::one))
+        .route("/events", get(events::stream))
+        .route("/notifiers/{name}/test", post(operate::test_notifier));
+    let router = Router::new()
+        .route("/", get(pages::index))
+        .route("/domains/{domain}", get(pages::domain))
+        .route("/incidents/{id}", get(pages::incident))
+        .route("/metrics", get(operate::metrics))
+        .route("/sd", get(api::service_discovery))
+        .route("/-/healthy", get(operate::healthy))
+        .route("/-/ready", get(operate::ready))
+        .route("/-/reload", post(operate::reload).put(operate::reload))
+        .route("/api/openapi.json", get(openapi::document))
+        .nest("/api/v1", api)
+        .fallback(pages::missing)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(server);
+    guard::guarded(router)
+}

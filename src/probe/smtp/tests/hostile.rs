@@ -1,5 +1,7 @@
 //! Servers that are slow, broken, or wish us ill.
 
+use proptest::prelude::*;
+
 use super::super::dialogue::{Bounded, SESSION_MOST, Wire, fault};
 use super::super::reply::REPLY_MOST;
 use super::*;
@@ -263,9 +265,14 @@ async fn a_flood_ends_at_the_limit_of_a_session() {
     use tokio::io::AsyncReadExt;
     let (endless, _kept) = tokio::io::duplex(PIPE);
     let mut flood = Bounded::new(tokio::io::join(tokio::io::repeat(b'a'), endless));
-    let mut taken = Vec::new();
-    let error = flood.read_to_end(&mut taken).await.unwrap_err();
-    assert_eq!(taken.len(), SESSION_MOST);
+    let (mut buffer, mut taken) = ([0; 1000], 0);
+    let error = loop {
+        match flood.read(&mut buffer).await {
+            Ok(count) => taken += count,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(taken, SESSION_MOST);
     let expected = SmtpFailureKind::Protocol(ProtocolError::TooLong);
     assert_eq!(fault(&error), expected);
 }
@@ -280,4 +287,61 @@ async fn a_reason_that_waits_to_be_read_says_more_than_our_broken_pipe() {
         panic!("the refusal is lost")
     };
     assert_eq!(reply.code, 421);
+}
+
+/// One thing that a server without manners does.
+#[derive(Debug, Clone)]
+enum Whim {
+    Say(Vec<u8>),
+    Hear,
+    Wait(u64),
+}
+
+fn whims() -> impl Strategy<Value = Vec<Whim>> {
+    let whim = prop_oneof![
+        3 => "[2-5][0-5][0-9][ -][A-Za-z0-9. ]{0,20}\r\n".prop_map(|line| Whim::Say(line.into_bytes())),
+        2 => prop_oneof![Just("220 mx\r\n"), Just(OFFER), Just(PLAIN), Just(READY), Just("221 bye\r\n")]
+            .prop_map(|line| Whim::Say(line.as_bytes().to_vec())),
+        1 => proptest::collection::vec(any::<u8>(), 0..60).prop_map(Whim::Say),
+        1 => (any::<u8>(), 1_usize..100_000).prop_map(|(byte, count)| Whim::Say(vec![byte; count])),
+        3 => Just(Whim::Hear),
+        1 => (0_u64..80).prop_map(Whim::Wait),
+    ];
+    proptest::collection::vec(whim, 0..20)
+}
+
+async fn follow(mut server: Server, whims: Vec<Whim>, stays: bool) {
+    for whim in whims {
+        match whim {
+            Whim::Say(bytes) => server.say(bytes).await,
+            Whim::Hear => drop(server.hear().await),
+            Whim::Wait(seconds) => sleep(Duration::from_secs(seconds)).await,
+        }
+    }
+    if stays {
+        server.listen().await;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
+    #[test]
+    fn whatever_a_server_does_a_session_ends_and_is_bounded(whims in whims(), stays: bool) {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+        let held = runtime.block_on(Plan::default().hold(|server| follow(server, whims, stays)));
+        let evidence = held.smtp();
+        for timing in &evidence.stages {
+            let limit = if timing.stage == SmtpStage::Greeting { PATIENCE } else { TIMEOUT };
+            prop_assert!(timing.elapsed <= limit, "{timing:?}");
+        }
+        prop_assert!(evidence.stages.len() <= 7);
+        prop_assert!(held.bytes_read() <= SESSION_MOST);
+        prop_assert!(evidence.transcript.len() <= 300, "{} lines", evidence.transcript.len());
+        let printable = |line: &String| !line.chars().any(char::is_control);
+        prop_assert!(evidence.transcript.iter().all(printable));
+        let finished = evidence.stages.last().is_some_and(|timing| timing.stage == SmtpStage::Quit);
+        prop_assert!(evidence.failure.is_some() || finished, "either it failed or it came to its end");
+    }
 }

@@ -1,0 +1,464 @@
+//! The lifecycle itself: what is known, and what comes in.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::contribution::{Contribution, Effect, badness, effect, rank};
+use super::flapping::Turns;
+use super::record::{Record, log, within};
+use super::settle;
+use crate::incident::Policy;
+use crate::model::{Cause, Event, Incident, IncidentId, Root, State, Target, Told, Verdict};
+
+/// Why an incident ended: every target flows again. Only such an incident can reopen.
+pub(super) const RECOVERED: &str = "recovered";
+/// Why an incident ended: its last target left the configuration.
+pub(super) const REMOVED: &str = "removed";
+
+/// For how long at least an ended incident still takes notes: what became of its last messages.
+const NOTES_FOR: Duration = Duration::from_mins(10);
+
+/// A message that is due.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Announcement {
+    /// What about.
+    pub event: Event,
+    /// The incident as it is now.
+    pub incident: Arc<Incident>,
+}
+
+/// What has to be written down since the last time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rows {
+    /// Incidents that are new or changed, whole.
+    pub incidents: Vec<Arc<Incident>>,
+    /// Targets that were seen for the first time.
+    pub seen: Vec<Target>,
+    /// Targets that left the configuration: what is remembered of them can go.
+    pub forgotten: Vec<Target>,
+}
+
+impl Rows {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.incidents.is_empty() && self.seen.is_empty() && self.forgotten.is_empty()
+    }
+}
+
+/// What the store remembers at a start.
+#[derive(Debug, Clone, Default)]
+pub struct Restored {
+    /// Incidents that go on.
+    pub open: Vec<Incident>,
+    /// Incidents that ended lately: they may reopen.
+    pub ended: Vec<Incident>,
+    /// Targets that were seen before.
+    pub seen: Vec<Target>,
+    /// The number of the next incident.
+    pub next_id: u64,
+}
+
+/// Turns verdicts into incidents, and says when somebody is to be told.
+#[derive(Debug, Clone)]
+pub struct Lifecycle {
+    pub(super) policy: Policy,
+    pub(super) next_id: u64,
+    /// What each target adds, and the same by root.
+    pub(super) contributions: BTreeMap<Target, Contribution>,
+    pub(super) by_root: BTreeMap<Root, BTreeSet<Target>>,
+    /// Open incidents.
+    pub(super) open: BTreeMap<Root, Record>,
+    /// Ended incidents that may reopen, or whose end nobody was told yet.
+    pub(super) ended: BTreeMap<IncidentId, Arc<Incident>>,
+    pub(super) reopenable: BTreeMap<Root, IncidentId>,
+    /// Roots to look at when settling.
+    pub(super) touched: BTreeSet<Root>,
+    /// Targets that left the configuration since the last settling.
+    pub(super) removed: BTreeSet<Target>,
+    seen: HashSet<Target>,
+    turns: Turns,
+    held: BTreeSet<Target>,
+    pub(super) changed: BTreeMap<IncidentId, Arc<Incident>>,
+    newly_seen: Vec<Target>,
+    forgotten: Vec<Target>,
+}
+
+impl Lifecycle {
+    /// A lifecycle that remembers nothing.
+    pub fn new(policy: Policy) -> Self {
+        Self::restore(
+            policy,
+            Restored {
+                next_id: 1,
+                ..Restored::default()
+            },
+        )
+    }
+
+    /// A lifecycle that goes on where another ended.
+    pub fn restore(policy: Policy, restored: Restored) -> Self {
+        let mut this = Self {
+            policy,
+            next_id: restored.next_id.max(1),
+            contributions: BTreeMap::new(),
+            by_root: BTreeMap::new(),
+            open: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            reopenable: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            seen: restored.seen.into_iter().collect(),
+            turns: Turns::default(),
+            held: BTreeSet::new(),
+            changed: BTreeMap::new(),
+            newly_seen: Vec::new(),
+            forgotten: Vec::new(),
+        };
+        for incident in restored.ended {
+            this.keep_ended(Arc::new(incident));
+        }
+        for incident in restored.open {
+            this.restore_open(incident);
+        }
+        this
+    }
+
+    fn restore_open(&mut self, incident: Incident) {
+        self.next_id = self.next_id.max(incident.id.0.saturating_add(1));
+        let root = incident.cause.root.clone();
+        // The cause that is shown is that of the first in rank: the others' come back when they are judged.
+        let shown = incident
+            .affected
+            .iter()
+            .max_by_key(|one| rank(&root, &one.target, one.state, one.since))
+            .map(|one| one.target.clone());
+        let cause = Arc::new(incident.cause.clone());
+        for one in &incident.affected {
+            let contribution = Contribution {
+                root: root.clone(),
+                client: one.client.clone(),
+                state: one.state,
+                cause: (shown.as_ref() == Some(&one.target)).then(|| cause.clone()),
+                first_sight: one.first_sight,
+                since: one.since,
+                good_since: None,
+            };
+            self.place(&one.target, contribution);
+        }
+        self.touched.insert(root.clone());
+        let members = incident.affected.iter().map(|one| one.target.clone()).collect();
+        self.open.insert(
+            root,
+            Record {
+                row: Arc::new(incident),
+                members,
+                untrue_since: None,
+            },
+        );
+    }
+
+    /// Takes in a verdict. Nothing is concluded before [`Self::settle`].
+    pub fn judge(&mut self, verdict: &Verdict, now: Timestamp) {
+        let first = !self.seen.contains(&verdict.target);
+        match effect(verdict) {
+            Effect::Keeps => {}
+            Effect::Leaves => self.leave(&verdict.target, now),
+            Effect::Contributes(cause) => self.contribute(verdict, cause, first, now),
+        }
+        if first && verdict.state != State::Unknown {
+            self.seen.insert(verdict.target.clone());
+            self.newly_seen.push(verdict.target.clone());
+        }
+    }
+
+    fn contribute(&mut self, verdict: &Verdict, cause: &Cause, first: bool, now: Timestamp) {
+        let target = &verdict.target;
+        let before = self.contributions.get(target);
+        if before.is_some_and(|b| verdict.state == State::Unknown && b.state != State::Unknown) {
+            return; // We do not know, so what was known stays.
+        }
+        let turned = before.is_none_or(|b| b.good_since.is_some());
+        let worse = before.is_none_or(|b| badness(verdict.state) > badness(b.state));
+        let contribution = Contribution {
+            root: cause.root.clone(),
+            client: verdict.client.clone(),
+            state: verdict.state,
+            cause: Some(Arc::new(cause.clone())),
+            // Getting worse than at first sight is news; while nothing but unknowns came before, it is not.
+            first_sight: before.map_or(first, |b| b.first_sight && (first || !worse)),
+            since: before.filter(|_| !worse).map_or(now, |b| b.since),
+            good_since: None,
+        };
+        self.held.remove(target);
+        self.place(target, contribution);
+        if turned {
+            self.turns.record(target, self.policy.flapping.as_ref(), now);
+        }
+    }
+
+    fn leave(&mut self, target: &Target, now: Timestamp) {
+        let Some(contribution) = self.contributions.get_mut(target) else {
+            return;
+        };
+        if contribution.good_since.is_some() {
+            return;
+        }
+        if self.turns.record(target, self.policy.flapping.as_ref(), now) {
+            contribution.good_since = Some(now);
+            self.held.insert(target.clone());
+            if let Some(record) = self.open.get_mut(&contribution.root) {
+                let text = format!("{target} flaps: it is held here until it has been well for a while");
+                log(record.edit(), now, text);
+                self.changed.insert(record.row.id, record.row.clone());
+            }
+        } else {
+            self.displace(target);
+        }
+    }
+
+    /// A target left the configuration: it is forgotten, and its incident ends unless others hold it open.
+    pub fn remove(&mut self, target: &Target) {
+        self.turns.forget(target);
+        self.held.remove(target);
+        if self.displace(target).is_some() {
+            self.removed.insert(target.clone());
+        }
+        let known = self.seen.remove(target);
+        self.newly_seen.retain(|one| one != target);
+        if known {
+            self.forgotten.push(target.clone());
+        }
+    }
+
+    /// Removes every target that `keep` does not name, after a start or a reload.
+    pub fn retain(&mut self, keep: impl Fn(&Target) -> bool) {
+        let gone: BTreeSet<Target> = self
+            .contributions
+            .keys()
+            .chain(&self.seen)
+            .filter(|target| !keep(target))
+            .cloned()
+            .collect();
+        for target in gone {
+            self.remove(&target);
+        }
+    }
+
+    /// Takes a new policy; what is open is judged by it at the next settling.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+        self.touched.extend(self.open.keys().cloned());
+    }
+
+    /// Draws the conclusions of what was judged since the last time and of the time that has passed. Returns the
+    /// messages that are due, each of them again and again until [`Self::told`] hears of it.
+    pub fn settle(&mut self, now: Timestamp) -> Vec<Announcement> {
+        self.release_held(now);
+        settle::regroup(self, now);
+        self.forget_ended(now);
+        settle::due(self, now)
+    }
+
+    /// When the next thing falls due with time alone; `None`: nothing will.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let messages = self
+            .open
+            .values()
+            .filter_map(|record| settle::message_due(&self.policy, record).map(|(_, at)| at));
+        let releases = self
+            .held
+            .iter()
+            .filter_map(|target| self.release_of(self.contributions.get(target)?));
+        messages.chain(releases).min()
+    }
+
+    /// Says that an announcement was handed to `notifiers`, and why to them.
+    pub fn told(
+        &mut self,
+        announcement: &Announcement,
+        notifiers: Vec<Arc<str>>,
+        reasons: &[String],
+        now: Timestamp,
+    ) {
+        let incident = &announcement.incident;
+        let begun = match (&incident.told, announcement.event) {
+            (_, begins @ (Event::Opened | Event::Reopened)) => begins,
+            (Some(before), _) => before.begun,
+            (None, _) => Event::Opened,
+        };
+        let told = Told {
+            event: announcement.event,
+            begun,
+            at: now,
+            severity: incident.severity,
+            code: incident.cause.code,
+            root: incident.cause.root.clone(),
+            notifiers,
+        };
+        let root = Some(&incident.cause.root);
+        self.edit(incident.id, root, |row| {
+            if announcement.event == Event::Opened {
+                row.announced = Some(now);
+            }
+            for reason in reasons {
+                log(row, now, reason.as_str());
+            }
+            row.told = Some(told);
+        });
+    }
+
+    /// Incidents that changed since the rows were last taken, go on, and were told: whom they touch may have grown
+    /// beyond whom they were told to.
+    pub fn grown(&self) -> Vec<Announcement> {
+        self.changed
+            .values()
+            .filter(|row| row.is_open() && row.awaits_resolution())
+            .filter_map(|row| {
+                Some(Announcement {
+                    event: row.told.as_ref()?.begun,
+                    incident: row.clone(),
+                })
+            })
+            .collect()
+    }
+
+    /// Says that the beginning of an incident that others know already was handed to further notifiers.
+    pub fn also_told(
+        &mut self,
+        announcement: &Announcement,
+        notifiers: Vec<Arc<str>>,
+        reasons: &[String],
+        now: Timestamp,
+    ) {
+        let incident = &announcement.incident;
+        self.edit(incident.id, Some(&incident.cause.root), |row| {
+            for reason in reasons {
+                log(row, now, reason.as_str());
+            }
+            if let Some(told) = &mut row.told {
+                told.notifiers.extend(notifiers);
+            }
+        });
+    }
+
+    /// Writes a line into the log of an incident that is open or ended lately.
+    pub fn note(&mut self, id: IncidentId, now: Timestamp, text: &str) {
+        let root = self
+            .open
+            .iter()
+            .find(|(_, record)| record.row.id == id)
+            .map(|(root, _)| root.clone());
+        self.edit(id, root.as_ref(), |row| log(row, now, text));
+    }
+
+    fn edit(&mut self, id: IncidentId, root: Option<&Root>, change: impl FnOnce(&mut Incident)) {
+        let open = root.and_then(|root| self.open.get_mut(root));
+        let open = open.filter(|record| record.row.id == id);
+        let row = match open {
+            Some(record) => Some(&mut record.row),
+            None => self.ended.get_mut(&id),
+        };
+        if let Some(row) = row {
+            change(Arc::make_mut(row));
+            self.changed.insert(id, row.clone());
+        }
+    }
+
+    /// What has to be written down since the last time.
+    pub fn take_rows(&mut self) -> Rows {
+        Rows {
+            incidents: std::mem::take(&mut self.changed).into_values().collect(),
+            seen: std::mem::take(&mut self.newly_seen),
+            forgotten: std::mem::take(&mut self.forgotten),
+        }
+    }
+
+    /// The open incidents, by root.
+    pub fn open(&self) -> impl Iterator<Item = &Arc<Incident>> {
+        self.open.values().map(|record| &record.row)
+    }
+
+    /// The open incident that a target belongs to.
+    pub fn incident_of(&self, target: &Target) -> Option<IncidentId> {
+        let root = &self.contributions.get(target)?.root;
+        self.open.get(root).map(|record| record.row.id)
+    }
+
+    /// Puts a contribution where its root says, and marks every root that this touches.
+    fn place(&mut self, target: &Target, contribution: Contribution) {
+        let moved = self
+            .contributions
+            .get(target)
+            .is_some_and(|before| before.root != contribution.root);
+        if moved {
+            self.displace(target);
+        }
+        self.touched.insert(contribution.root.clone());
+        self.by_root
+            .entry(contribution.root.clone())
+            .or_default()
+            .insert(target.clone());
+        self.contributions.insert(target.clone(), contribution);
+    }
+
+    fn displace(&mut self, target: &Target) -> Option<Contribution> {
+        let contribution = self.contributions.remove(target)?;
+        if let Some(members) = self.by_root.get_mut(&contribution.root) {
+            members.remove(target);
+            if members.is_empty() {
+                self.by_root.remove(&contribution.root);
+            }
+        }
+        self.touched.insert(contribution.root.clone());
+        Some(contribution)
+    }
+
+    fn release_of(&self, contribution: &Contribution) -> Option<Timestamp> {
+        let good_since = contribution.good_since?;
+        Some(match &self.policy.flapping {
+            Some(rule) => rule.released(good_since),
+            None => good_since,
+        })
+    }
+
+    fn release_held(&mut self, now: Timestamp) {
+        let over: Vec<Target> = self
+            .held
+            .iter()
+            .filter(|target| {
+                self.contributions
+                    .get(*target)
+                    .and_then(|contribution| self.release_of(contribution))
+                    .is_none_or(|release| release <= now)
+            })
+            .cloned()
+            .collect();
+        for target in over {
+            self.held.remove(&target);
+            self.displace(&target);
+        }
+    }
+
+    /// Keeps an incident that is over for as long as somebody may ask for it.
+    pub(super) fn keep_ended(&mut self, incident: Arc<Incident>) {
+        if incident.ended_by.as_deref() == Some(RECOVERED) {
+            self.reopenable.insert(incident.cause.root.clone(), incident.id);
+        }
+        self.ended.insert(incident.id, incident);
+    }
+
+    fn forget_ended(&mut self, now: Timestamp) {
+        let span = self.policy.reopen_within.max(NOTES_FOR);
+        self.ended.retain(|_, incident| {
+            incident.awaits_resolution()
+                || incident
+                    .resolved
+                    .is_some_and(|resolved| within(resolved, span, now))
+        });
+        let ended = &self.ended;
+        self.reopenable.retain(|_, id| ended.contains_key(id));
+    }
+}

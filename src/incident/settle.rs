@@ -1,0 +1,318 @@
+//! Drawing conclusions: which incidents begin, move, merge and end, and which messages are due.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::contribution::rank;
+use super::lifecycle::{Announcement, Lifecycle, RECOVERED, REMOVED};
+use super::record::{Record, after, cause_in_words, clock, log, names, same_story, within};
+use crate::incident::Policy;
+use crate::model::{Affected, Cause, Event, Incident, IncidentId, IncidentState, Root, Severity, Target};
+
+/// Brings the incidents into line with the contributions.
+pub(super) fn regroup(life: &mut Lifecycle, now: Timestamp) {
+    let mut touched = std::mem::take(&mut life.touched);
+    let mut emptied: Vec<_> = touched
+        .iter()
+        .filter(|root| !life.by_root.contains_key(*root))
+        .filter_map(|root| Some((life.open.get(root)?.age(), root.clone())))
+        .collect();
+    // The oldest first: it keeps its number when several end up at the same root.
+    emptied.sort();
+    for (_, root) in emptied {
+        let Some(record) = life.open.remove(&root) else {
+            continue;
+        };
+        match heir(life, &root, &record) {
+            Some(to) => {
+                touched.insert(to.clone());
+                inherit(life, record, to, now);
+            }
+            None => end(life, record, now),
+        }
+    }
+    for root in &touched {
+        if life.by_root.contains_key(root) {
+            if !life.open.contains_key(root) {
+                begin(life, root, now);
+            }
+            refresh(life, root, now);
+        }
+    }
+    life.removed.clear();
+}
+
+/// The root that most of an emptied incident's targets went to; `None` when they all left.
+fn heir(life: &Lifecycle, root: &Root, record: &Record) -> Option<Root> {
+    let mut went: BTreeMap<&Root, usize> = BTreeMap::new();
+    for target in &record.members {
+        if let Some(contribution) = life.contributions.get(target)
+            && contribution.root != *root
+        {
+            *went.entry(&contribution.root).or_default() += 1;
+        }
+    }
+    went.into_iter()
+        .max_by_key(|(root, count)| (*count, std::cmp::Reverse(*root)))
+        .map(|(root, _)| root.clone())
+}
+
+/// Moves an emptied incident to another root. Where that has an incident too, the older of the two lives on.
+fn inherit(life: &mut Lifecycle, mut moving: Record, to: Root, now: Timestamp) {
+    let Some(mut resident) = life.open.remove(&to) else {
+        let text = format!(
+            "moved from {} to {to}: the same targets stand on it",
+            moving.row.cause.root
+        );
+        let row = moving.edit();
+        log(row, now, text);
+        row.cause.root = to.clone();
+        life.open.insert(to, moving);
+        return;
+    };
+    let survivor = if moving.age() < resident.age() {
+        let row = moving.edit();
+        log(row, now, format!("took over {to} from #{}", resident.row.id));
+        row.cause = resident.row.cause.clone();
+        absorb(life, resident, moving.row.id, now);
+        moving
+    } else {
+        let text = format!("took in the targets of #{}", moving.row.id);
+        log(resident.edit(), now, text);
+        absorb(life, moving, resident.row.id, now);
+        resident
+    };
+    life.open.insert(to, survivor);
+}
+
+fn absorb(life: &mut Lifecycle, record: Record, into: IncidentId, now: Timestamp) {
+    close(life, record, format!("merged into #{into}"), now);
+}
+
+fn end(life: &mut Lifecycle, record: Record, now: Timestamp) {
+    let recovered = record.members.iter().any(|target| !life.removed.contains(target));
+    let reason = if recovered { RECOVERED } else { REMOVED };
+    close(life, record, reason.to_owned(), now);
+}
+
+fn close(life: &mut Lifecycle, mut record: Record, reason: String, now: Timestamp) {
+    let untold = !record.row.awaits_resolution();
+    let row = record.edit();
+    log(row, now, format!("ended: {reason}"));
+    if untold {
+        log(row, now, "nobody is told of the end, as nobody was told of it");
+    }
+    row.state = IncidentState::Resolved;
+    row.resolved = Some(now);
+    row.ended_by = Some(reason);
+    life.changed.insert(record.row.id, record.row.clone());
+    life.keep_ended(record.row);
+}
+
+/// Opens an incident at a root that has none, or reopens the one that ended there lately.
+fn begin(life: &mut Lifecycle, root: &Root, now: Timestamp) {
+    let Some(cause) = shown_cause(life, root) else {
+        return;
+    };
+    let record = match reopenable(life, root, now) {
+        Some(row) => reopen(row, now),
+        None => open(life, &cause, now),
+    };
+    life.open.insert(root.clone(), record);
+}
+
+fn reopenable(life: &mut Lifecycle, root: &Root, now: Timestamp) -> Option<Arc<Incident>> {
+    let id = life.reopenable.remove(root)?;
+    let ended = life.ended.get(&id)?.resolved?;
+    let span = life.policy.reopen_within;
+    if span.is_zero() || !within(ended, span, now) {
+        return None;
+    }
+    life.ended.remove(&id)
+}
+
+fn reopen(mut row: Arc<Incident>, now: Timestamp) -> Record {
+    let incident = Arc::make_mut(&mut row);
+    incident.state = IncidentState::Open;
+    incident.reopened = Some(now);
+    incident.resolved = None;
+    incident.ended_by = None;
+    incident.affected.clear();
+    log(incident, now, "reopened: the same root failed again");
+    Record {
+        row,
+        members: BTreeSet::new(),
+        untrue_since: None,
+    }
+}
+
+fn open(life: &mut Lifecycle, cause: &Cause, now: Timestamp) -> Record {
+    let id = IncidentId(life.next_id);
+    life.next_id = life.next_id.saturating_add(1);
+    let mut incident = Incident {
+        id,
+        dedup_key: format!("mailflow-{id}-{}", now.as_second()),
+        state: IncidentState::Open,
+        severity: Severity::Info,
+        opened: now,
+        reopened: None,
+        resolved: None,
+        ended_by: None,
+        cause: cause.clone(),
+        affected: Vec::new(),
+        announced: None,
+        told: None,
+        log: Vec::new(),
+    };
+    log(&mut incident, now, format!("opened: {}", cause_in_words(cause)));
+    Record {
+        row: Arc::new(incident),
+        members: BTreeSet::new(),
+        untrue_since: None,
+    }
+}
+
+/// The cause of the contribution that ranks first, where it is known.
+fn shown_cause(life: &Lifecycle, root: &Root) -> Option<Arc<Cause>> {
+    let top = top_of(life, root)?;
+    life.contributions.get(top)?.cause.clone()
+}
+
+fn top_of<'a>(life: &'a Lifecycle, root: &Root) -> Option<&'a Target> {
+    life.by_root
+        .get(root)?
+        .iter()
+        .filter_map(|target| Some((life.contributions.get(target)?, target)))
+        .max_by_key(|(one, target)| rank(root, target, one.state, one.since))
+        .map(|(_, target)| target)
+}
+
+/// Brings one incident's row into line with its contributions.
+fn refresh(life: &mut Lifecycle, root: &Root, now: Timestamp) {
+    let cause = shown_cause(life, root);
+    let worst = top_of(life, root)
+        .and_then(|top| life.contributions.get(top))
+        .map(|top| top.state);
+    let members = life.by_root.get(root).cloned().unwrap_or_default();
+    let affected: Vec<Affected> = members
+        .iter()
+        .filter_map(|target| Some(life.contributions.get(target)?.affected(target)))
+        .collect();
+    let Some(record) = life.open.get_mut(root) else {
+        return;
+    };
+    let before = record.row.clone();
+    let gathered = std::mem::take(&mut record.members);
+    let row = record.edit();
+    log_membership(row, &gathered, &members, now);
+    if let Some(cause) = cause.filter(|cause| !same_story(cause, &row.cause)) {
+        if cause.code != row.cause.code {
+            log(row, now, format!("now {}", cause_in_words(&cause)));
+        }
+        row.cause = (*cause).clone();
+    }
+    if let Some(worst) = worst {
+        row.severity = life.policy.severity(row.cause.code, worst);
+    }
+    row.affected = affected;
+    record.members = members;
+    let row = record.edit();
+    if row.severity != before.severity || gathered.is_empty() {
+        log(row, now, format!("severity {}", row.severity));
+        let outlook = outlook(&life.policy, record);
+        log(record.edit(), now, outlook);
+    }
+    if *record.row != *before || gathered.is_empty() {
+        life.changed.insert(record.row.id, record.row.clone());
+    }
+}
+
+fn log_membership(row: &mut Incident, before: &BTreeSet<Target>, after: &BTreeSet<Target>, now: Timestamp) {
+    let joined: Vec<&Target> = after.difference(before).collect();
+    if !joined.is_empty() {
+        log(row, now, format!("joined: {}", names(joined.into_iter())));
+    }
+    let left: Vec<&Target> = before.difference(after).collect();
+    if !left.is_empty() {
+        log(row, now, format!("left: {}", names(left.into_iter())));
+    }
+}
+
+/// What will come of an incident that nobody was told of yet, in words.
+fn outlook(policy: &Policy, record: &Record) -> String {
+    if record.row.awaits_resolution() {
+        return "it has been told already".into();
+    }
+    match opening_due(policy, &record.row) {
+        Ok(at) => format!("is told at {} unless it ends before", clock(at)),
+        Err(Silence::Info) => "is not told: information only".into(),
+        Err(Silence::FirstSight) => "is not told: it was so when first seen".into(),
+    }
+}
+
+/// Why an incident is not told at all.
+enum Silence {
+    Info,
+    FirstSight,
+}
+
+/// When an incident's opening is to be told: once it has lasted for `page_after`, counted from the first of its
+/// targets that were well before, and once `group_wait` has gathered the others.
+fn opening_due(policy: &Policy, row: &Incident) -> Result<Timestamp, Silence> {
+    let wait = policy
+        .page_after(row.cause.code, row.severity)
+        .ok_or(Silence::Info)?
+        .max(policy.group_wait);
+    row.affected
+        .iter()
+        .filter(|one| !one.first_sight)
+        .map(|one| after(one.since, wait))
+        .min()
+        .ok_or(Silence::FirstSight)
+}
+
+/// The next message about an open incident, and when it is due.
+pub(super) fn message_due(policy: &Policy, record: &Record) -> Option<(Event, Timestamp)> {
+    let row = &record.row;
+    if !row.awaits_resolution() {
+        let event = if row.announced.is_some() {
+            Event::Reopened
+        } else {
+            Event::Opened
+        };
+        return Some((event, opening_due(policy, row).ok()?));
+    }
+    let since = record.untrue_since?;
+    (row.severity != Severity::Info).then(|| (Event::Updated, after(since, policy.group_wait)))
+}
+
+/// The messages that are due: ends first, then what goes on.
+pub(super) fn due(life: &mut Lifecycle, now: Timestamp) -> Vec<Announcement> {
+    let mut due: Vec<Announcement> = life
+        .ended
+        .values()
+        .filter(|incident| incident.awaits_resolution())
+        .map(|incident| Announcement {
+            event: Event::Resolved,
+            incident: incident.clone(),
+        })
+        .collect();
+    for record in life.open.values_mut() {
+        if record.told_is_true() {
+            record.untrue_since = None;
+        } else {
+            record.untrue_since.get_or_insert(now);
+        }
+        if let Some((event, at)) = message_due(&life.policy, record)
+            && at <= now
+        {
+            due.push(Announcement {
+                event,
+                incident: record.row.clone(),
+            });
+        }
+    }
+    due
+}

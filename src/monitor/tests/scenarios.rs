@@ -1,0 +1,377 @@
+//! What the monitor says when things break, and that it says nothing else on the way.
+
+use rstest::rstest;
+
+use super::sim::{NameServers, Server, Sim, World};
+use crate::model::tls::ChainVerdict;
+use crate::model::{Code, DomainName, RootKind, State, Target};
+use crate::monitor::Mode;
+
+use Code::*;
+use State::*;
+
+const PROVIDER: &[&str] = &["gamma.test", "delta.test", "epsilon.test", "zeta.test"];
+const ACME: &[&str] = &["acme.test", "acme-shop.test"];
+
+/// Breaks the world at ten different phases of the schedule, and expects exactly one turn of the domains that
+/// are named, within the time of `semantics` 5, and none of any other; then heals it and expects them flowing.
+fn scenario(domains: &[&str], state: State, code: Code, fail: f64, inject: impl Fn(&mut World)) {
+    for phase in 0..10 {
+        let mut sim = Sim::settled();
+        sim.run(f64::from(phase) * 0.73);
+        let from = sim.now;
+        sim.turns.clear();
+        inject(&mut sim.world);
+        sim.run(60.0);
+        // interval + (confirm + 1) × fail + confirm × 1 s + 1 s, and the TTL for DNS.
+        let mut bound = 5.0 + 3.0 * fail + 2.0 * 1.0 + 1.0;
+        if code.layer() == "dns" {
+            bound += 5.0;
+        }
+        for domain in sim.domains() {
+            let turns = sim.turns_of(&domain, from);
+            if domains.contains(&domain.as_str()) {
+                assert_eq!(turns.len(), 1, "phase {phase}: {domain}: {turns:?}");
+                assert_eq!(
+                    (turns[0].1, turns[0].2),
+                    (state, Some(code)),
+                    "phase {phase}: {domain}"
+                );
+                assert!(
+                    turns[0].0 <= bound,
+                    "phase {phase}: {domain} took {} s, not {bound} s",
+                    turns[0].0
+                );
+            } else {
+                assert!(turns.is_empty(), "phase {phase}: {domain}: {turns:?}");
+            }
+        }
+        let healed = sim.now;
+        sim.world = World::healthy();
+        sim.turns.clear();
+        sim.run(90.0);
+        for domain in domains {
+            let turns = sim.turns_of(domain, healed);
+            let last = turns
+                .last()
+                .unwrap_or_else(|| panic!("phase {phase}: {domain} did not recover"));
+            assert_eq!(
+                (last.1, last.2),
+                (Flowing, None),
+                "phase {phase}: {domain}: {turns:?}"
+            );
+            let blamed: Vec<_> = turns
+                .iter()
+                .filter(|(_, state, _)| !matches!(state, Flowing | Unknown))
+                .collect();
+            assert!(
+                blamed.is_empty(),
+                "phase {phase}: {domain} while healing: {turns:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_clients_router_is_down() {
+    scenario(ACME, Broken, GatewayDown, 4.0, |world| {
+        world.routers.insert("198.51.100.1", false);
+    });
+}
+
+#[rstest]
+#[case::stopped(Server::Stopped, HostRefused, 0.0)]
+#[case::line_down(Server::LineDown, HostUnreachable, 4.0)]
+#[case::filtered(Server::Filtered, HostPort25Filtered, 4.0)]
+#[case::shutting_down(Server::Greets("421 4.3.2 shutting down"), SmtpUnavailable, 0.0)]
+#[case::no_service(Server::Greets("554 no service here"), SmtpRejectsConnections, 0.0)]
+#[case::closes(Server::Closes, SmtpDisconnects, 0.0)]
+#[case::babbles(Server::Babbles, SmtpProtocolError, 0.0)]
+fn the_clients_server_fails(#[case] server: Server, #[case] code: Code, #[case] fail: f64) {
+    scenario(ACME, Broken, code, fail, |world| {
+        world.servers.insert("198.51.100.10", server.clone());
+    });
+}
+
+#[rstest]
+#[case("421 4.7.0 too many")]
+#[case("554 5.7.1 denied")]
+fn a_refusal_of_us_is_no_outage(#[case] line: &'static str) {
+    scenario(ACME, Unknown, VantageRefused, 0.0, |world| {
+        world.servers.insert("198.51.100.10", Server::Greets(line));
+    });
+}
+
+#[test]
+fn the_providers_first_mx_is_down() {
+    scenario(PROVIDER, Degraded, HostUnreachable, 4.0, |world| {
+        world.servers.insert("192.0.2.61", Server::LineDown);
+    });
+}
+
+#[test]
+fn the_provider_is_down_as_a_whole() {
+    scenario(PROVIDER, Broken, ProviderOutage, 4.0, |world| {
+        world.servers.insert("192.0.2.61", Server::LineDown);
+        world.servers.insert("192.0.2.62", Server::LineDown);
+    });
+    scenario(PROVIDER, Broken, ProviderOutage, 4.0, |world| {
+        world.servers.insert("192.0.2.61", Server::Stopped);
+        world.servers.insert("192.0.2.62", Server::LineDown);
+    });
+}
+
+fn everybody() -> Vec<&'static str> {
+    ACME.iter()
+        .chain(PROVIDER)
+        .chain(&["beta.test"])
+        .copied()
+        .collect()
+}
+
+#[test]
+fn our_own_line_is_down() {
+    scenario(&everybody(), Unknown, VantageOffline, 4.0, |world| {
+        world.uplink = false
+    });
+}
+
+#[test]
+fn port_25_is_closed_for_us_alone() {
+    scenario(&everybody(), Unknown, VantagePort25Blocked, 4.0, |world| {
+        world.port25 = false
+    });
+}
+
+#[test]
+fn our_resolver_is_dead() {
+    scenario(&everybody(), Unknown, VantageResolverFailed, 4.0, |world| {
+        world.resolver = false
+    });
+}
+
+#[test]
+fn dns_breaks() {
+    scenario(&["beta.test"], Broken, DnsDomainNotFound, 0.0, |world| {
+        world.missing.insert("beta.test");
+    });
+    scenario(&["beta.test"], Broken, DnsServfail, 0.0, |world| {
+        world.name_servers.insert("beta.test", NameServers::Refusing);
+    });
+    scenario(&["beta.test"], Broken, DnsNameserversUnreachable, 4.0, |world| {
+        world.name_servers.insert("beta.test", NameServers::Down);
+    });
+    scenario(&["beta.test"], Degraded, DnsNameserverFailed, 4.0, |world| {
+        world.name_servers.insert("beta.test", NameServers::OneDown);
+    });
+}
+
+#[test]
+fn mx_records_change() {
+    scenario(&["beta.test"], Broken, DnsNoMailHost, 0.0, |world| {
+        world.mx.remove("beta.test");
+    });
+    scenario(&["beta.test"], Degraded, DnsMxChanged, 0.0, |world| {
+        world.mx.insert("beta.test", vec!["mx.acme.test"]);
+    });
+    scenario(&["beta.test"], Broken, DnsMxDangling, 0.0, |world| {
+        world.hosts.remove("mx.beta.test");
+    });
+    scenario(&["beta.test"], Broken, DnsNullMx, 0.0, |world| {
+        world.mx.insert("beta.test", vec!["."]);
+    });
+}
+
+#[rstest]
+#[case::expired(ChainVerdict::Expired, "mx.beta.test", -1, TlsCertificateExpired)]
+#[case::untrusted(ChainVerdict::UnknownIssuer, "mx.beta.test", 90, TlsCertificateUntrusted)]
+#[case::wrong_name(ChainVerdict::Trusted, "other.test", 90, TlsCertificateNameMismatch)]
+fn certificates_go_bad(
+    #[case] chain: ChainVerdict,
+    #[case] name: &'static str,
+    #[case] days: i64,
+    #[case] code: Code,
+) {
+    scenario(&["beta.test"], Degraded, code, 0.0, |world| {
+        world
+            .certificates
+            .insert("203.0.113.10", (chain.clone(), name, days));
+    });
+}
+
+#[test]
+fn starttls_is_withdrawn() {
+    scenario(&everybody(), Degraded, TlsNotOffered, 0.0, |world| {
+        world.starttls = false
+    });
+}
+
+#[test]
+fn a_silent_greeting_is_slow_first_and_broken_after_patience() {
+    let mut sim = Sim::settled();
+    let from = sim.now;
+    sim.world.servers.insert("203.0.113.10", Server::Silent);
+    sim.run(60.0);
+    let turns: Vec<_> = sim
+        .turns_of("beta.test", from)
+        .into_iter()
+        .map(|(_, state, code)| (state, code))
+        .collect();
+    assert_eq!(
+        turns,
+        [(Degraded, Some(SmtpSlowGreeting)), (Broken, Some(SmtpNoGreeting))]
+    );
+}
+
+#[test]
+fn a_router_that_stops_answering_pings_alarms_nobody() {
+    for phase in 0..10 {
+        let mut sim = Sim::settled();
+        sim.run(f64::from(phase) * 0.73);
+        sim.turns.clear();
+        sim.world.router_pings = false;
+        sim.run(120.0);
+        assert_eq!(sim.turns, [], "phase {phase}");
+    }
+}
+
+#[test]
+fn a_short_break_of_anything_alarms_nobody() {
+    for seconds in 1..=6 {
+        for phase in 0..5 {
+            let mut sim = Sim::settled();
+            sim.run(f64::from(phase) * 0.91);
+            sim.turns.clear();
+            sim.world.uplink = false;
+            sim.run(f64::from(seconds));
+            sim.world.uplink = true;
+            sim.run(30.0);
+            sim.world.routers.insert("198.51.100.1", false);
+            sim.run(f64::from(seconds));
+            sim.world.routers.insert("198.51.100.1", true);
+            sim.run(60.0);
+            let blamed: Vec<_> = sim
+                .turns
+                .iter()
+                .filter(|(_, _, state, _)| matches!(state, Broken | Degraded))
+                .collect();
+            assert!(blamed.is_empty(), "{seconds} s, phase {phase}: {blamed:?}");
+        }
+    }
+}
+
+/// However long our own line was away, and at whatever moment it comes back, no client is ever blamed for it.
+#[test]
+fn no_client_is_blamed_for_our_own_line() {
+    for tenths in (5..400).step_by(7) {
+        let mut sim = Sim::settled();
+        sim.turns.clear();
+        sim.world.uplink = false;
+        sim.run(f64::from(tenths) / 10.0);
+        sim.world.uplink = true;
+        sim.run(60.0);
+        let blamed: Vec<_> = sim
+            .turns
+            .iter()
+            .filter(|(_, _, state, _)| matches!(state, Broken | Degraded))
+            .collect();
+        assert!(
+            blamed.is_empty(),
+            "away for {tenths} tenths of a second: {blamed:?}"
+        );
+        for domain in sim.domains() {
+            assert_eq!(sim.state(&domain), (Flowing, None), "{domain}");
+        }
+    }
+}
+
+/// However long a router was away, the server behind it is never blamed.
+#[test]
+fn no_server_is_blamed_for_its_router() {
+    for tenths in (5..400).step_by(7) {
+        let mut sim = Sim::settled();
+        sim.turns.clear();
+        sim.world.routers.insert("198.51.100.1", false);
+        sim.run(f64::from(tenths) / 10.0);
+        sim.world.routers.insert("198.51.100.1", true);
+        sim.run(60.0);
+        let wrong: Vec<_> = sim
+            .turns
+            .iter()
+            .filter(|(_, _, state, code)| *state != Flowing && *code != Some(GatewayDown))
+            .collect();
+        assert!(
+            wrong.is_empty(),
+            "away for {tenths} tenths of a second: {wrong:?}"
+        );
+    }
+}
+
+#[test]
+fn an_outage_outlives_our_own_blindness() {
+    let mut sim = Sim::settled();
+    sim.world.servers.insert("198.51.100.10", Server::Stopped);
+    sim.run(30.0);
+    assert_eq!(sim.state("acme.test"), (Broken, Some(HostRefused)));
+    sim.world.uplink = false;
+    sim.run(40.0);
+    assert_eq!(sim.state("acme.test"), (Unknown, Some(VantageOffline)));
+    sim.world.uplink = true;
+    sim.run(40.0);
+    assert_eq!(sim.state("acme.test"), (Broken, Some(HostRefused)));
+    assert_eq!(sim.state("beta.test"), (Flowing, None));
+}
+
+#[test]
+fn roots_are_shared_by_what_shares_the_fault() {
+    let mut sim = Sim::settled();
+    sim.world.routers.insert("198.51.100.1", false);
+    sim.world.servers.insert("192.0.2.61", Server::LineDown);
+    sim.run(40.0);
+    let root = |sim: &Sim, domain: &str| sim.verdict(domain).cause.unwrap().root;
+    assert_eq!(root(&sim, "acme.test"), root(&sim, "acme-shop.test"));
+    assert_eq!(root(&sim, "acme.test").kind, RootKind::Gateway);
+    assert_eq!(root(&sim, "gamma.test"), root(&sim, "zeta.test"));
+    assert_eq!(root(&sim, "gamma.test").kind, RootKind::MxHost);
+    let cause = sim.verdict("acme.test").cause.unwrap();
+    assert_eq!(cause.contact.as_deref(), Some("Telekom business line"));
+    assert_eq!(sim.verdict("acme.test").symptoms, [HostUnreachable]);
+}
+
+#[test]
+fn one_session_serves_every_domain_on_an_address() {
+    let mut sim = Sim::new(Mode::Watch);
+    sim.run(60.0);
+    for (address, sessions) in &sim.sessions {
+        assert!(
+            (12..=14).contains(sessions),
+            "{address}: {sessions} sessions in a minute at 5 s"
+        );
+    }
+}
+
+#[test]
+fn one_look_sees_all_and_ends() {
+    let mut sim = Sim::new(Mode::OneLook);
+    sim.world.routers.insert("198.51.100.1", false);
+    sim.world.servers.insert("203.0.113.10", Server::Stopped);
+    sim.run(60.0);
+    assert!(sim.monitor.is_quiet());
+    sim.monitor.conclude(sim.now);
+    assert_eq!(sim.state("beta.test"), (Broken, Some(HostRefused)));
+    assert_eq!(sim.state("gamma.test"), (Flowing, None));
+    assert!(
+        sim.sessions.values().all(|sessions| *sessions == 1),
+        "{:?}",
+        sim.sessions
+    );
+}
+
+#[test]
+fn a_restart_keeps_the_time_since_when() {
+    let target = Target::Domain(DomainName::parse("acme.test").unwrap());
+    let mut sim = Sim::settled();
+    let since = sim.monitor.verdict(&target).unwrap().since;
+    sim.run(100.0);
+    assert_eq!(sim.monitor.verdict(&target).unwrap().since, since);
+}

@@ -1,0 +1,680 @@
+//! The simulated world.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config;
+use crate::inventory::{Inventory, Surroundings};
+use crate::model::dns::*;
+use crate::model::reach::*;
+use crate::model::smtp::*;
+use crate::model::tls::{Certificate, ChainVerdict, TlsEvidence};
+use crate::model::*;
+use crate::monitor::{Mode, Monitor};
+use crate::net::Routes;
+use crate::picture::Learnt;
+use crate::probe::{Detail, Task};
+
+pub const CONFIG: &str = r#"
+[vantage]
+name = "hq"
+anchors = ["ping:192.0.2.200", "smtp:192.0.2.200:25"]
+[resolver]
+servers = ["192.0.2.52"]
+[probes]
+interval = "5s"
+timeout = "4s"
+greeting_timeout = "8s"
+confirm = 2
+confirm_interval = "1s"
+[budgets]
+per_address = { concurrent = 1, interval = "1s" }
+per_provider = { concurrent = 2, per_minute = 600 }
+refused_backoff = "5s"
+[[providers]]
+name = "BIGMAIL"
+mx = ["*.bigmail.test"]
+[[clients]]
+name = "ACME"
+domains = ["acme.test", "acme-shop.test"]
+[[clients.gateways]]
+name = "hq-router"
+address = "198.51.100.1"
+networks = ["198.51.100.0/26"]
+checks = ["ping", "tcp:443"]
+contact = "Telekom business line"
+[[clients]]
+name = "BETA"
+domains = ["beta.test"]
+[[clients.gateways]]
+name = "beta-router"
+address = "203.0.113.1"
+networks = ["203.0.113.0/26"]
+checks = ["ping"]
+[[clients]]
+name = "GAMMA"
+domains = ["gamma.test", "delta.test"]
+[[clients]]
+name = "ZETA"
+domains = ["epsilon.test", "zeta.test"]
+"#;
+
+/// How a mail server is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Server {
+    Up,
+    Stopped,
+    LineDown,
+    Filtered,
+    Silent,
+    Greets(&'static str),
+    Closes,
+    Babbles,
+}
+
+/// How the name servers of a domain are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum NameServers {
+    Up,
+    OneDown,
+    Refusing,
+    Down,
+}
+
+#[derive(Debug, Clone)]
+pub struct World {
+    pub uplink: bool,
+    pub port25: bool,
+    pub resolver: bool,
+    pub routers: BTreeMap<&'static str, bool>,
+    pub router_pings: bool,
+    pub servers: BTreeMap<&'static str, Server>,
+    pub mx: BTreeMap<&'static str, Vec<&'static str>>,
+    pub missing: BTreeSet<&'static str>,
+    pub hosts: BTreeMap<&'static str, Vec<&'static str>>,
+    pub name_servers: BTreeMap<&'static str, NameServers>,
+    pub certificates: BTreeMap<&'static str, (ChainVerdict, &'static str, i64)>,
+    pub starttls: bool,
+}
+
+impl World {
+    pub fn healthy() -> Self {
+        Self {
+            uplink: true,
+            port25: true,
+            resolver: true,
+            routers: [("198.51.100.1", true), ("203.0.113.1", true)].into(),
+            router_pings: true,
+            servers: ["198.51.100.10", "203.0.113.10", "192.0.2.61", "192.0.2.62"]
+                .map(|address| (address, Server::Up))
+                .into(),
+            mx: [
+                ("acme.test", vec!["mx.acme.test"]),
+                ("acme-shop.test", vec!["mx.acme.test"]),
+                ("beta.test", vec!["mx.beta.test"]),
+                ("gamma.test", vec!["mx1.bigmail.test", "mx2.bigmail.test"]),
+                ("delta.test", vec!["mx1.bigmail.test", "mx2.bigmail.test"]),
+                ("epsilon.test", vec!["mx1.bigmail.test", "mx2.bigmail.test"]),
+                ("zeta.test", vec!["mx1.bigmail.test", "mx2.bigmail.test"]),
+            ]
+            .into(),
+            missing: BTreeSet::new(),
+            hosts: [
+                ("mx.acme.test", vec!["198.51.100.10"]),
+                ("mx.beta.test", vec!["203.0.113.10"]),
+                ("mx1.bigmail.test", vec!["192.0.2.61"]),
+                ("mx2.bigmail.test", vec!["192.0.2.62"]),
+            ]
+            .into(),
+            name_servers: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            starttls: true,
+        }
+    }
+
+    fn router_up(&self, address: IpAddr) -> bool {
+        let prefix = address.to_string();
+        let prefix = prefix.rsplit_once('.').map(|(net, _)| net.to_owned()).unwrap();
+        self.routers
+            .iter()
+            .all(|(router, up)| *up || !router.starts_with(&prefix))
+    }
+
+    fn reaches(&self, address: IpAddr) -> bool {
+        self.uplink && self.router_up(address)
+    }
+
+    fn server(&self, address: IpAddr) -> Server {
+        self.servers
+            .get(address.to_string().as_str())
+            .cloned()
+            .unwrap_or(Server::LineDown)
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(4);
+
+fn dial_timeout(limit: Duration) -> (SmtpFailureKind, Duration) {
+    (SmtpFailureKind::Dial(DialError::Timeout), limit)
+}
+
+impl World {
+    fn lookup<T>(&self, domain: &str, found: Option<T>) -> (Lookup<T>, Duration) {
+        let quick = Duration::from_millis(20);
+        if !self.uplink || !self.resolver {
+            return (Lookup::Timeout, PATIENCE);
+        }
+        match self.name_servers.get(domain) {
+            Some(NameServers::Down) => return (Lookup::Timeout, PATIENCE),
+            Some(NameServers::Refusing) => {
+                return (
+                    Lookup::ServFail {
+                        extended: vec![],
+                        answers_unchecked: false,
+                    },
+                    quick,
+                );
+            }
+            _ => {}
+        }
+        let ttl = Duration::from_secs(5);
+        let answer = match found {
+            _ if self.missing.contains(domain) => Lookup::NxDomain {
+                ttl,
+                authentic: false,
+            },
+            Some(records) => Lookup::Found {
+                records,
+                ttl,
+                authentic: false,
+            },
+            None => Lookup::NoData { ttl },
+        };
+        (answer, quick)
+    }
+
+    fn mx_records(&self, domain: &str) -> Option<Vec<MxRecord>> {
+        let list = self.mx.get(domain)?;
+        let record = |(index, host): (usize, &&'static str)| MxRecord {
+            preference: u16::try_from(index * 10).unwrap(),
+            exchange: if *host == "." {
+                Exchange::Null
+            } else {
+                Exchange::Host(DomainName::parse(host).unwrap())
+            },
+        };
+        Some(list.iter().enumerate().map(record).collect())
+    }
+
+    fn mx(&self, domain: &DomainName) -> (Evidence, Duration) {
+        let (answer, elapsed) = self.lookup(domain.as_str(), self.mx_records(domain.as_str()));
+        (
+            Evidence::Mx(MxEvidence {
+                server: "192.0.2.52:53".parse().unwrap(),
+                answer,
+            }),
+            elapsed,
+        )
+    }
+
+    fn addresses(&self, host: &DomainName) -> (Evidence, Duration) {
+        let zone = host.parent().unwrap_or_else(|| host.clone());
+        let list = self.hosts.get(host.as_str());
+        let zone = if self.name_servers.contains_key(zone.as_str()) {
+            zone
+        } else {
+            host.clone()
+        };
+        let found = list.map(|list| list.iter().map(|address| address.parse().unwrap()).collect());
+        let (v4, elapsed) = self.lookup(zone.as_str(), found);
+        let v6 = match &v4 {
+            Lookup::Found { .. } | Lookup::NoData { .. } => Lookup::NoData {
+                ttl: Duration::from_secs(5),
+            },
+            Lookup::NxDomain { ttl, .. } => Lookup::NxDomain {
+                ttl: *ttl,
+                authentic: false,
+            },
+            _ => Lookup::Timeout,
+        };
+        let server = "192.0.2.52:53".parse().unwrap();
+        (
+            Evidence::Addresses(AddressEvidence {
+                server,
+                v4,
+                v6,
+                alias_of: None,
+            }),
+            elapsed,
+        )
+    }
+
+    fn name_servers(&self, domain: &DomainName) -> (Evidence, Duration) {
+        let state = self
+            .name_servers
+            .get(domain.as_str())
+            .copied()
+            .unwrap_or(NameServers::Up);
+        let mut longest = Duration::from_millis(20);
+        let servers = ["192.0.2.53", "192.0.2.54"]
+            .iter()
+            .enumerate()
+            .map(|(index, address)| {
+                let down = !self.uplink
+                    || state == NameServers::Down
+                    || (state == NameServers::OneDown && index == 0);
+                if down {
+                    longest = PATIENCE;
+                }
+                let answer = match (down, state) {
+                    (true, _) => Lookup::Timeout,
+                    (_, NameServers::Refusing) => Lookup::Refused { rcode: 5 },
+                    _ if self.missing.contains(domain.as_str()) => Lookup::NxDomain {
+                        ttl: Duration::from_secs(5),
+                        authentic: false,
+                    },
+                    _ => match self.mx_records(domain.as_str()) {
+                        Some(records) => Lookup::Found {
+                            records,
+                            ttl: Duration::from_secs(5),
+                            authentic: false,
+                        },
+                        None => Lookup::NoData {
+                            ttl: Duration::from_secs(5),
+                        },
+                    },
+                };
+                NameServerAnswer {
+                    name: DomainName::parse(&format!("ns{}.test", index + 1)).unwrap(),
+                    address: Some(address.parse().unwrap()),
+                    authoritative: answer.is_definite(),
+                    answer,
+                    elapsed: longest,
+                }
+            });
+        let servers: Vec<NameServerAnswer> = servers.collect();
+        let evidence = NameServerEvidence {
+            zone: Some(domain.clone()),
+            found_by: FoundBy::Resolver,
+            servers,
+        };
+        (Evidence::NameServers(evidence), longest)
+    }
+
+    fn smtp(&self, peer: SocketAddr, detail: &Detail) -> (Evidence, Duration) {
+        let Detail::Smtp {
+            server_name,
+            patience,
+            slow_lane,
+        } = detail
+        else {
+            panic!("no SMTP detail")
+        };
+        let mut evidence = SmtpEvidence {
+            peer,
+            server_name: server_name.clone(),
+            patience: *patience,
+            slow_lane: *slow_lane,
+            stages: vec![],
+            greeting: None,
+            capabilities: None,
+            tls: None,
+            failure: None,
+            transcript: vec![],
+        };
+        let quick = Duration::from_millis(30);
+        let server = self.server(peer.ip());
+        let mut fail = |stage, kind, after| {
+            evidence.stages.push(StageTiming {
+                stage,
+                elapsed: after,
+            });
+            evidence.failure = Some(SmtpFailure { stage, after, kind });
+            after
+        };
+        let open = self.reaches(peer.ip()) && self.port25;
+        let elapsed = if !open || matches!(server, Server::LineDown | Server::Filtered) {
+            let (kind, after) = dial_timeout(PATIENCE);
+            fail(SmtpStage::Connect, kind, after)
+        } else {
+            match server {
+                Server::Stopped => fail(
+                    SmtpStage::Connect,
+                    SmtpFailureKind::Dial(DialError::Refused),
+                    quick,
+                ),
+                Server::Silent => fail(SmtpStage::Greeting, SmtpFailureKind::Timeout, *patience),
+                Server::Closes => fail(
+                    SmtpStage::Greeting,
+                    SmtpFailureKind::Closed { reset: false },
+                    quick,
+                ),
+                Server::Babbles => {
+                    let kind = SmtpFailureKind::Protocol(ProtocolError::TooLong);
+                    fail(SmtpStage::Greeting, kind, quick)
+                }
+                Server::Greets(line) => fail(SmtpStage::Greeting, SmtpFailureKind::Reply(reply(line)), quick),
+                _ => {
+                    self.session(peer, &mut evidence);
+                    quick
+                }
+            }
+        };
+        (Evidence::Smtp(Box::new(evidence)), elapsed)
+    }
+
+    fn session(&self, peer: SocketAddr, evidence: &mut SmtpEvidence) {
+        evidence.greeting = Some(reply("220 mx ESMTP"));
+        evidence.stages = vec![StageTiming {
+            stage: SmtpStage::Connect,
+            elapsed: Duration::from_millis(5),
+        }];
+        evidence.capabilities = Some(Capabilities {
+            starttls: self.starttls,
+            ..Capabilities::default()
+        });
+        if !self.starttls {
+            return;
+        }
+        let address = peer.ip().to_string();
+        let name = evidence
+            .server_name
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let (chain, name, days) = match self.certificates.get(address.as_str()) {
+            Some((chain, name, days)) => (chain.clone(), (*name).to_owned(), *days),
+            None => (ChainVerdict::Trusted, name, 90),
+        };
+        let day = |days: i64| {
+            start()
+                .checked_add(SignedDuration::from_hours(24 * days))
+                .unwrap()
+        };
+        evidence.tls = Some(TlsEvidence {
+            version: "TLS 1.3".into(),
+            cipher: "TLS13_AES_128_GCM_SHA256".into(),
+            certificate: Some(Certificate {
+                subject: format!("CN={name}"),
+                issuer: "CN=Lab CA".into(),
+                names: vec![name.clone()],
+                not_before: day(-30),
+                not_after: day(days),
+                key: "ECDSA P-256".into(),
+                fingerprint: format!("{name}{days}{chain:?}"),
+                self_signed: false,
+            }),
+            chain,
+        });
+    }
+
+    fn answer(&self, task: &Task) -> (Evidence, Duration) {
+        let ping = |answers: bool| LifeCheck::Ping {
+            report: Ok(PingReport {
+                sent: 5,
+                round_trips: if answers {
+                    vec![Duration::from_millis(5); 5]
+                } else {
+                    vec![]
+                },
+                unreachable: false,
+            }),
+        };
+        let tcp = |port, open: bool| LifeCheck::Tcp {
+            port,
+            result: if open {
+                Ok(Duration::from_millis(5))
+            } else {
+                Err(DialError::Timeout)
+            },
+        };
+        let lost = Duration::from_millis(1800);
+        match &task.subject {
+            Subject::Mx(domain) => self.mx(domain),
+            Subject::Addresses(host) => self.addresses(host),
+            Subject::NameServers(domain) => self.name_servers(domain),
+            Subject::Smtp(peer) => self.smtp(*peer, &task.detail),
+            Subject::Host(address) => {
+                let lives = self.reaches(*address) && self.server(*address) != Server::LineDown;
+                let checks = vec![ping(lives), tcp(443, false)];
+                (Evidence::Host(HostEvidence { checks }), PATIENCE)
+            }
+            Subject::Gateway(..) => {
+                let Detail::Gateway {
+                    address: Endpoint::Address(address),
+                    ports,
+                    ..
+                } = &task.detail
+                else {
+                    panic!("no gateway detail")
+                };
+                let up = self.reaches(*address) && self.router_pings;
+                let mut checks = vec![ping(up)];
+                checks.extend(ports.iter().map(|port| tcp(*port, up)));
+                let elapsed = if up {
+                    Duration::from_millis(805)
+                } else if ports.is_empty() {
+                    lost
+                } else {
+                    PATIENCE
+                };
+                (
+                    Evidence::Gateway(GatewayEvidence {
+                        address: Some(*address),
+                        checks,
+                    }),
+                    elapsed,
+                )
+            }
+            Subject::Anchor(anchor) => self.anchor(anchor, lost),
+            Subject::Resolver(_) => {
+                let up = self.uplink && self.resolver;
+                let answer = if up {
+                    Lookup::Found {
+                        records: 13,
+                        ttl: Duration::from_secs(60),
+                        authentic: false,
+                    }
+                } else {
+                    Lookup::Timeout
+                };
+                let elapsed = if up { Duration::from_millis(10) } else { PATIENCE };
+                (Evidence::Resolver(ResolverEvidence { answer }), elapsed)
+            }
+        }
+    }
+
+    fn anchor(&self, anchor: &Anchor, lost: Duration) -> (Evidence, Duration) {
+        let (up, silent) = match anchor {
+            Anchor::Ping { .. } => (self.uplink, lost),
+            Anchor::Smtp { .. } => (self.uplink && self.port25, PATIENCE),
+        };
+        let after = Duration::from_millis(10);
+        let outcome = if up {
+            AnchorOutcome::Answered {
+                after,
+                greeting: None,
+            }
+        } else {
+            AnchorOutcome::Silent {
+                reason: "no answer".into(),
+            }
+        };
+        let address = Some("192.0.2.200".parse().unwrap());
+        (
+            Evidence::Anchor(AnchorEvidence { address, outcome }),
+            if up { after } else { silent },
+        )
+    }
+}
+
+fn reply(line: &str) -> Reply {
+    let (code, text) = line.split_once(' ').unwrap();
+    let numbers: Vec<u16> = text
+        .split(' ')
+        .next()
+        .unwrap()
+        .split('.')
+        .map_while(|part| part.parse().ok())
+        .collect();
+    let enhanced = match numbers[..] {
+        [class, subject, detail] => Some(EnhancedCode(u8::try_from(class).unwrap(), subject, detail)),
+        _ => None,
+    };
+    Reply {
+        code: code.parse().unwrap(),
+        enhanced,
+        lines: vec![text.to_owned()],
+    }
+}
+
+pub fn start() -> Timestamp {
+    "2026-11-22T02:00:00Z".parse().unwrap()
+}
+
+/// A monitor, its world, and what was seen.
+pub struct Sim {
+    pub world: World,
+    pub monitor: Monitor,
+    pub now: Timestamp,
+    running: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    flights: HashMap<u64, Observation>,
+    next: u64,
+    /// Every turn of a verdict, in order.
+    pub turns: Vec<(Timestamp, Target, State, Option<Code>)>,
+    pub sessions: BTreeMap<SocketAddr, u32>,
+}
+
+impl Sim {
+    pub fn new(mode: Mode) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mailflow.toml");
+        std::fs::write(&path, CONFIG).unwrap();
+        let loaded = config::load(Some(&path), std::iter::empty())
+            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let inventory = Arc::new(Inventory::new(&loaded.config, &Surroundings::default()));
+        let routes = Routes { v4: true, v6: false };
+        let monitor = Monitor::new(
+            mode,
+            inventory,
+            Learnt::default(),
+            HashMap::new(),
+            routes,
+            start(),
+        );
+        Self {
+            world: World::healthy(),
+            monitor,
+            now: start(),
+            running: BinaryHeap::new(),
+            flights: HashMap::new(),
+            next: 0,
+            turns: Vec::new(),
+            sessions: BTreeMap::new(),
+        }
+    }
+
+    /// A daemon that has watched a healthy world for a minute.
+    pub fn settled() -> Self {
+        let mut sim = Self::new(Mode::Watch);
+        sim.run(60.0);
+        for name in sim.domains() {
+            assert_eq!(sim.state(&name), (State::Flowing, None), "{name} after a minute");
+        }
+        sim.turns.clear();
+        sim
+    }
+
+    pub fn domains(&self) -> Vec<String> {
+        self.monitor
+            .picture()
+            .inventory
+            .domains
+            .keys()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    pub fn run(&mut self, seconds: f64) {
+        let until = self
+            .now
+            .checked_add(SignedDuration::from_secs_f64(seconds))
+            .unwrap();
+        loop {
+            for (task, _) in self.monitor.due(self.now) {
+                self.launch(&task);
+            }
+            self.collect();
+            let flight = self.running.peek().map(|Reverse((when, _))| *when);
+            let wake = self.monitor.next_wake();
+            let Some(next) = flight.into_iter().chain(wake).min().filter(|next| *next <= until) else {
+                break;
+            };
+            self.now = next.max(self.now);
+            while let Some(Reverse((when, id))) = self
+                .running
+                .peek()
+                .copied()
+                .filter(|Reverse((when, _))| *when <= self.now)
+            {
+                self.running.pop();
+                let observation = self.flights.remove(&id).unwrap();
+                self.monitor.observe(observation, when);
+            }
+            self.monitor.tick(self.now);
+            self.collect();
+        }
+        self.now = until;
+    }
+
+    fn launch(&mut self, task: &Task) {
+        if let Subject::Smtp(peer) = &task.subject {
+            *self.sessions.entry(*peer).or_default() += 1;
+        }
+        let (evidence, elapsed) = self.world.answer(task);
+        let observation = Observation {
+            subject: task.subject.clone(),
+            at: self.now,
+            elapsed,
+            source: None,
+            evidence,
+        };
+        let id = self.next;
+        self.next += 1;
+        self.running.push(Reverse((observation.ended(), id)));
+        self.flights.insert(id, observation);
+    }
+
+    fn collect(&mut self) {
+        for verdict in self.monitor.take_changes().verdicts {
+            let code = verdict.cause.as_ref().map(|cause| cause.code);
+            self.turns
+                .push((self.now, verdict.target.clone(), verdict.state, code));
+        }
+    }
+
+    pub fn verdict(&self, domain: &str) -> Verdict {
+        let target = Target::Domain(DomainName::parse(domain).unwrap());
+        (**self.monitor.verdict(&target).unwrap()).clone()
+    }
+
+    pub fn state(&self, domain: &str) -> (State, Option<Code>) {
+        let verdict = self.verdict(domain);
+        (verdict.state, verdict.cause.map(|cause| cause.code))
+    }
+
+    /// The turns of one domain, with seconds since `from`.
+    pub fn turns_of(&self, domain: &str, from: Timestamp) -> Vec<(f64, State, Option<Code>)> {
+        let target = Target::Domain(DomainName::parse(domain).unwrap());
+        self.turns
+            .iter()
+            .filter(|(_, of, ..)| *of == target)
+            .map(|(at, _, state, code)| (at.duration_since(from).as_secs_f64(), *state, *code))
+            .collect()
+    }
+}

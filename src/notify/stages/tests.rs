@@ -1,0 +1,152 @@
+use super::*;
+use crate::incident::Policy;
+use crate::incident::sample::{acme, at, cause, domain, root, router, vantage, verdict};
+use crate::model::{Code, RootKind, State, Target, Verdict};
+
+fn names(names: &[&str]) -> Vec<Arc<str>> {
+    names.iter().map(|name| Arc::from(*name)).collect()
+}
+
+fn bravo() -> ClientId {
+    ClientId::parse("bravo").unwrap()
+}
+
+fn pipeline() -> Pipeline {
+    let routing = Routing {
+        by_client: [(acme(), names(&["acme-desk", "boss"]))].into(),
+        otherwise: names(&["oncall", "boss"]),
+    };
+    Pipeline::new(routing, Wording::default(), 1)
+}
+
+fn life() -> Lifecycle {
+    let mut life = Lifecycle::new(Policy {
+        group_wait: std::time::Duration::ZERO,
+        critical_after: std::time::Duration::ZERO,
+        ..Policy::default()
+    });
+    for target in [router(), vantage(), domain("acme.test"), domain("bravo.test")] {
+        life.judge(&verdict(&target, State::Flowing, None), at(0));
+    }
+    life
+}
+
+fn down(target: &Target, client: ClientId) -> Verdict {
+    let cause = cause(Code::ProviderOutage, root(RootKind::Provider, "BIGMAIL"));
+    Verdict {
+        client: Some(client),
+        ..verdict(target, State::Broken, Some(cause))
+    }
+}
+
+fn sent(step: &Step) -> Vec<String> {
+    step.messages
+        .iter()
+        .map(|message| {
+            format!(
+                "{} {} {}",
+                message.id,
+                message.notifier,
+                message.notice.event.as_str()
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn each_client_has_its_own_notifiers_and_nobody_is_told_twice() {
+    let (mut life, mut pipeline) = (life(), pipeline());
+    life.judge(&down(&domain("acme.test"), acme()), at(1));
+    life.judge(&down(&domain("bravo.test"), bravo()), at(1));
+    let begun = step(&mut life, &mut pipeline, at(1));
+    assert_eq!(
+        sent(&begun),
+        ["1 acme-desk opened", "2 boss opened", "3 oncall opened"]
+    );
+    let log: Vec<&str> = begun.rows.incidents[0]
+        .log
+        .iter()
+        .map(|entry| entry.text.as_str())
+        .collect();
+    insta::assert_snapshot!(log.join("\n"), @"
+    opened: provider.outage at BIGMAIL
+    joined: acme.test, bravo.test
+    severity critical
+    is told at 2026-11-22T02:00:01Z unless it ends before
+    route: acme names acme-desk, boss
+    route: oncall, boss, for everything that is not routed otherwise
+    group: one message for 2 with one cause
+    mute: nothing holds it back
+    dedupe: who is named twice is told once
+    deliver: opened is queued for acme-desk, boss, oncall
+    ");
+}
+
+#[test]
+fn the_end_goes_to_whoever_heard_the_beginning() {
+    let (mut life, mut pipeline) = (life(), pipeline());
+    life.judge(&down(&domain("acme.test"), acme()), at(1));
+    assert_eq!(
+        sent(&step(&mut life, &mut pipeline, at(1))),
+        ["1 acme-desk opened", "2 boss opened"]
+    );
+    pipeline.set(Routing::default(), Wording::default());
+    life.judge(&verdict(&domain("acme.test"), State::Flowing, None), at(2));
+    assert_eq!(
+        sent(&step(&mut life, &mut pipeline, at(2))),
+        ["3 acme-desk resolved", "4 boss resolved"]
+    );
+    assert!(step(&mut life, &mut pipeline, at(3)).rows.is_empty());
+}
+
+#[test]
+fn who_joins_later_hears_the_beginning_later() {
+    let (mut life, mut pipeline) = (life(), pipeline());
+    life.judge(&down(&domain("acme.test"), acme()), at(1));
+    step(&mut life, &mut pipeline, at(1));
+    life.judge(&down(&domain("bravo.test"), bravo()), at(2));
+    assert_eq!(sent(&step(&mut life, &mut pipeline, at(2))), ["3 oncall opened"]);
+    for name in ["acme.test", "bravo.test"] {
+        life.judge(&verdict(&domain(name), State::Flowing, None), at(3));
+    }
+    assert_eq!(step(&mut life, &mut pipeline, at(3)).messages.len(), 3);
+}
+
+#[test]
+fn an_incident_without_a_client_goes_to_everybody_else() {
+    let (mut life, mut pipeline) = (life(), pipeline());
+    let ours = cause(Code::VantageOffline, root(RootKind::Vantage, "hq"));
+    life.judge(&verdict(&vantage(), State::Unknown, Some(ours)), at(1));
+    assert_eq!(
+        sent(&step(&mut life, &mut pipeline, at(1))),
+        ["1 oncall opened", "2 boss opened"]
+    );
+}
+
+#[test]
+fn without_notifiers_an_incident_lives_all_the_same() {
+    let mut pipeline = Pipeline::new(Routing::default(), Wording::default(), 1);
+    let mut life = life();
+    life.judge(&down(&domain("acme.test"), acme()), at(1));
+    let begun = step(&mut life, &mut pipeline, at(1));
+    assert!(begun.messages.is_empty());
+    assert!(begun.rows.incidents[0].announced.is_some());
+    life.judge(&verdict(&domain("acme.test"), State::Flowing, None), at(2));
+    assert!(!step(&mut life, &mut pipeline, at(2)).rows.incidents[0].is_open());
+}
+
+#[test]
+fn a_message_carries_neither_the_log_nor_an_endless_list() {
+    let (mut life, mut pipeline) = (life(), pipeline());
+    for number in 0..1500 {
+        let target = domain(&format!("d{number}.test"));
+        life.judge(&verdict(&target, State::Flowing, None), at(0));
+        life.judge(&down(&target, bravo()), at(1));
+    }
+    let begun = step(&mut life, &mut pipeline, at(1));
+    let notice = &begun.messages[0].notice;
+    let incident = notice.incident.as_ref().unwrap();
+    assert_eq!((incident.affected.len(), notice.affected), (1000, 1500));
+    assert!(incident.log.is_empty());
+    assert_eq!(begun.rows.incidents[0].affected.len(), 1500);
+}

@@ -1,0 +1,246 @@
+use std::sync::Arc;
+
+use rstest::rstest;
+use secrecy::SecretString;
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use super::*;
+use crate::incident::sample::{at, incident};
+use crate::model::{Event, MessageId, Notice};
+use crate::notify::Pipeline;
+
+fn message() -> Message {
+    Message {
+        id: MessageId(1),
+        notifier: "oncall".into(),
+        notice: Arc::new(Notice {
+            event: Event::Opened,
+            dedup_key: "mailflow-482-1795414440".into(),
+            at: at(1200),
+            incident: Some(Arc::new(incident(482))),
+            affected: 2,
+            subject: "ACME".into(),
+            text: "ACME: no mail in.".into(),
+            body: String::new(),
+            url: Some("https://mail.msp.example/incidents/482".into()),
+        }),
+    }
+}
+
+fn plain(secret: &'static str) -> Secret {
+    Secret::new(move || Ok(SecretString::from(secret)))
+}
+
+fn webhook(url: &str) -> WebhookSettings {
+    WebhookSettings {
+        url: url.into(),
+        headers: Vec::new(),
+        secret: None,
+    }
+}
+
+async fn receiver(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path("/hook"))
+        .and(header("content-type", "application/json"))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    server
+}
+
+async fn deliver_to(server: &MockServer) -> Result<(), Failure> {
+    let webhook = Webhook::new(webhook(&format!("{}/hook", server.uri()))).unwrap();
+    webhook.deliver(&message(), at(1200)).await
+}
+
+async fn posted(server: &MockServer) -> Request {
+    server.received_requests().await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn the_document_is_the_contracts() {
+    let server = receiver(ResponseTemplate::new(204)).await;
+    deliver_to(&server).await.unwrap();
+    let mut document: Value = posted(&server).await.body_json().unwrap();
+    // The catalogue's texts have tests of their own.
+    let cause = document["incident"]["cause"].as_object_mut().unwrap();
+    assert!(cause.remove("explanation").is_some() && cause.remove("action").is_some());
+    insta::assert_json_snapshot!(document, @r#"
+    {
+      "dedup_key": "mailflow-482-1795414440",
+      "event": "opened",
+      "incident": {
+        "affected": 2,
+        "cause": {
+          "code": "gateway.down",
+          "confidence": "probable",
+          "confidence_reason": null,
+          "contact": "Telekom business line, 0800 1234567, circuit 4711",
+          "detail": "Router hq-router (198.51.100.1) does not answer; the server behind it is not the suspect.",
+          "evidence": [],
+          "layer": "gateway",
+          "owner": "client",
+          "root": {
+            "client": "acme",
+            "kind": "gateway",
+            "name": "hq-router"
+          },
+          "subject": "hq-router (198.51.100.1)",
+          "title": "The router in front of the mail server does not answer"
+        },
+        "domains": [
+          {
+            "client": "acme",
+            "domain": "acme.test",
+            "state": "broken"
+          },
+          {
+            "client": "acme",
+            "domain": "acme-shop.test",
+            "state": "broken"
+          }
+        ],
+        "ended_by": null,
+        "id": "482",
+        "opened": "2026-11-22T02:14:00Z",
+        "resolved": null,
+        "routes": [],
+        "severity": "critical",
+        "state": "open",
+        "url": "https://mail.msp.example/incidents/482"
+      },
+      "sent": "2026-11-22T02:20:00Z",
+      "text": "ACME: no mail in."
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_test_names_no_incident() {
+    let server = receiver(ResponseTemplate::new(200)).await;
+    let webhook = Webhook::new(webhook(&format!("{}/hook", server.uri()))).unwrap();
+    webhook
+        .deliver(&Pipeline::test_message("oncall", at(0)), at(0))
+        .await
+        .unwrap();
+    let document: Value = posted(&server).await.body_json().unwrap();
+    assert_eq!(
+        (&document["event"], &document["incident"]),
+        (&json!("test"), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn headers_and_signature_are_sent() {
+    let server = receiver(ResponseTemplate::new(200)).await;
+    let settings = WebhookSettings {
+        headers: vec![("Authorization".into(), plain("Bearer abc"))],
+        secret: Some(plain("key")),
+        ..webhook(&format!("{}/hook", server.uri()))
+    };
+    let webhook = Webhook::new(settings).unwrap();
+    webhook.deliver(&message(), at(1200)).await.unwrap();
+    let request = posted(&server).await;
+    assert_eq!(request.headers["authorization"], "Bearer abc");
+    let expected = format!("sha256={}", sign(b"key", &request.body));
+    assert_eq!(request.headers["x-mailflow-signature"], expected.as_str());
+}
+
+#[test]
+fn the_signature_is_hmac_sha256() {
+    // RFC 4231, test case 2.
+    assert_eq!(
+        sign(b"Jefe", b"what do ya want for nothing?"),
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    );
+}
+
+#[rstest]
+#[case(500, true)]
+#[case(503, true)]
+#[case(408, true)]
+#[case(429, true)]
+#[case(302, false)]
+#[case(400, false)]
+#[case(401, false)]
+#[case(403, false)]
+#[case(404, false)]
+#[case(410, false)]
+#[case(413, false)]
+#[case(422, false)]
+#[tokio::test]
+async fn refusals_are_told_from_trouble(#[case] status: u16, #[case] passing: bool) {
+    let answer = ResponseTemplate::new(status).insert_header("location", "http://elsewhere.test/");
+    let server = receiver(answer).await;
+    let failure = deliver_to(&server).await.unwrap_err();
+    assert_eq!(matches!(failure, Failure::Passing { .. }), passing, "{failure:?}");
+}
+
+#[rstest]
+#[case::seconds("120", Some(120))]
+#[case::date("Sun, 22 Nov 2026 02:21:00 GMT", Some(60))]
+#[case::past("Sun, 22 Nov 2026 01:00:00 GMT", None)]
+#[case::nonsense("soon", None)]
+#[tokio::test]
+async fn retry_after_is_read(#[case] said: &str, #[case] seconds: Option<u64>) {
+    let server = receiver(ResponseTemplate::new(429).insert_header("retry-after", said)).await;
+    let Err(Failure::Passing { retry_after, .. }) = deliver_to(&server).await else {
+        panic!("429 passes");
+    };
+    assert_eq!(retry_after, seconds.map(Duration::from_secs));
+}
+
+#[tokio::test]
+async fn what_the_receiver_says_is_shown_bounded_and_inert() {
+    let said = format!("\u{1b}[31mno such channel {}", "x".repeat(1_000_000));
+    let server = receiver(ResponseTemplate::new(404).set_body_string(said)).await;
+    let failure = deliver_to(&server).await.unwrap_err().to_string();
+    assert!(
+        failure.starts_with("the receiver answered 404 Not Found: \\x1b[31mno such channel xx"),
+        "{failure}"
+    );
+    assert!(failure.len() < 250);
+}
+
+#[tokio::test]
+async fn an_absent_receiver_is_passing_and_its_address_stays_ours() {
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook?token=hush", socket.local_addr().unwrap());
+    drop(socket);
+    let webhook = Webhook::new(webhook(&url)).unwrap();
+    let failure = webhook.deliver(&message(), at(0)).await.unwrap_err();
+    assert!(matches!(failure, Failure::Passing { .. }));
+    assert!(failure.to_string().contains("refused"), "{failure}");
+    assert!(!failure.to_string().contains("hush"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_had_is_passing() {
+    let settings = WebhookSettings {
+        secret: Some(Secret::new(|| Err("/run/key: gone".into()))),
+        ..webhook("http://127.0.0.1:9/")
+    };
+    let failure = Webhook::new(settings).unwrap().deliver(&message(), at(0)).await;
+    assert_eq!(
+        failure.unwrap_err(),
+        Failure::passing("a secret cannot be had: /run/key: gone")
+    );
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    assert!(Webhook::new(webhook("not a url")).is_err());
+    let settings = WebhookSettings {
+        headers: vec![("bad header".into(), plain("x"))],
+        ..webhook("http://127.0.0.1/")
+    };
+    assert!(
+        Webhook::new(settings)
+            .unwrap_err()
+            .to_string()
+            .contains("bad header")
+    );
+}

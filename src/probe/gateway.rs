@@ -1,0 +1,45 @@
+//! A client's router or firewall, by its own checks.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use super::ask::{Deadline, NoAddress, locate};
+use super::host::{check, conclude};
+use super::{Context, Seen};
+use crate::model::reach::GatewayEvidence;
+use crate::model::{Endpoint, Evidence};
+use crate::net::Net;
+
+/// Runs the checks of a gateway, all at once, at the address that its name has now.
+///
+/// A name that has no address is evidence; a name that nobody could tell us of is none, since it says nothing of
+/// the gateway.
+pub async fn run<N: Net>(
+    net: &N,
+    context: &Context,
+    address: &Endpoint,
+    ping: bool,
+    ports: &[u16],
+    timeout: Duration,
+) -> Seen {
+    let deadline = Deadline::new(net, timeout);
+    let found = match locate(net, context, address, timeout / 2).await {
+        Ok(found) => found,
+        Err(NoAddress::None(_)) => {
+            return Seen::of(Evidence::Gateway(GatewayEvidence {
+                address: None,
+                checks: Vec::new(),
+            }));
+        }
+        Err(NoAddress::Untold(reason) | NoAddress::Local(reason)) => return Seen::unrunnable(reason),
+    };
+    let (checks, source) = check(net, found, ping, ports, deadline.left(net)).await;
+    conclude(checks, source, |checks| {
+        Evidence::Gateway(GatewayEvidence {
+            address: Some(found),
+            checks,
+        })
+    })
+}

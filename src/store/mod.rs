@@ -1,0 +1,173 @@
+//! What must outlive a crash: incidents, the outbox, what was seen of each target, and what was learnt.
+//!
+//! One narrow interface. Its calls block, so the daemon makes them on a thread of its own. All that one step of the
+//! daemon decides is one [`Batch`], written whole or not at all: an incident never says that somebody was told
+//! without the message being in the outbox.
+
+mod error;
+mod schema;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::{ClientId, Code, Incident, IncidentId, IncidentState, Message, Outcome, State, Target};
+
+pub use error::StoreError;
+pub use sqlite::SqliteStore;
+
+/// What must outlive a crash.
+pub trait Store: Send {
+    /// Writes everything, or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was written then, and the same batch can be tried again.
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Everything that a daemon needs to go on where it ended. `ended_since` says how far back incidents that
+    /// ended are wanted; the last hundred come in any case.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a row that cannot be read is no error but is named in [`Loaded::unreadable`].
+    fn load(&mut self, ended_since: Timestamp) -> Result<Loaded, StoreError>;
+
+    /// Incidents, the newest first, those before `after` in that order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn incidents(
+        &mut self,
+        filter: &IncidentFilter,
+        after: Option<IncidentId>,
+        limit: usize,
+    ) -> Result<Vec<Incident>, StoreError>;
+
+    /// One incident.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn incident(&mut self, id: IncidentId) -> Result<Option<Incident>, StoreError>;
+
+    /// The turns of one target since a time, the oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn history(&mut self, target: &Target, since: Timestamp, limit: usize) -> Result<Vec<Turn>, StoreError>;
+
+    /// What became of the messages about an incident, in the order in which they were decided.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn deliveries(&mut self, id: IncidentId) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Forgets what ended before a time. What goes on, and what still waits to be sent, stays.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn prune(&mut self, before: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Everything that one step of the daemon decided.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// Incidents that are new or changed, whole.
+    pub incidents: Vec<Arc<Incident>>,
+    /// Messages to send.
+    pub messages: Vec<Message>,
+    /// What became of messages.
+    pub outcomes: Vec<Outcome>,
+    /// Verdicts that turned.
+    pub turns: Vec<Turn>,
+    /// Targets that were seen for the first time.
+    pub seen: Vec<Target>,
+    /// Targets that left the configuration: their last verdict and that they were seen is forgotten.
+    pub forgotten: Vec<Target>,
+    /// What was learnt.
+    pub facts: Vec<Fact>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A verdict that turned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Of what.
+    pub target: Target,
+    /// When (UTC).
+    pub at: Timestamp,
+    /// Into which state.
+    pub state: State,
+    /// Since when it has been in that state: earlier than `at` when only the cause changed.
+    pub since: Timestamp,
+    /// For what cause.
+    pub code: Option<Code>,
+}
+
+/// Something learnt about a domain or the like: its MX set, that it offered STARTTLS.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// About whom: a domain's name.
+    pub subject: String,
+    /// What kind of fact.
+    pub name: String,
+    /// The fact; null forgets it.
+    pub value: Value,
+}
+
+/// Which incidents are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IncidentFilter {
+    /// Only open or only resolved ones.
+    pub state: Option<IncidentState>,
+    /// Only those that touch this client.
+    pub client: Option<ClientId>,
+}
+
+/// What became of a message so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The notifier's name.
+    pub notifier: Arc<str>,
+    /// What the message was about, in the contract's word.
+    pub event: String,
+    /// When it was decided.
+    pub queued: Timestamp,
+    /// When it was delivered or failed for good; `None`: it still waits.
+    pub done: Option<Timestamp>,
+    /// How often it was tried in the end.
+    pub attempts: u32,
+    /// Why it failed for good.
+    pub failed: Option<String>,
+}
+
+/// Everything that a daemon needs to go on where it ended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Loaded {
+    /// Incidents that go on.
+    pub open: Vec<Incident>,
+    /// Incidents that ended lately, the newest first.
+    pub ended: Vec<Incident>,
+    /// The last turn of each target.
+    pub verdicts: Vec<Turn>,
+    /// Targets that were seen before.
+    pub seen: Vec<Target>,
+    /// What was learnt.
+    pub facts: Vec<Fact>,
+    /// Messages that wait to be sent, in order.
+    pub outbox: Vec<Message>,
+    /// The number of the next incident.
+    pub next_incident: u64,
+    /// The number of the next message.
+    pub next_message: u64,
+    /// Rows that could not be read, in words. They stay where they are.
+    pub unreadable: Vec<String>,
+}

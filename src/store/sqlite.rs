@@ -1,0 +1,147 @@
+//! The store in one SQLite file.
+//!
+//! WAL, so that a reader never waits for the writer, and `synchronous = FULL`: with `NORMAL` a commit survives the
+//! death of the process but not always a power cut, and the message that was lost with it would never be sent.
+//! The daemon commits only when something turned, so that the one fsync more costs nothing.
+
+mod read;
+mod write;
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+
+use super::schema;
+use super::{Batch, Delivery, IncidentFilter, Loaded, Store, StoreError, Turn};
+use crate::model::{Incident, IncidentId, Target};
+
+/// How long to wait for another process that holds the database: an operator's shell, a backup.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    pub(super) connection: Connection,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, made with its folder if it is not there, and brings it up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`]: not ours, from a later version, damaged, or out of reach.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        make_file(path).map_err(|error| StoreError::Open {
+            path: path.into(),
+            reason: error.to_string(),
+        })?;
+        let mut connection = Connection::open(path).map_err(|error| cannot_open(path, &error))?;
+        prepare(&connection)?;
+        schema::migrate(&mut connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Opens a database that is there, to read only.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also when its schema is not the newest.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, &error))?;
+        connection.busy_timeout(PATIENCE)?;
+        if schema::version(&connection)? < schema::NEWEST {
+            return Err(StoreError::Other(
+                "it was written by an earlier version, which the daemon has yet to bring up to date".into(),
+            ));
+        }
+        Ok(Self { connection })
+    }
+
+    /// A database that ends with the process.
+    ///
+    /// # Errors
+    /// [`StoreError`], hardly ever.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let mut connection = Connection::open_in_memory()?;
+        prepare(&connection)?;
+        schema::migrate(&mut connection)?;
+        Ok(Self { connection })
+    }
+}
+
+fn cannot_open(path: &Path, error: &rusqlite::Error) -> StoreError {
+    StoreError::Open {
+        path: path.into(),
+        reason: error.to_string(),
+    }
+}
+
+/// Makes the file before SQLite does: what servers said to us is nobody else's business.
+fn make_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+}
+
+fn prepare(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Before the journal is touched: a database that is not ours is left as it is.
+    schema::version(connection)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(())
+}
+
+impl Store for SqliteStore {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.connection.transaction()?;
+        write::batch(&transaction, batch)?;
+        Ok(transaction.commit()?)
+    }
+
+    fn load(&mut self, ended_since: Timestamp) -> Result<Loaded, StoreError> {
+        let transaction = self.connection.transaction()?;
+        read::everything(&transaction, ended_since)
+    }
+
+    fn incidents(
+        &mut self,
+        filter: &IncidentFilter,
+        after: Option<IncidentId>,
+        limit: usize,
+    ) -> Result<Vec<Incident>, StoreError> {
+        read::incidents(&self.connection, filter, after, limit)
+    }
+
+    fn incident(&mut self, id: IncidentId) -> Result<Option<Incident>, StoreError> {
+        read::incident(&self.connection, id)
+    }
+
+    fn history(&mut self, target: &Target, since: Timestamp, limit: usize) -> Result<Vec<Turn>, StoreError> {
+        read::history(&self.connection, target, since, limit)
+    }
+
+    fn deliveries(&mut self, id: IncidentId) -> Result<Vec<Delivery>, StoreError> {
+        read::deliveries(&self.connection, id)
+    }
+
+    fn prune(&mut self, before: Timestamp) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        write::prune(&transaction, before)?;
+        Ok(transaction.commit()?)
+    }
+}

@@ -1,0 +1,173 @@
+//! What is known, as JSON: domains, gateways, hosts, vantages, providers, clients.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::State as Shared;
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::{Value, json};
+
+use super::Server;
+use super::error::{ApiError, Name, Params, quoted};
+use super::paging::{Item, ListQuery, page};
+use super::views::{self, Gateway, Host};
+use crate::model::{DomainName, Target, Verdict};
+
+type Answer = Result<Json<Value>, ApiError>;
+
+/// `GET /api/v1/domains`
+pub(super) async fn domains(Shared(server): Shared<Server>, Params(query): Params<ListQuery>) -> Answer {
+    let snapshot = server.snapshot();
+    let items = snapshot.domains.iter().map(|(name, verdict)| Item {
+        key: name.as_str().to_owned(),
+        state: Some(verdict.state),
+        client: client_of(verdict),
+        value: Arc::clone(verdict),
+    });
+    page("domains", items.map(brief_item), &query).map(Json)
+}
+
+fn brief_item(item: Item<Arc<Verdict>>) -> Item<Verdict> {
+    Item {
+        key: item.key,
+        state: item.state,
+        client: item.client,
+        value: views::brief(&item.value),
+    }
+}
+
+/// `GET /api/v1/domains/{domain}`
+pub(super) async fn domain(Shared(server): Shared<Server>, Name(name): Name) -> Result<Response, ApiError> {
+    let snapshot = server.snapshot();
+    let verdict = DomainName::parse(&name)
+        .ok()
+        .and_then(|name| snapshot.domains.get(&name).cloned());
+    match verdict {
+        Some(verdict) => Ok(Json(&*verdict).into_response()),
+        None => Err(ApiError::not_found(format!(
+            "no domain \"{}\" is watched",
+            quoted(&name)
+        ))),
+    }
+}
+
+/// `GET /api/v1/gateways`
+pub(super) async fn gateways(Shared(server): Shared<Server>, Params(query): Params<ListQuery>) -> Answer {
+    let snapshot = server.snapshot();
+    let items = snapshot.gateways.iter().map(|gateway| Item {
+        key: match &gateway.verdict.target {
+            Target::Gateway(client, name) => format!("{client}/{name}"),
+            other => other.to_string(),
+        },
+        state: Some(gateway.verdict.state),
+        client: client_of(&gateway.verdict),
+        value: Gateway::from(&**gateway),
+    });
+    page("gateways", items, &query).map(Json)
+}
+
+/// `GET /api/v1/hosts`
+pub(super) async fn hosts(Shared(server): Shared<Server>, Params(query): Params<ListQuery>) -> Answer {
+    let snapshot = server.snapshot();
+    let items = snapshot.hosts.iter().map(|host| Item {
+        key: host.address.to_string(),
+        state: Some(host.state),
+        client: None,
+        value: Host::brief(host),
+    });
+    page("hosts", items, &query).map(Json)
+}
+
+/// `GET /api/v1/hosts/{address}`: an address with its port, or without it for port 25.
+pub(super) async fn host(Shared(server): Shared<Server>, Name(address): Name) -> Result<Response, ApiError> {
+    let snapshot = server.snapshot();
+    let wanted: Option<SocketAddr> = address
+        .parse()
+        .ok()
+        .or_else(|| address.parse().ok().map(|ip| SocketAddr::new(ip, 25)));
+    let host = snapshot.hosts.iter().find(|host| Some(host.address) == wanted);
+    match host {
+        Some(host) => Ok(Json(Host::full(host)).into_response()),
+        None => Err(ApiError::not_found(format!(
+            "no watched domain's mail goes to \"{}\"",
+            quoted(&address)
+        ))),
+    }
+}
+
+/// `GET /api/v1/vantages`
+pub(super) async fn vantages(Shared(server): Shared<Server>, Params(query): Params<ListQuery>) -> Answer {
+    let snapshot = server.snapshot();
+    page("vantages", [whole(&snapshot.vantage)], &query).map(Json)
+}
+
+/// `GET /api/v1/providers`
+pub(super) async fn providers(Shared(server): Shared<Server>, Params(query): Params<ListQuery>) -> Answer {
+    let snapshot = server.snapshot();
+    let items = snapshot.providers.iter().map(whole);
+    page("providers", items, &query).map(Json)
+}
+
+fn whole(verdict: &Arc<Verdict>) -> Item<&Verdict> {
+    Item {
+        key: match &verdict.target {
+            Target::Vantage(name) | Target::Provider(name) => name.to_string(),
+            other => other.to_string(),
+        },
+        state: Some(verdict.state),
+        client: client_of(verdict),
+        value: verdict,
+    }
+}
+
+/// `GET /api/v1/clients`
+pub(super) async fn clients(Shared(server): Shared<Server>, Params(query): Params<ListQuery>) -> Answer {
+    let snapshot = server.snapshot();
+    let items = snapshot.clients.iter().map(|client| {
+        let worst = snapshot
+            .domains
+            .values()
+            .filter(|verdict| verdict.client.as_ref() == Some(&client.id))
+            .map(|verdict| verdict.state)
+            .max_by_key(|state| state.urgency());
+        Item {
+            key: client.id.as_str().to_owned(),
+            state: worst,
+            client: Some(client.id.as_str().to_owned()),
+            value: json!({
+                "id": client.id,
+                "name": client.name,
+                "contact": client.contact,
+                "state": worst,
+            }),
+        }
+    });
+    page("clients", items, &query).map(Json)
+}
+
+/// `GET /sd`: the watched domains for Prometheus' HTTP service discovery, a group for each client.
+pub(super) async fn service_discovery(Shared(server): Shared<Server>) -> Json<Value> {
+    let snapshot = server.snapshot();
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, verdict) in &snapshot.domains {
+        let client = verdict.client.as_ref().map_or("", |client| client.as_str());
+        groups.entry(client).or_default().push(name.as_str());
+    }
+    let groups = groups.into_iter().map(|(client, domains)| {
+        let name = snapshot
+            .clients
+            .iter()
+            .find(|view| view.id.as_str() == client)
+            .map_or(client, |view| view.name.as_str());
+        json!({
+            "targets": domains,
+            "labels": { "__meta_mailflow_client": client, "__meta_mailflow_client_name": name },
+        })
+    });
+    Json(groups.collect())
+}
+
+fn client_of(verdict: &Verdict) -> Option<String> {
+    verdict.client.as_ref().map(ToString::to_string)
+}

@@ -1,0 +1,71 @@
+//! Metrics, health, and what changes something.
+
+use std::sync::atomic::Ordering;
+
+use axum::extract::State as Shared;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::{Value, json};
+
+use super::error::{ApiError, Name};
+use super::{Server, TestError};
+use crate::surface::metrics::{self, Format, ProcessFacts};
+
+/// `GET /metrics`
+pub(super) async fn metrics(Shared(server): Shared<Server>, headers: HeaderMap) -> Response {
+    let accept: Vec<&str> = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let format = Format::accepted(&accept.join(","));
+    let snapshot = server.snapshot();
+    let facts = ProcessFacts::read(snapshot.started);
+    match metrics::render(&snapshot, facts, format) {
+        Ok(text) => ([(CONTENT_TYPE, format.content_type()), (VARY, "accept")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// `GET /-/healthy`: the process lives and answers.
+pub(super) async fn healthy() -> &'static str {
+    "mailflow is healthy.\n"
+}
+
+/// `GET /-/ready`: what is known can be asked for.
+pub(super) async fn ready(Shared(server): Shared<Server>) -> (StatusCode, &'static str) {
+    if server.stop.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "mailflow is stopping.\n")
+    } else if server.ready.load(Ordering::Acquire) {
+        (StatusCode::OK, "mailflow is ready.\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "mailflow is starting.\n")
+    }
+}
+
+/// `POST /-/reload`: nothing to say when taken; the problems, with 500 as in Prometheus, when not.
+pub(super) async fn reload(Shared(server): Shared<Server>) -> (StatusCode, String) {
+    match server.reloader.reload().await {
+        Ok(()) => (StatusCode::OK, String::new()),
+        Err(problems) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the configuration was not taken; the old one stays:\n{problems}\n"),
+        ),
+    }
+}
+
+/// `POST /api/v1/notifiers/{name}/test`
+pub(super) async fn test_notifier(
+    Shared(server): Shared<Server>,
+    Name(name): Name,
+) -> Result<Json<Value>, ApiError> {
+    match server.notifiers.test(&name).await {
+        Ok(()) => Ok(Json(json!({ "sent": true }))),
+        Err(error @ TestError::Unknown) => Err(ApiError::not_found(error.to_string())),
+        Err(error @ TestError::Failed(_)) => Err(ApiError::new(StatusCode::BAD_GATEWAY, error.to_string())),
+    }
+}

@@ -1,0 +1,68 @@
+//! The pages for people.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::{StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::Server;
+use super::error::{ApiError, quoted};
+use super::incidents;
+use crate::model::DomainName;
+use crate::surface::page::{self, IndexQuery};
+
+/// `GET /`
+pub(super) async fn index(
+    Shared(server): Shared<Server>,
+    query: Result<Query<IndexQuery>, QueryRejection>,
+) -> Response {
+    let query = query.map(|Query(query)| query).unwrap_or_default();
+    html(page::index(&server.snapshot(), &query, (server.now)()))
+}
+
+/// `GET /domains/{domain}`
+pub(super) async fn domain(Shared(server): Shared<Server>, Path(name): Path<String>) -> Response {
+    let snapshot = server.snapshot();
+    let verdict = DomainName::parse(&name)
+        .ok()
+        .and_then(|name| snapshot.domains.get(&name));
+    match verdict {
+        Some(verdict) => html(page::domain(&snapshot, verdict, (server.now)())),
+        None => not_found(&server, &format!("No domain “{}” is watched.", quoted(&name))),
+    }
+}
+
+/// `GET /incidents/{id}`
+pub(super) async fn incident(Shared(server): Shared<Server>, Path(id): Path<String>) -> Response {
+    match incidents::find(&server, &id).await {
+        Ok(incident) => html(page::incident(&server.snapshot(), &incident, (server.now)())),
+        Err(error) if error.is_missing() => {
+            not_found(&server, &format!("There is no incident “{}”.", quoted(&id)))
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Whatever is not served: as JSON below `/api/`, as a page elsewhere.
+pub(super) async fn missing(Shared(server): Shared<Server>, uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        ApiError::not_found("there is no such path; /api/openapi.json lists all").into_response()
+    } else {
+        not_found(&server, "There is no such page.")
+    }
+}
+
+fn not_found(server: &Server, what: &str) -> Response {
+    let page = page::missing(&server.snapshot(), what, (server.now)());
+    (StatusCode::NOT_FOUND, html(page)).into_response()
+}
+
+fn html(page: askama::Result<String>) -> Response {
+    match page {
+        Ok(text) => Html(text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

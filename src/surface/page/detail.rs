@@ -1,0 +1,75 @@
+//! The pages of one domain and of one incident.
+
+use askama::Template;
+use jiff::Timestamp;
+
+use super::Frame;
+use super::cards::{DomainCard, IncidentCard};
+use super::words::Moment;
+use crate::model::{Incident, State, Verdict};
+use crate::snapshot::Snapshot;
+
+/// How many domains of a client an incident's own page names.
+const NAMED: usize = 1000;
+
+#[derive(Template)]
+#[template(path = "domain.html")]
+pub(super) struct DomainPage {
+    frame: Frame,
+    domain: DomainCard,
+}
+
+impl DomainPage {
+    pub(super) fn new(snapshot: &Snapshot, verdict: &Verdict, now: Timestamp) -> Self {
+        let domain = DomainCard::new(snapshot, verdict, now);
+        let title = format!("{} is {} · mailflow", domain.name, domain.state);
+        Self {
+            frame: Frame::new(title, domain.state, snapshot, now),
+            domain,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "incident.html")]
+pub(super) struct IncidentPage {
+    frame: Frame,
+    incident: IncidentCard,
+    log: Vec<(Moment, String)>,
+}
+
+impl IncidentPage {
+    pub(super) fn new(snapshot: &Snapshot, incident: &Incident, now: Timestamp) -> Self {
+        let card = IncidentCard::new(snapshot, incident, NAMED, now);
+        Self {
+            frame: Frame::new(
+                format!("#{}: {} · mailflow", card.id, card.cause.title),
+                card.tone,
+                snapshot,
+                now,
+            ),
+            log: incident
+                .log
+                .iter()
+                .map(|entry| (Moment::new(entry.at, now), entry.text.clone()))
+                .collect(),
+            incident: card,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "missing.html")]
+pub(super) struct MissingPage {
+    frame: Frame,
+    what: String,
+}
+
+impl MissingPage {
+    pub(super) fn new(snapshot: &Snapshot, what: &str, now: Timestamp) -> Self {
+        Self {
+            frame: Frame::new("Not found · mailflow", State::Unknown, snapshot, now),
+            what: what.to_owned(),
+        }
+    }
+}
