@@ -4,17 +4,18 @@
 //! Evidence flows one way: `config` → `inventory` → `schedule` → `probe` → `picture` → `diagnosis` →
 //! `incident` → `store` and the surfaces. Each module's own documentation says what lives there.
 
+pub mod app;
 pub mod config;
 pub mod diagnosis;
-pub mod inventory;
 pub mod incident;
+pub mod inventory;
 pub mod model;
 pub mod monitor;
 pub mod net;
-pub mod picture;
 pub mod notify;
+pub mod picture;
 pub mod probe;
 pub mod schedule;
 pub mod snapshot;
-pub mod surface;
 pub mod store;
+pub mod surface;

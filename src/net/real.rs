@@ -23,7 +23,7 @@ use crate::model::DialError;
 use crate::model::reach::PingReport;
 
 use clock::Clock;
-pub use machine::{local_fqdn, system_resolvers};
+pub use machine::{local_address, local_fqdn, system_resolvers};
 
 /// The real port to the outside. It needs a tokio runtime with I/O and time enabled.
 #[derive(Debug)]

@@ -90,6 +90,17 @@ pub enum NewFact {
     },
 }
 
+impl NewFact {
+    /// What the fact is about, and what kind it is: its place in the store.
+    pub fn key(&self) -> (String, &'static str) {
+        match self {
+            Self::Mx { domain, .. } => (domain.to_string(), "mx"),
+            Self::Starttls { address } => (address.to_string(), "starttls"),
+            Self::Gateway { client, name } => (format!("{client}/{name}"), "gateway"),
+        }
+    }
+}
+
 impl Learnt {
     /// Takes back what the store kept.
     pub fn restore(facts: impl IntoIterator<Item = NewFact>) -> Self {

@@ -7,6 +7,7 @@ pub mod dns;
 #[cfg(test)]
 mod fixtures;
 pub mod gateway;
+pub mod helo;
 pub mod host;
 pub mod nameserver;
 pub mod smtp;
@@ -16,7 +17,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{DomainName, Evidence, Subject};
+use crate::model::{DomainName, Evidence, Observation, Subject};
+use crate::net::Net;
+use crate::net::trust::Trust;
 
 /// What every probe may need to know of ourselves.
 #[derive(Debug, Clone)]
@@ -27,6 +30,62 @@ pub struct Context {
     pub helo: Arc<str>,
     /// Whether this vantage can speak IPv6.
     pub ipv6: bool,
+}
+
+/// Runs a probe once. It takes no longer than the task allows, and never panics for what it meets.
+pub async fn run<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) -> Observation {
+    let at = net.now();
+    let seen = look(net, context, trust, task).await;
+    let elapsed = Duration::try_from(net.now().duration_since(at)).unwrap_or_default();
+    Observation {
+        subject: task.subject.clone(),
+        at,
+        elapsed,
+        source: seen.source,
+        evidence: seen.evidence,
+    }
+}
+
+async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) -> Seen {
+    let timeout = task.timeout;
+    match (&task.subject, &task.detail) {
+        (Subject::Mx(domain), _) => dns::mx(net, context, domain, timeout).await,
+        (Subject::Addresses(host), _) => dns::addresses(net, context, host, timeout).await,
+        (Subject::NameServers(domain), Detail::NameServers { known }) => {
+            nameserver::run(net, context, domain, known, timeout).await
+        }
+        (Subject::NameServers(domain), _) => nameserver::run(net, context, domain, &[], timeout).await,
+        (
+            Subject::Smtp(peer),
+            Detail::Smtp {
+                server_name,
+                patience,
+                slow_lane,
+            },
+        ) => {
+            smtp::run(
+                net,
+                context,
+                trust,
+                *peer,
+                server_name.as_ref(),
+                *patience,
+                *slow_lane,
+                timeout,
+            )
+            .await
+        }
+        (Subject::Smtp(peer), _) => {
+            smtp::run(net, context, trust, *peer, None, timeout, false, timeout).await
+        }
+        (Subject::Host(address), _) => host::run(net, *address, timeout).await,
+        (Subject::Gateway(..), Detail::Gateway { address, ping, ports }) => {
+            gateway::run(net, context, address, *ping, ports, timeout).await
+        }
+        (Subject::Gateway(..), _) => Seen::unrunnable("this gateway is no longer configured"),
+        (Subject::Anchor(anchor), _) => vantage::anchor(net, context, anchor, timeout).await,
+        (Subject::Resolver(server), _) => vantage::resolver(net, *server, timeout).await,
+    }
 }
 
 /// One run of a probe: the subject and how to treat it.

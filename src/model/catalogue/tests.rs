@@ -1,5 +1,7 @@
 use std::collections::HashSet;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// The contract's own list, with its brackets. Where the contract gives no state (routes, bounces, canaries),
@@ -224,4 +226,19 @@ fn a_mistyped_code_finds_its_neighbour() {
     assert_eq!(nearest("something else entirely"), None);
     assert_eq!(nearest(""), None);
     assert_eq!(nearest(&"x".repeat(10_000)), None);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_typed_gives_a_code_or_nothing(text in ".{0,100}") {
+        let _ = nearest(&text);
+    }
+
+    #[test]
+    fn one_slip_is_forgiven(index in 0..Code::ALL.len(), place in 0_usize..40, letter in "[a-z]") {
+        let code = Code::ALL[index];
+        let mut text = code.as_str().to_owned();
+        text.insert_str(place.min(text.len()), &letter);
+        prop_assert_eq!(nearest(&text), Some(code));
+    }
 }

@@ -1,6 +1,6 @@
 //! What this machine knows of itself: routes, resolvers, name.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::model::DomainName;
 use crate::net::Routes;
@@ -60,6 +60,25 @@ pub fn system_resolvers() -> Vec<SocketAddr> {
         }
     }
     servers
+}
+
+/// The address that this machine speaks from to the outside; `None` without a way there. Nothing is sent.
+pub fn local_address() -> Option<IpAddr> {
+    let outside: [(SocketAddr, SocketAddr); 2] = [
+        (
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 25)),
+        ),
+        (
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+            SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 25)),
+        ),
+    ];
+    outside.into_iter().find_map(|(from, to)| {
+        let socket = std::net::UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    })
 }
 
 /// This machine's fully qualified name, where its host name has a dot or `/etc/hosts` gives one.

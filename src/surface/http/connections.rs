@@ -44,6 +44,8 @@ impl Listener for Bounded {
         // The semaphore is never closed; without a permit we would only be unbounded.
         let permit = Arc::clone(&self.slots).acquire_owned().await.ok();
         let (stream, peer) = Listener::accept(&mut self.listener).await;
+        // Events are small and should not wait for company; without this they are only later.
+        let _ = stream.set_nodelay(true);
         (Slot::new(stream, permit, self.idle), peer)
     }
 

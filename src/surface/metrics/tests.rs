@@ -1,7 +1,10 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::snapshot::NotifierCounts;
 use crate::surface::sample;
 
 fn facts() -> ProcessFacts {
@@ -375,5 +378,50 @@ fn promtool_is_silent() {
             "{}",
             String::from_utf8_lossy(&said)
         );
+    }
+}
+
+/// Reads a label's value back, as a scraper does.
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next().unwrap() {
+                'n' => out.push('\n'),
+                other => out.push(other),
+            },
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_label_comes_back_as_it_was(name in any::<String>()) {
+        let mut snapshot = sample::calm();
+        snapshot.counters.notifications = [(name.as_str().into(), NotifierCounts::default())].into();
+        let snapshot = Arc::new(snapshot);
+        for format in [Format::Classic, Format::OpenMetrics] {
+            let text = render(&snapshot, facts(), format).unwrap();
+            let lines: Vec<&str> = text
+                .split('\n')
+                .filter(|line| line.starts_with("mailflow_notifications_pending{"))
+                .collect();
+            prop_assert_eq!(lines.len(), 1);
+            let value = lines[0]
+                .strip_prefix("mailflow_notifications_pending{notifier=\"")
+                .and_then(|rest| rest.strip_suffix("\"} 0"));
+            prop_assert_eq!(value.map(unescaped), Some(name.clone()));
+        }
+    }
+
+    #[test]
+    fn any_accept_header_has_an_answer(accept in "[ -~]{0,80}") {
+        let format = Format::accepted(&accept);
+        prop_assert!(format == Format::Classic || accept.to_lowercase().contains("openmetrics"));
     }
 }

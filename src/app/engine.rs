@@ -1,0 +1,362 @@
+//! The daemon's loop: starts what is due, takes in what was seen, and hands on what follows from it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::incident::Lifecycle;
+use crate::inventory::Inventory;
+use crate::model::{DomainName, Evidence, Incident, Message, Observation, Outcome, Severity};
+use crate::monitor::Monitor;
+use crate::net::Net;
+use crate::net::trust::Trust;
+use crate::notify::{self, Notifiers, Order, Pipeline};
+use crate::probe::{self, Context, Task};
+use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot};
+use crate::store::{Batch, Fact, Turn};
+
+use super::keeper::Keeper;
+
+/// How often the snapshot is made anew at most: bursts of evidence share one.
+const PUBLISH_EVERY: SignedDuration = SignedDuration::from_millis(200);
+
+/// How often what only the machine knows is looked at: its routes, whether we are watched.
+const HOUSEKEEPING: SignedDuration = SignedDuration::from_secs(5);
+
+/// How many ended incidents the snapshot holds.
+const ENDED_SHOWN: usize = 100;
+
+/// A probe that is still running after this much more than it may take has hung: our own fault.
+const HUNG_AFTER: Duration = Duration::from_mins(10);
+
+/// What the loop is asked from outside.
+pub enum Command {
+    /// Take over a configuration that has been read and checked.
+    Reload(Box<Settled>, oneshot::Sender<()>),
+    /// A configuration could not be taken over.
+    ReloadFailed,
+    /// Take the MX set that a domain has now for the right one.
+    Approve(DomainName, oneshot::Sender<bool>),
+}
+
+/// A configuration, settled for every room.
+pub struct Settled {
+    /// What is watched.
+    pub inventory: Arc<Inventory>,
+    /// What probes need to know of ourselves.
+    pub context: Context,
+    /// The roots that we trust.
+    pub trust: Arc<Trust>,
+    /// How loud each cause is.
+    pub policy: crate::incident::Policy,
+    /// Who is told.
+    pub routing: notify::Routing,
+    /// How things are called.
+    pub wording: notify::Wording,
+    /// The ways to tell.
+    pub notifiers: Notifiers,
+    /// How long history is kept.
+    pub retention: Duration,
+}
+
+/// What the loop talks to.
+pub struct Lines {
+    /// From outside.
+    pub commands: mpsc::Receiver<Command>,
+    /// What became of messages.
+    pub outcomes: mpsc::UnboundedReceiver<Outcome>,
+    /// To whoever delivers them.
+    pub orders: mpsc::Sender<Order>,
+    /// Counts of deliveries.
+    pub counts: watch::Receiver<BTreeMap<Arc<str>, NotifierCounts>>,
+    /// To the surfaces.
+    pub snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+/// The daemon's loop.
+pub struct Engine<N: Net> {
+    pub(super) net: Arc<N>,
+    pub(super) context: Context,
+    pub(super) trust: Arc<Trust>,
+    pub(super) monitor: Monitor,
+    pub(super) life: Lifecycle,
+    pub(super) pipeline: Pipeline,
+    pub(super) keeper: Keeper,
+    pub(super) ended: VecDeque<Arc<Incident>>,
+    pub(super) started: Timestamp,
+    pub(super) reload: ReloadOutcome,
+    pub(super) retention: Duration,
+}
+
+impl<N: Net> Engine<N> {
+    /// Works until told to stop.
+    pub async fn run(mut self, mut lines: Lines, stop: CancellationToken) {
+        let (seen, mut observations) = mpsc::channel(1024);
+        let mut housekeeping = self.net.now();
+        let mut published = Timestamp::MIN;
+        let mut changed = true;
+        loop {
+            let now = self.net.now();
+            self.start_due(&seen, now);
+            self.monitor.tick(now);
+            self.conclude(&lines, Vec::new(), now).await;
+            if now >= housekeeping {
+                self.keep_house(now);
+                housekeeping = later(now, HOUSEKEEPING);
+                changed = true;
+            }
+            if changed && now >= later(published, PUBLISH_EVERY) {
+                lines.snapshots.send_replace(Arc::new(self.snapshot(now, &lines)));
+                published = now;
+                changed = false;
+            }
+            let mut wake = self
+                .monitor
+                .next_wake()
+                .into_iter()
+                .chain(self.life.next_due())
+                .min();
+            let publish = changed.then(|| later(published, PUBLISH_EVERY));
+            wake = wake.into_iter().chain(publish).chain([housekeeping]).min();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(observation) = observations.recv() => {
+                    let now = self.net.now();
+                    self.monitor.observe(observation, now);
+                    // What has come in meanwhile is taken in before anybody draws conclusions.
+                    for _ in 0..256 {
+                        let Ok(more) = observations.try_recv() else { break };
+                        self.monitor.observe(more, now);
+                    }
+                    changed = true;
+                }
+                Some(outcome) = lines.outcomes.recv() => {
+                    let now = self.net.now();
+                    if let Some(id) = outcome.incident {
+                        self.life.note(id, now, &outcome.to_string());
+                    }
+                    self.conclude(&lines, vec![outcome], now).await;
+                    changed = true;
+                }
+                Some(command) = lines.commands.recv() => {
+                    self.obey(command, &lines).await;
+                    changed = true;
+                }
+                () = self.wait(wake) => {}
+            }
+        }
+    }
+
+    async fn wait(&self, until: Option<Timestamp>) {
+        match until {
+            Some(until) => {
+                let left = until.duration_since(self.net.now());
+                // Just over, so that what is due at that time is due when we look.
+                let left = Duration::try_from(left).unwrap_or_default() + Duration::from_micros(100);
+                tokio::time::sleep(left).await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    fn start_due(&mut self, seen: &mpsc::Sender<Observation>, now: Timestamp) {
+        for (task, _) in self.monitor.due(now) {
+            let (net, trust) = (Arc::clone(&self.net), Arc::clone(&self.trust));
+            let (context, seen) = (self.context.clone(), seen.clone());
+            tokio::spawn(async move {
+                let observation = look(&*net, &context, &trust, &task).await;
+                // Only a daemon that ends no longer listens.
+                let _ = seen.send(observation).await;
+            });
+        }
+    }
+
+    /// Draws the conclusions of what has changed, writes them down, and only then lets messages go.
+    async fn conclude(&mut self, lines: &Lines, outcomes: Vec<Outcome>, now: Timestamp) {
+        let changes = self.monitor.take_changes();
+        for verdict in &changes.verdicts {
+            self.life.judge(verdict, now);
+        }
+        for target in &changes.removed {
+            self.life.remove(target);
+        }
+        let step = notify::step(&mut self.life, &mut self.pipeline, now);
+        for incident in step
+            .rows
+            .incidents
+            .iter()
+            .filter(|incident| incident.resolved.is_some())
+        {
+            self.ended.retain(|ended| ended.id != incident.id);
+            self.ended.push_front(Arc::clone(incident));
+            self.ended.truncate(ENDED_SHOWN);
+        }
+        let turns = changes.verdicts.iter().map(|verdict| Turn {
+            target: verdict.target.clone(),
+            at: now,
+            state: verdict.state,
+            since: verdict.since,
+            code: verdict.cause.as_ref().map(|cause| cause.code),
+        });
+        let batch = Batch {
+            incidents: step.rows.incidents,
+            messages: step.messages.clone(),
+            outcomes,
+            turns: turns.collect(),
+            seen: step.rows.seen,
+            forgotten: step.rows.forgotten,
+            facts: changes.facts.iter().map(fact).collect(),
+        };
+        if batch.is_empty() {
+            return;
+        }
+        let written = self.keeper.commit(batch);
+        if !step.messages.is_empty() {
+            self.send(written, step.messages, lines).await;
+        }
+    }
+
+    async fn send(&self, written: oneshot::Receiver<bool>, messages: Vec<Message>, lines: &Lines) {
+        if !written.await.unwrap_or(false) {
+            // Somebody must still be woken: a lost row may cost a second message, a lost message costs a night.
+            tracing::error!(messages = messages.len(), "sent without having been written down");
+        }
+        if lines.orders.send(Order::Send(messages)).await.is_err() {
+            tracing::error!("nobody delivers messages any more; they wait in the store");
+        }
+    }
+
+    async fn obey(&mut self, command: Command, lines: &Lines) {
+        let now = self.net.now();
+        match command {
+            Command::Reload(settled, done) => {
+                let settled = *settled;
+                self.context = settled.context;
+                self.trust = settled.trust;
+                self.retention = settled.retention;
+                self.life.set_policy(settled.policy);
+                self.pipeline.set(settled.routing, settled.wording);
+                self.monitor.reload(settled.inventory, now);
+                let _ = lines.orders.send(Order::Configure(settled.notifiers)).await;
+                self.reload = ReloadOutcome {
+                    successful: true,
+                    last_success: now,
+                };
+                tracing::info!(
+                    domains = self.monitor.picture().inventory.domains.len(),
+                    "configuration reloaded"
+                );
+                let _ = done.send(());
+            }
+            Command::ReloadFailed => self.reload.successful = false,
+            Command::Approve(domain, done) => {
+                let _ = done.send(self.monitor.approve(&domain, now));
+            }
+        }
+    }
+
+    fn keep_house(&mut self, now: Timestamp) {
+        self.monitor.set_routes(self.net.default_routes(), now);
+        // The service manager restarts us when this loop stands still.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    }
+
+    fn snapshot(&self, now: Timestamp, lines: &Lines) -> Snapshot {
+        let Some(view) = self.monitor.view() else {
+            // The vantage has a verdict from the first moment on.
+            return (**lines.snapshots.borrow()).clone();
+        };
+        let mut domains = view.domains;
+        let mut gateways = view.gateways;
+        for (name, verdict) in &mut domains {
+            let incident = self.life.incident_of(&crate::model::Target::Domain(name.clone()));
+            if incident.is_some() {
+                Arc::make_mut(verdict).incident = incident;
+            }
+        }
+        for gateway in &mut gateways {
+            let incident = self.life.incident_of(&gateway.verdict.target);
+            Arc::make_mut(gateway).verdict.incident = incident;
+        }
+        let mut vantage = view.vantage;
+        if let Some(id) = self.life.incident_of(&vantage.target) {
+            Arc::make_mut(&mut vantage).incident = Some(id);
+        }
+        let mut open: Vec<Arc<Incident>> = self.life.open().cloned().collect();
+        open.sort_by_key(|incident| {
+            (
+                std::cmp::Reverse(incident.severity),
+                std::cmp::Reverse(incident.opened),
+            )
+        });
+        let mut counters = view.counters;
+        counters.notifications = lines.counts.borrow().clone();
+        counters.incidents_open = Severity::ALL
+            .map(|severity| {
+                let count = open
+                    .iter()
+                    .filter(|incident| incident.severity == severity)
+                    .count();
+                (severity, u64::try_from(count).unwrap_or(u64::MAX))
+            })
+            .into();
+        Snapshot {
+            at: now,
+            started: self.started,
+            clients: view.clients,
+            vantage,
+            domains,
+            gateways,
+            providers: view.providers,
+            hosts: view.hosts,
+            open_incidents: open,
+            closed_incidents: self.ended.iter().cloned().collect(),
+            counters,
+            reload: self.reload,
+            pending_domains: view.pending,
+        }
+    }
+}
+
+/// Runs a probe; a panic or a hang in it is a fault of our own, and says nothing of anybody else.
+pub async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) -> Observation {
+    let at = net.now();
+    let probing = AssertUnwindSafe(probe::run(net, context, trust, task)).catch_unwind();
+    let reason = match tokio::time::timeout(task.timeout.saturating_mul(10) + HUNG_AFTER, probing).await {
+        Ok(Ok(observation)) => return observation,
+        Ok(Err(_)) => "the probe failed by a fault of its own",
+        Err(_) => "the probe hung",
+    };
+    tracing::error!(subject = %task.subject, "{reason}");
+    let elapsed = Duration::try_from(net.now().duration_since(at)).unwrap_or_default();
+    let evidence = Evidence::Unrunnable {
+        reason: reason.into(),
+    };
+    Observation {
+        subject: task.subject.clone(),
+        at,
+        elapsed,
+        source: None,
+        evidence,
+    }
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(at)
+}
+
+/// A learnt fact as the store keeps it: under its kind and its subject.
+fn fact(learnt: &crate::picture::NewFact) -> Fact {
+    let (subject, name) = learnt.key();
+    Fact {
+        subject,
+        name: name.to_owned(),
+        value: serde_json::to_value(learnt).unwrap_or_default(),
+    }
+}

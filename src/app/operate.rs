@@ -1,0 +1,138 @@
+//! What the HTTP server may ask of the daemon.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::model::{Incident, IncidentId, IncidentState};
+use crate::notify::{Clock, Notifiers, Pipeline, attempt};
+use crate::store::IncidentFilter;
+use crate::surface::http::{History, HistoryError, NotifierTester, Reloader, TestError};
+
+use super::engine::{Command, Settled};
+use super::keeper::Keeper;
+
+/// Incidents from the store.
+pub struct Archive(pub Keeper);
+
+const GONE: &str = "the store is closed";
+
+impl History for Archive {
+    fn closed(&self, before: Option<IncidentId>, limit: usize) -> Result<Vec<Incident>, HistoryError> {
+        let filter = IncidentFilter {
+            state: Some(IncidentState::Resolved),
+            client: None,
+        };
+        let answer = self.0.ask(move |store| {
+            store
+                .incidents(&filter, before, limit)
+                .map_err(|error| error.to_string())
+        });
+        answer.unwrap_or_else(|| Err(GONE.into())).map_err(HistoryError)
+    }
+
+    fn incident(&self, id: IncidentId) -> Result<Option<Incident>, HistoryError> {
+        let answer = self
+            .0
+            .ask(move |store| store.incident(id).map_err(|error| error.to_string()));
+        answer.unwrap_or_else(|| Err(GONE.into())).map_err(HistoryError)
+    }
+}
+
+/// Reads the configuration anew and settles it for every room.
+pub type Settle = Arc<dyn Fn() -> Result<Settled, String> + Send + Sync>;
+
+/// Reloads the configuration.
+pub struct Reload {
+    /// Reads and settles it; may block.
+    pub settle: Settle,
+    /// To the daemon's loop.
+    pub commands: mpsc::Sender<Command>,
+    /// The notifiers in use, for test messages.
+    pub notifiers: Arc<Mutex<Notifiers>>,
+}
+
+impl Reload {
+    async fn take(&self) -> Result<(), String> {
+        let settle = Arc::clone(&self.settle);
+        let settled = tokio::task::spawn_blocking(move || settle())
+            .await
+            .unwrap_or_else(|error| Err(format!("reading the configuration failed: {error}")));
+        let settled = match settled {
+            Ok(settled) => settled,
+            Err(problems) => {
+                tracing::error!("the configuration was not reloaded, the old one goes on:\n{problems}");
+                let _ = self.commands.send(Command::ReloadFailed).await;
+                return Err(problems);
+            }
+        };
+        let notifiers = settled.notifiers.clone();
+        let (done, taken) = oneshot::channel();
+        let gone = || "the daemon is stopping".to_owned();
+        self.commands
+            .send(Command::Reload(Box::new(settled), done))
+            .await
+            .map_err(|_| gone())?;
+        taken.await.map_err(|_| gone())?;
+        *self.notifiers.lock().unwrap_or_else(PoisonError::into_inner) = notifiers;
+        Ok(())
+    }
+}
+
+impl Reloader for Reload {
+    fn reload(&self) -> BoxFuture<'_, Result<(), String>> {
+        self.take().boxed()
+    }
+}
+
+/// Sends test messages.
+pub struct Tester {
+    /// The notifiers in use.
+    pub notifiers: Arc<Mutex<Notifiers>>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl NotifierTester for Tester {
+    fn test<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), TestError>> {
+        async move {
+            let notifiers = self
+                .notifiers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            let notifier = notifiers.get(name).ok_or(TestError::Unknown)?;
+            send_test(notifier, name, (self.clock)())
+                .await
+                .map_err(TestError::Failed)
+        }
+        .boxed()
+    }
+}
+
+/// Sends one test message and waits for what becomes of it.
+///
+/// # Errors
+/// What the other side, or the way there, said.
+pub async fn send_test(
+    notifier: &Arc<crate::notify::Notifier>,
+    name: &str,
+    now: Timestamp,
+) -> Result<(), String> {
+    let message = Pipeline::test_message(name, now);
+    attempt(notifier, &message, now)
+        .await
+        .map_err(|failure| failure.to_string())
+}
+
+/// Where the configuration is, for messages.
+pub fn shown(path: Option<&PathBuf>) -> String {
+    path.map_or_else(
+        || "the configuration".to_owned(),
+        |path| path.display().to_string(),
+    )
+}
