@@ -326,11 +326,13 @@ pub(super) fn incident(
         state: IncidentState::Open,
         severity,
         opened: minutes_ago(minutes),
+        reopened: None,
         resolved: None,
         ended_by: None,
         cause,
         affected: of,
         announced: Some(minutes_ago(minutes - 1)),
+        told: None,
         log: vec![
             LogEntry {
                 at: minutes_ago(minutes),
