@@ -1,8 +1,159 @@
-//! `mailflow check`.
+//! `mailflow check`: one full diagnosis now, without a daemon and without a configuration.
 
-use super::args::{Arguments, Check};
+mod nagios;
+mod progress;
+mod text;
 
-/// Diagnoses domains once.
-pub fn run(_check: &Check, _arguments: &Arguments) -> anyhow::Result<u8> {
-    anyhow::bail!("being written")
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use serde_json::json;
+
+use crate::app::{self, look};
+use crate::config::{Config, StoreUrl};
+use crate::inventory::Inventory;
+use crate::model::{DomainName, State, Target, Verdict};
+use crate::monitor::Monitor;
+use crate::net::RealNet;
+use crate::picture::Learnt;
+use crate::store::{SqliteStore, Store};
+
+use super::args::{Arguments, Check, Format};
+use super::{log, style};
+
+/// Diagnoses domains once; the exit code is the worst of them all.
+pub fn run(check: &Check, arguments: &Arguments) -> anyhow::Result<u8> {
+    log::start(arguments.log_format, true)?;
+    let names = names(&check.domains)?;
+    let (config, learnt) = settings(check)?;
+    let runtime = super::runtime()?;
+    let verdicts = runtime.block_on(diagnose(check, &config, &names, learnt))?;
+    // A probe that is still waiting for somebody keeps nobody else waiting.
+    runtime.shutdown_background();
+    let worst = verdicts
+        .iter()
+        .map(|verdict| verdict.state)
+        .max_by_key(|state| state.urgency());
+    show(check, &verdicts);
+    Ok(worst.unwrap_or(State::Unknown).exit_code())
+}
+
+fn names(domains: &[String]) -> anyhow::Result<Vec<DomainName>> {
+    let mut names = Vec::new();
+    for text in domains {
+        // People paste addresses.
+        let domain = text.rsplit_once('@').map_or(text.as_str(), |(_, domain)| domain);
+        let name = DomainName::parse(domain).map_err(|error| {
+            anyhow!(
+                "\"{}\" is no domain: {error}",
+                crate::model::text::clean(text.as_bytes(), 80)
+            )
+        })?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The configuration that `--config` names, with what the command line says over it, and what its daemon learnt.
+fn settings(check: &Check) -> anyhow::Result<(Config, Learnt)> {
+    let mut config = Config::default();
+    let mut learnt = Learnt::default();
+    if let Some(path) = &check.config {
+        let loaded = app::read(Some(path))
+            .map_err(|problems| anyhow!("{}", problems.render(style::stderr_is_coloured())))?;
+        config = loaded.config;
+        let StoreUrl::Sqlite(store) = &config.store.url;
+        learnt = remembered(store);
+    }
+    if let Some(resolver) = check.resolver {
+        config.resolver.servers = vec![resolver];
+    }
+    if let Some(file) = &check.ca_file {
+        config.probes.all.ca_file = Some(file.clone());
+    }
+    Ok((config, learnt))
+}
+
+/// What a daemon has learnt, read only (`semantics` 18); without one there is nothing to know.
+fn remembered(path: &Path) -> Learnt {
+    if !path.exists() {
+        return Learnt::default();
+    }
+    let facts = SqliteStore::open_read_only(path).and_then(|mut store| store.load(jiff::Timestamp::MAX));
+    match facts {
+        Ok(loaded) => Learnt::restore(
+            loaded
+                .facts
+                .into_iter()
+                .filter_map(|fact| serde_json::from_value(fact.value).ok()),
+        ),
+        Err(error) => {
+            tracing::warn!(
+                "the store {} cannot be read, so nothing learnt is used: {error}",
+                path.display()
+            );
+            Learnt::default()
+        }
+    }
+}
+
+async fn diagnose(
+    check: &Check,
+    config: &Config,
+    names: &[DomainName],
+    learnt: Learnt,
+) -> anyhow::Result<Vec<Arc<Verdict>>> {
+    let net = Arc::new(RealNet::new());
+    let (mut inventory, context, trust) = app::vantage(config, &net).map_err(|reason| anyhow!(reason))?;
+    for name in names {
+        inventory.add_domain(config, name.clone());
+    }
+    only(&mut inventory, names);
+    let trust = Arc::new(trust);
+    let wanted = look::Look {
+        net: &net,
+        context: &context,
+        trust: &trust,
+        inventory: Arc::new(inventory),
+        learnt,
+        deadline: check.deadline,
+    };
+    let live = !check.json && check.format == Format::Text;
+    let mut shown = progress::Shown::new(live);
+    let monitor = look::once(wanted, |step| shown.step(step)).await;
+    shown.end();
+    names.iter().map(|name| verdict(&monitor, name)).collect()
+}
+
+/// Of a configuration with a thousand domains only those asked for are looked at.
+fn only(inventory: &mut Inventory, names: &[DomainName]) {
+    inventory.domains.retain(|name, _| names.contains(name));
+}
+
+fn verdict(monitor: &Monitor, name: &DomainName) -> anyhow::Result<Arc<Verdict>> {
+    monitor
+        .verdict(&Target::Domain(name.clone()))
+        .cloned()
+        .with_context(|| format!("{name} got no verdict: this is a fault in mailflow"))
+}
+
+fn show(check: &Check, verdicts: &[Arc<Verdict>]) {
+    if check.json {
+        println!("{:#}", json!({ "verdicts": verdicts }));
+    } else if check.format == Format::Nagios {
+        print!("{}", nagios::render(verdicts));
+    } else {
+        for (index, verdict) in verdicts.iter().enumerate() {
+            if index > 0 {
+                println!();
+            }
+            print!(
+                "{}",
+                text::render(verdict, style::width(), style::stdout_is_coloured())
+            );
+        }
+    }
 }

@@ -1,0 +1,147 @@
+use jiff::Timestamp;
+
+use super::{render, wrap};
+use crate::model::{
+    Cause, ClientId, Code, Confidence, Hop, Owner, Proof, Root, RootKind, State, Target, Verdict, Warning,
+};
+
+fn hop(hop: &'static str, subject: &str, state: State, elapsed: Option<f64>, summary: &str) -> Hop {
+    Hop {
+        hop,
+        subject: subject.into(),
+        state,
+        elapsed,
+        summary: summary.into(),
+    }
+}
+
+fn verdict(state: State, cause: Option<Cause>, path: Vec<Hop>) -> Verdict {
+    Verdict {
+        target: Target::Domain("acme.test".parse().unwrap()),
+        client: None,
+        state,
+        since: Timestamp::UNIX_EPOCH,
+        checked: None,
+        proven_by: vec![Proof::Dialogue],
+        cause,
+        symptoms: vec![],
+        also: vec![],
+        provider: None,
+        incident: None,
+        path,
+    }
+}
+
+fn router_down() -> Verdict {
+    let cause = Cause {
+        code: Code::GatewayDown,
+        root: Root {
+            kind: RootKind::Gateway,
+            client: Some(ClientId::parse("acme").unwrap()),
+            name: "hq-router".into(),
+        },
+        subject: "hq-router (198.51.100.1)".into(),
+        detail:
+            "hq-router (198.51.100.1) does not answer (5 of 5 pings lost), nor does the server behind it; \
+                 the server is not the suspect."
+                .into(),
+        owner: Owner::Client,
+        contact: Some("Telekom business line, 0800 ..., circuit 4711".into()),
+        confidence: Confidence::Probable,
+        confidence_reason: Some("seen from hq only".into()),
+        evidence: vec![],
+    };
+    let path = vec![
+        hop("vantage", "hq", State::Flowing, None, "our own line works"),
+        hop(
+            "dns",
+            "acme.test",
+            State::Flowing,
+            Some(0.012),
+            "MX 10 mx.acme.test",
+        ),
+        hop(
+            "gateway",
+            "hq-router (198.51.100.1)",
+            State::Broken,
+            None,
+            "5 of 5 pings lost",
+        ),
+        hop(
+            "host",
+            "mx.acme.test (198.51.100.10)",
+            State::Unknown,
+            None,
+            "behind the gateway that is down",
+        ),
+    ];
+    verdict(State::Broken, Some(cause), path)
+}
+
+#[test]
+fn a_broken_domain_at_80_columns() {
+    insta::assert_snapshot!(render(&router_down(), 80, false), @"");
+}
+
+#[test]
+fn a_flowing_domain_at_120_columns() {
+    let path = vec![
+        hop("vantage", "local", State::Flowing, None, "our own line works"),
+        hop(
+            "dns",
+            "acme.test",
+            State::Flowing,
+            Some(0.0123),
+            "MX 10 mx.acme.test",
+        ),
+        hop(
+            "host",
+            "mx.acme.test (198.51.100.10)",
+            State::Flowing,
+            Some(0.0251),
+            "port 25 open",
+        ),
+        hop(
+            "smtp",
+            "mx.acme.test (198.51.100.10)",
+            State::Flowing,
+            Some(0.0512),
+            "220, EHLO",
+        ),
+        hop(
+            "tls",
+            "mx.acme.test (198.51.100.10)",
+            State::Flowing,
+            Some(0.054),
+            "TLS 1.3, certificate until 2027-02-20",
+        ),
+    ];
+    let mut flowing = verdict(State::Flowing, None, path);
+    flowing.also.push(Warning {
+        code: Code::TlsCertificateExpiring,
+        subject: "mx.acme.test (198.51.100.10)".into(),
+        summary: "9 days left, until 2026-12-01.".into(),
+    });
+    insta::assert_snapshot!(render(&flowing, 120, false), @"");
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for width in [40, 80, 100] {
+        for line in render(&router_down(), width, false).lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+}
+
+#[test]
+fn colour_is_only_there_when_wanted() {
+    assert!(!render(&router_down(), 80, false).contains('\x1b'));
+    assert!(render(&router_down(), 80, true).contains('\x1b'));
+}
+
+#[test]
+fn long_words_are_cut() {
+    let lines = wrap(&"x".repeat(50), 20);
+    assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [20, 20, 10]);
+}
