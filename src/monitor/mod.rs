@@ -99,7 +99,7 @@ impl Monitor {
     /// Begins to watch an inventory.
     pub fn new(
         mode: Mode,
-        inventory: Arc<Inventory>,
+        inventory: &Arc<Inventory>,
         learnt: Learnt,
         remembered: HashMap<Target, Remembered>,
         routes: Routes,
@@ -107,7 +107,7 @@ impl Monitor {
     ) -> Self {
         let mut monitor = Self {
             mode,
-            picture: Picture::new(Arc::clone(&inventory), learnt, routes),
+            picture: Picture::new(Arc::clone(inventory), learnt, routes),
             agenda: Agenda::new(MOST_AT_ONCE),
             own: OwnSide::default(),
             suspected: Suspicion::default(),
