@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use reqwest::Url;
+
+use crate::model::DomainName;
 
 /// Watches whether mail can reach, and leave, the domains you look after; when it cannot, says which part broke,
 /// whose it is and what to do.
@@ -44,8 +48,18 @@ pub enum Command {
     Check(Check),
     /// Say what a cause means and what to do about it.
     Explain(Explain),
+    /// Show what a running daemon knows, worst first.
+    Status(Status),
+    /// Take the mail servers that a domain has now for the right ones.
+    Approve(Approve),
+    /// Look at the ways to tell people.
+    Notify(Notify),
     /// Look at the configuration.
     Config(Config),
+    /// Print completions for a shell.
+    Completions(Completions),
+    /// Print the manual page.
+    Man(Man),
 }
 
 /// `mailflow run`
@@ -102,6 +116,77 @@ pub struct Explain {
     pub json: bool,
 }
 
+/// Which daemon a command asks.
+#[derive(Debug, Args)]
+pub struct Daemon {
+    /// Where the daemon is. A token, where it wants one, comes from `MAILFLOW_TOKEN`.
+    #[arg(long, env = "MAILFLOW_URL", default_value = "http://127.0.0.1:9525", value_name = "URL", value_parser = url)]
+    pub url: Url,
+}
+
+/// `mailflow status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Only this incident, with its evidence and its log.
+    #[arg(long, value_name = "ID", value_parser = incident)]
+    pub incident: Option<u64>,
+    /// One JSON document on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// `mailflow approve`
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The domain, the part after @.
+    #[arg(value_name = "DOMAIN", value_parser = domain)]
+    pub domain: DomainName,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// `mailflow notify`
+#[derive(Debug, Args)]
+pub struct Notify {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: NotifyCommand,
+}
+
+/// `mailflow notify ...`
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Send a test alert, and wait for what becomes of it.
+    Test {
+        /// The notifier's name, as configured.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Which daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+}
+
+/// `mailflow completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Which shell.
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `mailflow man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The page of one command, such as `config check`; without it the page of the whole.
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
 /// `mailflow config`
 #[derive(Debug, Args)]
 pub struct Config {
@@ -128,4 +213,33 @@ fn resolver(text: &str) -> Result<SocketAddr, String> {
     with_port
         .or_else(|_| bare.map(|address| SocketAddr::new(address, 53)))
         .map_err(|_| "a resolver is an IP address, with a port where it is not 53".to_owned())
+}
+
+/// Where a daemon answers.
+fn url(text: &str) -> Result<Url, String> {
+    let wanted = "a daemon's address looks like http://127.0.0.1:9525";
+    let url = Url::parse(text.trim()).map_err(|error| format!("{error}; {wanted}"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(wanted.to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "a name or password has no place in the address; a token goes into MAILFLOW_TOKEN".to_owned(),
+        );
+    }
+    Ok(url)
+}
+
+/// An incident's number, with or without its sign.
+fn incident(text: &str) -> Result<u64, String> {
+    let number = text.trim().trim_start_matches('#');
+    number
+        .parse()
+        .map_err(|_| "an incident has a number, such as 482".to_owned())
+}
+
+/// A domain; people paste addresses.
+fn domain(text: &str) -> Result<DomainName, String> {
+    let name = text.rsplit_once('@').map_or(text, |(_, domain)| domain);
+    DomainName::parse(name).map_err(|error| error.to_string())
 }

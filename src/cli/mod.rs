@@ -6,12 +6,20 @@
     reason = "this is where we talk to people"
 )]
 
+mod approve;
 mod args;
 mod check;
+mod completions;
 mod config;
+mod daemon;
 mod explain;
+mod layout;
 mod log;
+mod man;
+mod notify;
+mod output;
 mod run;
+mod status;
 mod style;
 
 use std::process::ExitCode;
@@ -37,8 +45,13 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Run(run) => self::run::run(run, &arguments),
         Command::Check(check) => self::check::run(check, &arguments),
-        Command::Explain(explain) => Ok(self::explain::run(explain)),
+        Command::Explain(explain) => self::explain::run(explain),
+        Command::Status(status) => self::status::run(status),
+        Command::Approve(approve) => self::approve::run(approve),
+        Command::Notify(notify) => self::notify::run(notify),
         Command::Config(config) => self::config::run(config),
+        Command::Completions(completions) => self::completions::run(completions),
+        Command::Man(man) => self::man::run(man),
     };
     match result {
         Ok(code) => code.into(),

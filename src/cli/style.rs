@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Reset, Style};
 
-use crate::model::State;
+use crate::model::{Severity, State};
 
 /// Something wrong.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -57,6 +57,15 @@ pub fn of_state(state: State) -> Style {
     }
 }
 
+/// The style of a severity.
+pub fn of_severity(severity: Severity) -> Style {
+    match severity {
+        Severity::Critical => of_state(State::Broken),
+        Severity::Warning => of_state(State::Degraded),
+        Severity::Info => FAINT,
+    }
+}
+
 /// A text in a style, where colours are wanted.
 pub fn paint(text: &str, style: Style, coloured: bool) -> String {
     if coloured {
@@ -66,13 +75,18 @@ pub fn paint(text: &str, style: Style, coloured: bool) -> String {
     }
 }
 
-/// How wide lines may be: the terminal, at least 40 and at most 100 columns; 80 where there is none.
+/// How wide paragraphs may be: the terminal, at most 100 columns, which is as far as an eye finds back.
 pub fn width() -> usize {
+    columns().min(100)
+}
+
+/// How wide tables may be: the terminal, at least 40 and at most 160 columns; 80 where there is none.
+pub fn columns() -> usize {
     let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     let variable = || {
         std::env::var("COLUMNS")
             .ok()
             .and_then(|columns| columns.parse().ok())
     };
-    terminal.or_else(variable).unwrap_or(80).clamp(40, 100)
+    terminal.or_else(variable).unwrap_or(80).clamp(40, 160)
 }

@@ -8,5 +8,5 @@ pub mod http;
 pub mod metrics;
 mod page;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub(crate) mod words;

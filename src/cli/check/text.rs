@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::cli::layout::{field, mark, wrap};
 use crate::cli::style::{self, FAINT, STRONG, paint};
 use crate::diagnosis::brief;
 use crate::model::{Confidence, Hop, Owner, Proof, State, Verdict};
@@ -86,16 +87,6 @@ fn headline(verdict: &Verdict, coloured: bool) -> String {
     format!("{name}  {state}{provider}\n")
 }
 
-/// The states' marks: readable without colour.
-fn mark(state: State) -> &'static str {
-    match state {
-        State::Flowing => "✓",
-        State::Degraded => "!",
-        State::Broken => "✗",
-        State::Unknown => "?",
-    }
-}
-
 fn draw_hop(out: &mut String, hop: &Hop, column: usize, last: bool, width: usize, coloured: bool) {
     let state = style::of_state(hop.state);
     let elapsed = hop.elapsed.map_or_else(String::new, |seconds| {
@@ -128,21 +119,6 @@ fn draw_hop(out: &mut String, hop: &Hop, column: usize, last: bool, width: usize
     }
 }
 
-fn field(
-    out: &mut String,
-    name: &str,
-    text: &str,
-    look: Option<anstyle::Style>,
-    width: usize,
-    coloured: bool,
-) {
-    for (index, line) in wrap(text, width.saturating_sub(8)).iter().enumerate() {
-        let label = if index == 0 { name } else { "" };
-        let line = look.map_or_else(|| line.clone(), |look| paint(line, look, coloured));
-        let _ = writeln!(out, " {} {line}", paint(&format!("{label:<6}"), FAINT, coloured));
-    }
-}
-
 fn whose(owner: Owner) -> &'static str {
     match owner {
         Owner::Client => "the domain's own side",
@@ -151,43 +127,6 @@ fn whose(owner: Owner) -> &'static str {
         Owner::Network => "a network between",
         Owner::Us => "ours",
     }
-}
-
-/// Breaks text into lines of at most `width` characters, between words where there are any.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(16);
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let mut rest = word;
-        loop {
-            let line = lines.last_mut().map_or(0, |line| line.chars().count());
-            let room = if line == 0 {
-                width
-            } else {
-                width.saturating_sub(line + 1)
-            };
-            if rest.chars().count() <= room {
-                if let Some(last) = lines.last_mut() {
-                    if line > 0 {
-                        last.push(' ');
-                    }
-                    last.push_str(rest);
-                }
-                break;
-            }
-            if line > 0 {
-                lines.push(String::new());
-                continue;
-            }
-            let cut = rest.char_indices().nth(width).map_or(rest.len(), |(at, _)| at);
-            if let Some(last) = lines.last_mut() {
-                last.push_str(&rest[..cut]);
-            }
-            rest = &rest[cut..];
-            lines.push(String::new());
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod pages;
 mod paging;
 mod summary;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod views;
 
 use std::collections::BTreeSet;

@@ -12,12 +12,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::*;
 use crate::snapshot::*;
 
-pub(super) use moods::{HOSTILE, blind, hostile, warming};
+pub(crate) use moods::{HOSTILE, blind, hostile, warming};
 
 /// The moment of every sample.
-pub(super) const NOW: &str = "2026-11-22T02:20:31Z";
+pub(crate) const NOW: &str = "2026-11-22T02:20:31Z";
 
-pub(super) fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
@@ -68,7 +68,7 @@ fn cause(code: Code, root: Root, subject: &str, detail: &str, owner: Owner) -> C
     }
 }
 
-pub(super) fn router_down() -> Cause {
+pub(crate) fn router_down() -> Cause {
     Cause {
         contact: Some("Telekom business line, 0800 330 1000, circuit 4711".into()),
         evidence: vec![
@@ -168,7 +168,7 @@ fn router_path() -> Vec<Hop> {
     ]
 }
 
-pub(super) fn verdict(target: Target, owner: Option<&str>, state: State) -> Verdict {
+pub(crate) fn verdict(target: Target, owner: Option<&str>, state: State) -> Verdict {
     Verdict {
         target,
         client: owner.map(client),
@@ -313,7 +313,7 @@ fn affected(verdicts: &[Verdict], id: u64) -> Vec<Affected> {
         .collect()
 }
 
-pub(super) fn incident(
+pub(crate) fn incident(
     id: u64,
     severity: Severity,
     minutes: i64,
@@ -346,7 +346,7 @@ pub(super) fn incident(
     }
 }
 
-pub(super) fn closed(id: u64) -> Incident {
+pub(crate) fn closed(id: u64) -> Incident {
     Incident {
         state: IncidentState::Resolved,
         resolved: Some(minutes_ago(300)),
@@ -499,12 +499,12 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
 }
 
 /// A router down, a provider's host down, a certificate expired; the rest is well.
-pub(super) fn fleet() -> Snapshot {
+pub(crate) fn fleet() -> Snapshot {
     assemble(domains())
 }
 
 /// All is well.
-pub(super) fn calm() -> Snapshot {
+pub(crate) fn calm() -> Snapshot {
     let mut snapshot = assemble(domains());
     snapshot
         .domains

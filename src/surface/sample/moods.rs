@@ -16,7 +16,7 @@ fn our_own(code: Code, name: &str, detail: &str) -> Cause {
 }
 
 /// Our own port 25 is closed: nothing can be said of anybody's mail.
-pub(in crate::surface) fn blind() -> Snapshot {
+pub(crate) fn blind() -> Snapshot {
     let because = our_own(
         Code::VantagePort25Blocked,
         "this machine (192.0.2.10)",
@@ -46,7 +46,7 @@ pub(in crate::surface) fn blind() -> Snapshot {
 }
 
 /// Just started: four domains are not judged yet.
-pub(in crate::surface) fn warming() -> Snapshot {
+pub(crate) fn warming() -> Snapshot {
     let mut snapshot = calm();
     for verdict in snapshot.domains.values_mut().take(4) {
         let verdict = Arc::make_mut(verdict);
@@ -66,11 +66,10 @@ pub(in crate::surface) fn warming() -> Snapshot {
 }
 
 /// What an enemy would write wherever text comes from outside or from a careless hand.
-pub(in crate::surface) const HOSTILE: &str =
-    "<script>alert(\"x\")</script>'\\\n</details>\u{1b}[31m &amp; {{ 7*7 }}";
+pub(crate) const HOSTILE: &str = "<script>alert(\"x\")</script>'\\\n</details>\u{1b}[31m &amp; {{ 7*7 }}";
 
 /// A fleet whose every free text is hostile.
-pub(in crate::surface) fn hostile() -> Snapshot {
+pub(crate) fn hostile() -> Snapshot {
     let mut snapshot = fleet();
     snapshot.clients.iter_mut().for_each(|client| {
         client.name = HOSTILE.into();

@@ -75,7 +75,8 @@ struct World {
     stop: CancellationToken,
 }
 
-fn world(snapshot: Snapshot) -> World {
+/// A surface that shows one snapshot, and whoever may change it.
+pub(crate) fn surface(snapshot: Snapshot) -> (Surface, watch::Sender<Arc<Snapshot>>) {
     let (sender, snapshots) = watch::channel(Arc::new(snapshot));
     let desk = Arc::new(Desk::default());
     let surface = Surface {
@@ -88,6 +89,11 @@ fn world(snapshot: Snapshot) -> World {
         ready: Arc::new(AtomicBool::new(true)),
         external_url: Some("https://mail.msp.example/".into()),
     };
+    (surface, sender)
+}
+
+fn world(snapshot: Snapshot) -> World {
+    let (surface, sender) = surface(snapshot);
     let stop = CancellationToken::new();
     World {
         router: router(surface.clone(), stop.clone()),
