@@ -120,7 +120,7 @@ pub struct Explain {
 #[derive(Debug, Args)]
 pub struct Daemon {
     /// Where the daemon is. A token, where it wants one, comes from `MAILFLOW_TOKEN`.
-    #[arg(long, env = "MAILFLOW_URL", default_value = "http://127.0.0.1:9525", value_name = "URL", value_parser = url)]
+    #[arg(long, env = "MAILFLOW_URL", hide_env_values = true, default_value = "http://127.0.0.1:9525", value_name = "URL", value_parser = url)]
     pub url: Url,
 }
 
@@ -221,11 +221,6 @@ fn url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text.trim()).map_err(|error| format!("{error}; {wanted}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(wanted.to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "a name or password has no place in the address; a token goes into MAILFLOW_TOKEN".to_owned(),
-        );
     }
     Ok(url)
 }

@@ -26,12 +26,15 @@ pub enum Error {
     /// The token cannot be sent.
     #[error("{TOKEN} holds what no token has: line breaks or control characters")]
     BadToken,
+    /// The address holds what everybody would see.
+    #[error("a name or a password has no place in --url or MAILFLOW_URL\nA token goes into {TOKEN}.")]
+    Exposed,
     /// Our own client could not be made.
     #[error("no HTTP client: {0}")]
     Client(String),
     /// Nothing answers.
     #[error(
-        "no daemon answers at {0} ({1})\n\
+        "no daemon answers at {0}: {1}\n\
          Start one with `mailflow run`, or say where it is with --url or MAILFLOW_URL."
     )]
     Unreachable(Url, String),
@@ -59,12 +62,15 @@ impl Daemon {
     /// The daemon at `base`, with the token that the environment holds.
     ///
     /// # Errors
-    /// [`Error::BadToken`], [`Error::Client`].
+    /// [`Error::BadToken`], [`Error::Exposed`], [`Error::Client`].
     pub fn at(base: &Url) -> Result<Self, Error> {
         Self::with_token(base, std::env::var(TOKEN).ok().as_deref())
     }
 
     fn with_token(base: &Url, token: Option<&str>) -> Result<Self, Error> {
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(Error::Exposed);
+        }
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(token) = token.map(str::trim).filter(|token| !token.is_empty()) {

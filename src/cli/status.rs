@@ -70,7 +70,7 @@ pub fn run(status: &Status) -> anyhow::Result<u8> {
             if status.json {
                 format!("{:#}\n", whole["incident"])
             } else {
-                incident::render(&single, sheet)
+                incident::render(&single, daemon.url(), sheet)
             }
         }
     };

@@ -1,6 +1,7 @@
 //! Colours that mean something, and only on a terminal: green flows, yellow is degraded, red is broken, magenta is
 //! unknown. `NO_COLOR` is honoured (no-color.org).
 
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Reset, Style};
@@ -15,8 +16,13 @@ pub const FAINT: Style = Style::new().dimmed();
 pub const STRONG: Style = Style::new().bold();
 
 fn wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    let variable = |name| std::env::var_os(name);
+    allowed(variable("NO_COLOR").as_deref(), variable("TERM").as_deref())
+}
+
+/// Whether the environment leaves us our colours.
+fn allowed(no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    no_color.is_none_or(OsStr::is_empty) && term.is_none_or(|term| term != "dumb")
 }
 
 /// Whether standard output shows colours.
@@ -89,4 +95,20 @@ pub fn columns() -> usize {
             .and_then(|columns| columns.parse().ok())
     };
     terminal.or_else(variable).unwrap_or(80).clamp(40, 160)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_can_be_refused() {
+        let allowed = |no_color: Option<&str>, term: Option<&str>| {
+            allowed(no_color.map(OsStr::new), term.map(OsStr::new))
+        };
+        assert!(allowed(None, None) && allowed(None, Some("xterm")));
+        assert!(allowed(Some(""), Some("xterm")), "empty means not set (no-color.org)");
+        assert!(!allowed(Some("1"), Some("xterm")) && !allowed(Some("0"), None));
+        assert!(!allowed(None, Some("dumb")));
+    }
 }

@@ -54,7 +54,7 @@ async fn a_daemon_says_why_it_refuses() {
 
 #[tokio::test]
 async fn nobody_there() {
-    // Bound and never accepted from: then closed, so nothing listens on it.
+    // A port that was free a moment ago.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url: Url = format!("http://{}", listener.local_addr().unwrap())
         .parse()
@@ -63,7 +63,7 @@ async fn nobody_there() {
     let daemon = Daemon::at(&url).unwrap();
     let error = daemon.get(&["summary"], &[]).await.unwrap_err().to_string();
     insta::assert_snapshot!(error.replace(url.as_str(), "URL"), @r#"
-    no daemon answers at URL (Connection refused (os error 111))
+    no daemon answers at URL: Connection refused (os error 111)
     Start one with `mailflow run`, or say where it is with --url or MAILFLOW_URL.
     "#);
 }

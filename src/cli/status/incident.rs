@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use jiff::Timestamp;
+use reqwest::Url;
 
 use super::Sheet;
 use super::document::{Evidence, Incident, Names, Single, unicode};
@@ -12,11 +13,16 @@ use crate::model::{Confidence, State};
 use crate::surface::words::{Moment, count, duration};
 
 /// Draws it.
-pub fn render(single: &Single, sheet: Sheet) -> String {
+pub fn render(single: &Single, from: &Url, sheet: Sheet) -> String {
     let (incident, names) = (&single.incident, Names::new(&single.clients));
     let mut out = headline(single, sheet);
     out.push('\n');
     cause(&mut out, incident, &names, sheet);
+    // Without an external URL the daemon's links start at its root.
+    if let Ok(page) = from.join(&incident.url) {
+        let page = page.to_string();
+        field(&mut out, "Page", &page, Some(FAINT), sheet.width, sheet.coloured);
+    }
     domains(&mut out, single, &names, sheet);
     let page = Dated::new(single, sheet);
     if !incident.cause.evidence.is_empty() {
@@ -85,9 +91,6 @@ fn cause(out: &mut String, incident: &Incident, names: &Names, sheet: Sheet) {
     }
     let code = format!("{} (more: mailflow explain {})", cause.code, cause.code);
     say("Code", &code, Some(FAINT));
-    if incident.url.starts_with("http") {
-        say("Page", &incident.url, Some(FAINT));
-    }
 }
 
 fn domains(out: &mut String, single: &Single, names: &Names, sheet: Sheet) {

@@ -48,7 +48,7 @@ async fn overview_of(snapshot: Snapshot, sheet: Sheet) -> String {
 async fn incident_of(snapshot: Snapshot, id: u64, sheet: Sheet) -> String {
     let (daemon, _guard) = served(snapshot).await;
     let whole = one(&daemon, id).await.unwrap();
-    incident::render(&read(&whole), sheet)
+    incident::render(&read(&whole), daemon.url(), sheet)
 }
 
 #[tokio::test]
