@@ -391,6 +391,9 @@ impl Monitor {
         {
             doubt.wait(*until);
         }
+        if let Some(until) = self.own.unsure_until {
+            doubt.wait(until);
+        }
         let Some(until) = doubt.until(now) else {
             return false;
         };

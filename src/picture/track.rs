@@ -215,6 +215,17 @@ impl Track {
         }
     }
 
+    /// When what is not settled yet was first seen.
+    pub fn in_doubt_since(&self) -> Option<Timestamp> {
+        let streak = self.streak.as_ref().filter(|_| self.is_in_doubt())?;
+        // For a failure that changes its kind, what counts is when the new kind began.
+        Some(if self.has_failed() {
+            streak.same_kind_seen
+        } else {
+            streak.first_seen
+        })
+    }
+
     /// Whether what is settled is a failure, and when that began.
     pub fn failed_since(&self) -> Option<Timestamp> {
         self.settled
