@@ -169,9 +169,15 @@ impl Monitor {
             return;
         }
         let observation = Arc::new(observation);
-        let health = diagnosis::classify(&self.picture, &observation);
-        self.count(&observation, health);
         let before = self.picture.track(&subject).cloned();
+        let outdated = before
+            .as_ref()
+            .is_some_and(|track| track.is_outdated(&observation));
+        let health = match diagnosis::classify(&self.picture, &observation) {
+            Health::Failed(_) | Health::Settled(_) if outdated => Health::Unrunnable,
+            health => health,
+        };
+        self.count(&observation);
         self.learn(&observation, health);
         let settings = self.settings(&subject);
         let confirm = match (self.mode, subject.probe()) {
@@ -199,6 +205,9 @@ impl Monitor {
             _ => Next::Routine,
         };
         self.agenda.done(&subject, next, now);
+        if outdated {
+            self.agenda.ask(&subject, now, now);
+        }
         self.follow(&change, now);
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
             self.ask_for_more(&subject, observation.ended(), now);
@@ -277,10 +286,10 @@ impl Monitor {
         std::mem::take(&mut self.changes)
     }
 
-    fn count(&mut self, observation: &Observation, health: Health) {
+    fn count(&mut self, observation: &Observation) {
         let kind = observation.subject.probe();
         *self.counts.probes.entry(kind).or_default() += 1;
-        if health == Health::Unrunnable {
+        if matches!(observation.evidence, Evidence::Unrunnable { .. }) {
             *self.counts.errors.entry(kind).or_default() += 1;
         }
         match (&observation.subject, &observation.evidence) {
