@@ -129,7 +129,7 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
         let heard = SignedDuration::try_from(timeout).unwrap_or_default() + SignedDuration::from_secs(1);
         own.unsure_until = settled_after_break(picture).and_then(|settled| settled.checked_add(heard).ok());
     }
-    own.resolver_failed = resolver_failed(picture, now);
+    own.resolver_failed = resolver_failed(picture, now, doubt);
     if let Some(since) = since.filter(|_| own.offline.is_some() || own.port25_blocked.is_some()) {
         wait_for_refutation(picture, since, doubt);
     }
@@ -156,6 +156,10 @@ fn silent_since<'a>(
         let Some(track) = picture.track(&Subject::Anchor(anchor.clone())) else {
             continue;
         };
+        // One that could never be asked, for want of its address, is no witness at all.
+        if track.streak.is_none() && track.settled.is_none() {
+            continue;
+        }
         seen.push(track.streak.as_ref()?.first_seen);
     }
     let last = seen.iter().max()?;
@@ -274,7 +278,7 @@ fn subject(picture: &Picture) -> String {
     format!("our vantage {}", picture.inventory.vantage)
 }
 
-fn resolver_failed(picture: &Picture, now: Timestamp) -> Option<Finding> {
+fn resolver_failed(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> Option<Finding> {
     let mut evidence = Vec::new();
     for resolver in picture.inventory.resolvers.iter() {
         let settled = picture.track(&Subject::Resolver(*resolver))?.fresh(now)?;
@@ -282,6 +286,8 @@ fn resolver_failed(picture: &Picture, now: Timestamp) -> Option<Finding> {
             return None;
         }
         evidence.push(Arc::clone(&settled.observation));
+        // A resolver beyond a dead line does not answer either: first the line is heard.
+        doubt.want_line(picture, settled.since);
     }
     if evidence.is_empty() && !picture.inventory.resolvers.is_empty() {
         return None;
