@@ -122,6 +122,7 @@ impl<'world> Runner<'world> {
     fn try_play(&mut self, scenario: &Scenario, play: &mut Play) -> Result<()> {
         self.wait_for_calm().context("before the scenario")?;
         *play = Play::new(&self.watch);
+        self.watch.forgive();
         for step in &scenario.steps {
             self.step(step, play)
                 .with_context(|| format!("{:?}", step.does))?;
