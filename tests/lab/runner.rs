@@ -68,6 +68,8 @@ struct Play {
     /// How often the daemon was killed.
     kills: usize,
     receiving: bool,
+    /// Only looks after this one count: earlier ones saw a daemon that has ended since.
+    looks: u64,
     timings: Vec<Timing>,
 }
 
@@ -179,6 +181,9 @@ impl<'world> Runner<'world> {
                 self.daemon.start()?;
             }
             None => {}
+        }
+        if step.daemon.is_some() {
+            play.looks = self.watch.read(|seen| seen.looks);
         }
         if let Some(action) = step.receiver {
             play.receiving = action == ReceiverAction::Up;
@@ -396,6 +401,7 @@ impl Play {
             first: mark,
             kills: 0,
             receiving: true,
+            looks: 0,
             timings: Vec::new(),
         }
     }
@@ -418,7 +424,7 @@ impl Play {
     }
 
     fn reached(&self, seen: &Seen) -> bool {
-        seen.answering && verdicts::missing(seen, &self.expected).is_empty()
+        seen.answering && seen.looks > self.looks && verdicts::missing(seen, &self.expected).is_empty()
     }
 
     /// How the messages of this step differ from the wanted ones. A kill may have fallen between sending and

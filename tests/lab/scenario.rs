@@ -1,5 +1,6 @@
 //! Scenarios: files that say what breaks, what must be said of it, and who must be told.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -197,6 +198,15 @@ impl Step {
 }
 
 impl Scenario {
+    /// Everything that turns in it.
+    pub fn names(&self) -> BTreeSet<String> {
+        let turns = self
+            .steps
+            .iter()
+            .flat_map(|step| step.domains.iter().chain(&step.gateways));
+        turns.flat_map(|turn| turn.names.iter().cloned()).collect()
+    }
+
     /// The time within which everything must flow again after healing. One good observation is enough, but it
     /// comes only after the probe that is still failing, and after the resolver has forgotten.
     pub fn heal_bound(&self) -> Duration {
