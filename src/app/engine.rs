@@ -29,6 +29,9 @@ const PUBLISH_EVERY: SignedDuration = SignedDuration::from_millis(200);
 /// How often what only the machine knows is looked at: its routes, whether we are watched.
 const HOUSEKEEPING: SignedDuration = SignedDuration::from_secs(5);
 
+/// How often history that is old enough is forgotten.
+const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(24);
+
 /// How many ended incidents the snapshot holds.
 const ENDED_SHOWN: usize = 100;
 
@@ -92,11 +95,17 @@ pub struct Engine<N: Net> {
     pub(super) started: Timestamp,
     pub(super) reload: ReloadOutcome,
     pub(super) retention: Duration,
+    pub(super) pruned: Timestamp,
 }
 
 impl<N: Net> Engine<N> {
     /// Works until told to stop.
-    pub async fn run(mut self, mut lines: Lines, stop: CancellationToken) {
+    /// Gives back the line on which further outcomes of messages come in.
+    pub async fn run(
+        mut self,
+        mut lines: Lines,
+        stop: CancellationToken,
+    ) -> mpsc::UnboundedReceiver<Outcome> {
         let (seen, mut observations) = mpsc::channel(1024);
         let mut housekeeping = self.net.now();
         let mut published = Timestamp::MIN;
@@ -112,7 +121,10 @@ impl<N: Net> Engine<N> {
                 changed = true;
             }
             if changed && now >= later(published, PUBLISH_EVERY) {
-                lines.snapshots.send_replace(Arc::new(self.snapshot(now, &lines)));
+                let counts = lines.counts.borrow().clone();
+                lines
+                    .snapshots
+                    .send_replace(Arc::new(self.snapshot(now, &counts)));
                 published = now;
                 changed = false;
             }
@@ -125,7 +137,7 @@ impl<N: Net> Engine<N> {
             let publish = changed.then(|| later(published, PUBLISH_EVERY));
             wake = wake.into_iter().chain(publish).chain([housekeeping]).min();
             tokio::select! {
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => return lines.outcomes,
                 Some(observation) = observations.recv() => {
                     let now = self.net.now();
                     self.monitor.observe(observation, now);
@@ -263,15 +275,24 @@ impl<N: Net> Engine<N> {
 
     fn keep_house(&mut self, now: Timestamp) {
         self.monitor.set_routes(self.net.default_routes(), now);
+        if now >= later(self.pruned, PRUNE_EVERY) {
+            self.pruned = now;
+            let kept = SignedDuration::try_from(self.retention).unwrap_or(SignedDuration::MAX);
+            if let Ok(before) = now.checked_sub(kept) {
+                self.keeper.prune(before);
+            }
+        }
         // The service manager restarts us when this loop stands still.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
     }
 
-    fn snapshot(&self, now: Timestamp, lines: &Lines) -> Snapshot {
-        let Some(view) = self.monitor.view() else {
-            // The vantage has a verdict from the first moment on.
-            return (**lines.snapshots.borrow()).clone();
-        };
+    /// What the surfaces show before anything has been seen.
+    pub fn first_snapshot(&self, now: Timestamp) -> Snapshot {
+        self.snapshot(now, &BTreeMap::new())
+    }
+
+    fn snapshot(&self, now: Timestamp, notifications: &BTreeMap<Arc<str>, NotifierCounts>) -> Snapshot {
+        let view = self.monitor.view();
         let mut domains = view.domains;
         let mut gateways = view.gateways;
         for (name, verdict) in &mut domains {
@@ -296,7 +317,7 @@ impl<N: Net> Engine<N> {
             )
         });
         let mut counters = view.counters;
-        counters.notifications = lines.counts.borrow().clone();
+        counters.notifications.clone_from(notifications);
         counters.incidents_open = Severity::ALL
             .map(|severity| {
                 let count = open

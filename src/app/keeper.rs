@@ -5,8 +5,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
+use crate::model::Outcome;
 use crate::store::{Batch, Store};
 
 /// How long a batch that could not be written waits for the next try.
@@ -64,8 +66,24 @@ impl Keeper {
         answered.recv().ok()
     }
 
-    /// Writes what waits, and ends.
-    pub fn stop(&self) {
+    /// Forgets what ended before a time, whenever there is time for it.
+    pub fn prune(&self, before: jiff::Timestamp) {
+        let _ = self.jobs.send(Job::Query(Box::new(move |store| {
+            if let Err(error) = store.prune(before) {
+                tracing::warn!("old history stays for now: {error}");
+            }
+        })));
+    }
+
+    /// Writes what waits and what became of the last messages, and ends.
+    pub fn close(&self, mut outcomes: UnboundedReceiver<Outcome>) {
+        let mut last = Batch::default();
+        while let Ok(outcome) = outcomes.try_recv() {
+            last.outcomes.push(outcome);
+        }
+        if !last.is_empty() {
+            drop(self.commit(last));
+        }
         let _ = self.jobs.send(Job::Stop);
     }
 }

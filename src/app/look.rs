@@ -57,7 +57,7 @@ pub async fn once<N: Net>(wanted: Look<'_, N>, mut progress: impl FnMut(&Progres
         .checked_add(SignedDuration::try_from(deadline).unwrap_or(SignedDuration::MAX))
         .unwrap_or(start);
     let routes = net.default_routes();
-    let mut monitor = Monitor::new(Mode::OneLook, inventory, learnt, HashMap::new(), routes, start);
+    let mut monitor = Monitor::new(Mode::OneLook, &inventory, learnt, HashMap::new(), routes, start);
     let mut probes: JoinSet<Observation> = JoinSet::new();
     loop {
         for (task, _) in monitor.due(net.now()) {

@@ -41,8 +41,8 @@ pub fn dns(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestamp, do
     let Some(track) = picture.track(&subject) else {
         return DnsState::Unknown(None);
     };
-    if let Some(streak) = track.streak.as_ref().filter(|_| track.is_in_doubt()) {
-        doubt.want(picture, &subject, streak.first_seen, &domain.dns);
+    if let Some(since) = track.in_doubt_since() {
+        doubt.want(picture, &subject, since, &domain.dns);
     }
     let Some(settled) = track.fresh(now) else {
         return DnsState::Unknown(None);
@@ -50,7 +50,7 @@ pub fn dns(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestamp, do
     let Health::Failed(code) = settled.health else {
         return DnsState::Known(name_server_findings(picture, domain, settled, now, doubt));
     };
-    doubt.want_own_side(picture, settled.since);
+    doubt.want_line(picture, settled.since);
     // A resolver that cannot even name the root's servers proves nothing by what it says of others.
     if let Some(masked) = own.masks_dns() {
         return DnsState::Unknown(Some(masked.clone()));
@@ -237,7 +237,7 @@ fn name_server_findings(
     else {
         return Vec::new();
     };
-    doubt.want_own_side(picture, settled.since);
+    doubt.want_line(picture, settled.since);
     let root = name_server_root(domain, Some(evidence));
     let failing: Vec<&NameServerAnswer> = evidence
         .servers

@@ -97,8 +97,27 @@ fn addresses(subject: &Subject, evidence: &AddressEvidence) -> String {
         .take(10)
         .map(|address| address.to_string())
         .collect();
+    let odd = evidence
+        .v4
+        .records()
+        .into_iter()
+        .flatten()
+        .map(ToString::to_string);
+    let odd: Vec<String> = odd
+        .chain(
+            evidence
+                .v6
+                .records()
+                .into_iter()
+                .flatten()
+                .map(ToString::to_string),
+        )
+        .take(5)
+        .collect();
     if !found.is_empty() {
         format!("{host}: {}", found.join(", "))
+    } else if !odd.is_empty() {
+        format!("{host}: {}, which can be nobody's mail server", odd.join(", "))
     } else if evidence.v4.is_definite() && !matches!(evidence.v4, Lookup::NxDomain { .. }) {
         format!("{host} has no address")
     } else {

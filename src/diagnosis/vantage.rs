@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Anchor, Code, Observation, Root, RootKind, Subject};
 use crate::picture::{Health, Picture};
@@ -21,6 +21,8 @@ pub struct OwnSide {
     pub port25_blocked: Option<Finding>,
     /// None of our resolvers answers.
     pub resolver_failed: Option<Finding>,
+    /// The line has just come back, and not every witness has been heard since: until then nobody is blamed.
+    pub unsure_until: Option<Timestamp>,
     /// What may be wrong, whether it is called so yet or not.
     pub suspected: Suspicion,
     /// Whether anything shows that we do reach the outside.
@@ -65,6 +67,8 @@ struct Witnesses {
     since: Option<Timestamp>,
     /// Whether any has answered, as far as is settled.
     answered: bool,
+    /// Whether what some say is from before the line came back.
+    outdated: bool,
 }
 
 impl Witnesses {
@@ -120,6 +124,11 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
         line: silent_since(picture, anchors(), picture.last_outside_success()).or(no_route.then_some(now)),
         port25: silent_since(picture, anchors().filter(of), picture.last_smtp_success()),
     };
+    if (pings.outdated && !pings.answered) || (smtp.outdated && !smtp.answered) {
+        let timeout = picture.inventory.vantage_settings.timeout;
+        let heard = SignedDuration::try_from(timeout).unwrap_or_default() + SignedDuration::from_secs(1);
+        own.unsure_until = settled_after_break(picture).and_then(|settled| settled.checked_add(heard).ok());
+    }
     own.resolver_failed = resolver_failed(picture, now);
     if let Some(since) = since.filter(|_| own.offline.is_some() || own.port25_blocked.is_some()) {
         wait_for_refutation(picture, since, doubt);
@@ -127,9 +136,9 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
     for anchor in anchors() {
         let subject = Subject::Anchor(anchor.clone());
         if let Some(track) = picture.track(&subject)
-            && let Some(streak) = track.streak.as_ref().filter(|_| track.is_in_doubt())
+            && let Some(since) = track.in_doubt_since()
         {
-            doubt.want(picture, &subject, streak.first_seen, &inventory.vantage_settings);
+            doubt.want(picture, &subject, since, &inventory.vantage_settings);
         }
     }
     own
@@ -168,6 +177,7 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         failed: Vec::new(),
         since: None,
         answered: false,
+        outdated: false,
     };
     for anchor in anchors {
         let Some(track) = picture.track(&Subject::Anchor(anchor.clone())) else {
@@ -177,8 +187,9 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         let Some(settled) = track.fresh(now) else { continue };
         match settled.health {
             Health::Good => told.answered = true,
-            // What was seen before the line came back says nothing about port 25 now.
-            Health::Failed(_) if picture.line_back.is_some_and(|back| track.latest.at < back) => {}
+            // What was seen before the line came back says nothing about port 25 now, nor does the first moment
+            // after it.
+            Health::Failed(_) if is_from_before(picture, track.latest.at) => told.outdated = true,
             Health::Failed(_) => {
                 told.failed.push(Arc::clone(&settled.observation));
                 told.since = told.since.max(Some(settled.since));
@@ -187,6 +198,16 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         }
     }
     told
+}
+
+fn is_from_before(picture: &Picture, at: Timestamp) -> bool {
+    settled_after_break(picture).is_some_and(|settled| at < settled)
+}
+
+/// One round after the line came back.
+fn settled_after_break(picture: &Picture) -> Option<Timestamp> {
+    let round = SignedDuration::try_from(picture.inventory.vantage_settings.interval).unwrap_or_default();
+    picture.line_back?.checked_add(round).ok()
 }
 
 /// Before we call ourselves blind, those who could prove otherwise are heard.

@@ -217,12 +217,23 @@ pub struct AddressEvidence {
 }
 
 impl AddressEvidence {
-    /// All addresses, IPv4 first.
+    /// All addresses that can be somebody's mail server, IPv4 first. Hostile or careless DNS also says
+    /// `127.0.0.1`, `0.0.0.0` or a multicast group: whoever believed it would talk to himself.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let v4 = self.v4.records().into_iter().flatten().map(|a| IpAddr::V4(*a));
         let v6 = self.v6.records().into_iter().flatten().map(|a| IpAddr::V6(*a));
-        v4.chain(v6)
+        v4.chain(v6).filter(|address| is_somebody_elses(*address))
     }
+}
+
+fn is_somebody_elses(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    let own = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].contains(&address);
+    let nobody = match address {
+        IpAddr::V4(v4) => v4.octets()[0] == 0 || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unspecified(),
+    };
+    !own && !nobody && !address.is_multicast()
 }
 
 /// What the name servers of a domain said when asked directly for its MX.

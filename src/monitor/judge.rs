@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use crate::diagnosis::{self, Doubt, Finding, GatewayState, Judgement, OwnSide, Suspicion};
 use crate::inventory::Gateway;
 use crate::model::{
-    Cause, Code, DomainName, Evidence, Observation, Root, RootKind, State, Subject, Target, Verdict, Warning,
+    Cause, ClientId, Code, DomainName, Evidence, Observation, Root, RootKind, State, Subject, Target,
+    Verdict, Warning,
 };
 use crate::picture::{SMTP_PORT, Track};
 
@@ -168,6 +169,13 @@ impl Monitor {
         let verdict = self.vantage_verdict(&target);
         self.publish(target, verdict, now);
         changed
+    }
+
+    /// The verdict on our own side, which there is from the start.
+    pub(super) fn vantage(&self) -> Arc<Verdict> {
+        let target = self.vantage_target();
+        let judged = self.verdicts.get(&target).cloned();
+        judged.unwrap_or_else(|| Arc::new(Draft::default().verdict(target, None, Timestamp::UNIX_EPOCH)))
     }
 
     fn vantage_verdict(&self, target: &Target) -> Draft {
@@ -383,6 +391,9 @@ impl Monitor {
         {
             doubt.wait(*until);
         }
+        if let Some(until) = self.own.unsure_until {
+            doubt.wait(until);
+        }
         let Some(until) = doubt.until(now) else {
             return false;
         };
@@ -418,20 +429,8 @@ impl Monitor {
             Target::Domain(name) => self.picture.domain(name).and_then(|domain| domain.client.clone()),
             Target::Vantage(_) | Target::Provider(_) => None,
         };
-        let verdict = Verdict {
-            client,
-            state: draft.state,
-            since: same_state.or(remembered).unwrap_or(now),
-            checked: draft.checked,
-            proven_by: draft.proven_by,
-            cause: draft.cause,
-            symptoms: draft.symptoms,
-            also: draft.also,
-            provider: draft.provider,
-            incident: None,
-            path: draft.path,
-            target: target.clone(),
-        };
+        let since = same_state.or(remembered).unwrap_or(now);
+        let verdict = draft.verdict(target.clone(), client, since);
         let turned = before.is_none_or(|before| {
             before.state != verdict.state
                 || before.cause.as_ref().map(identity) != verdict.cause.as_ref().map(identity)
@@ -473,6 +472,25 @@ impl Default for Draft {
             checked: None,
             provider: None,
             path: Vec::new(),
+        }
+    }
+}
+
+impl Draft {
+    fn verdict(self, target: Target, client: Option<ClientId>, since: Timestamp) -> Verdict {
+        Verdict {
+            target,
+            client,
+            state: self.state,
+            since,
+            checked: self.checked,
+            proven_by: self.proven_by,
+            cause: self.cause,
+            symptoms: self.symptoms,
+            also: self.also,
+            provider: self.provider,
+            incident: None,
+            path: self.path,
         }
     }
 }

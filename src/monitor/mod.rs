@@ -99,7 +99,7 @@ impl Monitor {
     /// Begins to watch an inventory.
     pub fn new(
         mode: Mode,
-        inventory: Arc<Inventory>,
+        inventory: &Arc<Inventory>,
         learnt: Learnt,
         remembered: HashMap<Target, Remembered>,
         routes: Routes,
@@ -107,7 +107,7 @@ impl Monitor {
     ) -> Self {
         let mut monitor = Self {
             mode,
-            picture: Picture::new(Arc::clone(&inventory), learnt, routes),
+            picture: Picture::new(Arc::clone(inventory), learnt, routes),
             agenda: Agenda::new(MOST_AT_ONCE),
             own: OwnSide::default(),
             suspected: Suspicion::default(),
@@ -169,9 +169,15 @@ impl Monitor {
             return;
         }
         let observation = Arc::new(observation);
-        let health = diagnosis::classify(&self.picture, &observation);
-        self.count(&observation, health);
         let before = self.picture.track(&subject).cloned();
+        let outdated = before
+            .as_ref()
+            .is_some_and(|track| track.is_outdated(&observation));
+        let health = match diagnosis::classify(&self.picture, &observation) {
+            Health::Failed(_) | Health::Settled(_) if outdated => Health::Unrunnable,
+            health => health,
+        };
+        self.count(&observation);
         self.learn(&observation, health);
         let settings = self.settings(&subject);
         let confirm = match (self.mode, subject.probe()) {
@@ -199,6 +205,9 @@ impl Monitor {
             _ => Next::Routine,
         };
         self.agenda.done(&subject, next, now);
+        if outdated {
+            self.agenda.ask(&subject, now, now);
+        }
         self.follow(&change, now);
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
             self.ask_for_more(&subject, observation.ended(), now);
@@ -277,10 +286,10 @@ impl Monitor {
         std::mem::take(&mut self.changes)
     }
 
-    fn count(&mut self, observation: &Observation, health: Health) {
+    fn count(&mut self, observation: &Observation) {
         let kind = observation.subject.probe();
         *self.counts.probes.entry(kind).or_default() += 1;
-        if health == Health::Unrunnable {
+        if matches!(observation.evidence, Evidence::Unrunnable { .. }) {
             *self.counts.errors.entry(kind).or_default() += 1;
         }
         match (&observation.subject, &observation.evidence) {

@@ -78,7 +78,7 @@ impl Monitor {
                 .track(subject)
                 .and_then(|track| track.last_good.clone())
                 .map_or(now, |good| self.fresh_until(&good, &settings, None));
-            if self.picture.drop_failures_since(subject, from, good_until) {
+            if self.picture.drop_failures_since(subject, from, now, good_until) {
                 self.agenda.ask(subject, now, now);
             }
         }

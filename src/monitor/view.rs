@@ -56,9 +56,9 @@ pub struct View {
 }
 
 impl Monitor {
-    /// What the surfaces show; `None` before the vantage has a verdict, which it has from the start.
-    pub fn view(&self) -> Option<View> {
-        let vantage = Arc::clone(self.verdicts.get(&self.vantage_target())?);
+    /// What the surfaces show.
+    pub fn view(&self) -> View {
+        let vantage = self.vantage();
         let mut domains = BTreeMap::new();
         let mut gateways = Vec::new();
         let mut providers = Vec::new();
@@ -78,7 +78,7 @@ impl Monitor {
             name: client.name.clone(),
             contact: client.contact.clone(),
         });
-        Some(View {
+        View {
             clients: clients.collect(),
             vantage,
             domains,
@@ -87,7 +87,7 @@ impl Monitor {
             hosts: self.host_views.values().cloned().collect(),
             counters: self.counters(),
             pending,
-        })
+        }
     }
 
     fn counters(&self) -> Counters {

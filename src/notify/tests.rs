@@ -17,9 +17,12 @@ use crate::store::{Batch, SqliteStore, Store as _};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kill {
-    BeforeCommit,
-    BeforeDelivery,
-    BeforeOutcome,
+    /// Nothing of the turn is written down.
+    Undecided,
+    /// It is written down, but nothing is sent.
+    Unsent,
+    /// A message is sent, but that is not written down.
+    Unconfirmed,
 }
 
 #[derive(Debug, Clone)]
@@ -32,11 +35,7 @@ enum Action {
 
 fn actions() -> impl Strategy<Value = Vec<Action>> {
     let state = prop_oneof![2 => Just(State::Flowing), 2 => Just(State::Broken), 1 => Just(State::Unknown)];
-    let kill = prop_oneof![
-        Just(Kill::BeforeCommit),
-        Just(Kill::BeforeDelivery),
-        Just(Kill::BeforeOutcome)
-    ];
+    let kill = prop_oneof![Just(Kill::Undecided), Just(Kill::Unsent), Just(Kill::Unconfirmed)];
     let action = prop_oneof![
         6 => (0..4_usize, state, 0..3_usize).prop_map(|(target, state, root)| Action::Judge(target, state, root)),
         3 => (1..400_u64).prop_map(Action::Wait),
@@ -113,12 +112,15 @@ impl Process {
     }
 }
 
+/// What a receiver heard of an incident.
+type Heard = Vec<(MessageId, Event)>;
+
 struct World {
     disk: SqliteStore,
     process: Process,
     now: u64,
     up: [bool; 2],
-    heard: BTreeMap<(Arc<str>, IncidentId), Vec<(MessageId, Event)>>,
+    heard: BTreeMap<(Arc<str>, IncidentId), Heard>,
 }
 
 impl World {
@@ -159,7 +161,7 @@ impl World {
     /// One turn of the daemon, cut short where it is killed.
     fn turn(&mut self, kill: Option<Kill>) {
         let decided = step(&mut self.process.life, &mut self.process.pipeline, at(self.now));
-        if kill == Some(Kill::BeforeCommit) {
+        if kill == Some(Kill::Undecided) {
             return;
         }
         let batch = Batch {
@@ -170,13 +172,13 @@ impl World {
             ..Batch::default()
         };
         self.disk.commit(&batch).unwrap();
-        if kill == Some(Kill::BeforeDelivery) {
+        if kill == Some(Kill::Unsent) {
             return;
         }
         for message in decided.messages {
             self.process.queue.add(message, at(self.now));
         }
-        self.deliver(kill == Some(Kill::BeforeOutcome));
+        self.deliver(kill == Some(Kill::Unconfirmed));
     }
 
     fn deliver(&mut self, killed: bool) {

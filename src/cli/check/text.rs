@@ -55,7 +55,7 @@ pub fn render(verdict: &Verdict, width: usize, coloured: bool) -> String {
     }
     for warning in &verdict.also {
         let text = format!(
-            "{}: {} {}",
+            "{}: {}: {}",
             warning.subject,
             warning.code.entry().title,
             warning.summary

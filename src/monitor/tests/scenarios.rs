@@ -375,3 +375,48 @@ fn a_restart_keeps_the_time_since_when() {
     sim.run(100.0);
     assert_eq!(sim.monitor.verdict(&target).unwrap().since, since);
 }
+
+/// A stopped server behind a router that goes and comes back: at no moment is anything else blamed.
+#[test]
+fn a_stopped_server_behind_a_router_that_comes_and_goes() {
+    for tenths in (5..300).step_by(11) {
+        let mut sim = Sim::settled();
+        sim.world.servers.insert("198.51.100.10", Server::Stopped);
+        sim.run(20.0);
+        sim.turns.clear();
+        sim.world.routers.insert("198.51.100.1", false);
+        sim.run(f64::from(tenths) / 10.0);
+        sim.world.routers.insert("198.51.100.1", true);
+        sim.run(60.0);
+        let wrong: Vec<_> = sim
+            .turns
+            .iter()
+            .filter(|(_, _, _, code)| {
+                !matches!(code, None | Some(HostRefused | GatewayDown | VantageNoEvidence))
+            })
+            .collect();
+        assert!(
+            wrong.is_empty(),
+            "away for {tenths} tenths of a second: {wrong:?}"
+        );
+        assert_eq!(sim.state("acme.test"), (Broken, Some(HostRefused)));
+    }
+}
+
+/// What port 25 does not block is still judged: a domain that ceases to exist is gone.
+#[test]
+fn a_blocked_port_25_does_not_hide_a_domain_that_is_gone() {
+    let mut sim = Sim::settled();
+    sim.world.port25 = false;
+    sim.run(40.0);
+    sim.world.missing.insert("beta.test");
+    let from = sim.now;
+    sim.run(13.0);
+    assert_eq!(
+        sim.state("beta.test"),
+        (Broken, Some(DnsDomainNotFound)),
+        "{:?}",
+        sim.turns_of("beta.test", from)
+    );
+    assert_eq!(sim.state("acme.test"), (Unknown, Some(VantagePort25Blocked)));
+}

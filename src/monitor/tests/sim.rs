@@ -561,7 +561,7 @@ impl Sim {
         let routes = Routes { v4: true, v6: false };
         let monitor = Monitor::new(
             mode,
-            inventory,
+            &inventory,
             Learnt::default(),
             HashMap::new(),
             routes,

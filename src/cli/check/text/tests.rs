@@ -80,7 +80,26 @@ fn router_down() -> Verdict {
 
 #[test]
 fn a_broken_domain_at_80_columns() {
-    insta::assert_snapshot!(render(&router_down(), 80, false), @"");
+    insta::assert_snapshot!(render(&router_down(), 80, false), @r"
+    acme.test  broken
+
+     ✓ vantage          hq  our own line works
+     ✓ dns        12 ms acme.test  MX 10 mx.acme.test
+     ✗ gateway          hq-router (198.51.100.1)  5 of 5 pings lost
+     ? host             mx.acme.test (198.51.100.10)  behind the gateway that is
+                        down
+
+     Cause  hq-router (198.51.100.1): The router in front of the mail server does
+            not answer
+     Seen   hq-router (198.51.100.1) does not answer (5 of 5 pings lost), nor does
+            the server behind it; the server is not the suspect.
+     Sure   probable: seen from hq only
+     Whose  the domain's own side, Telekom business line, 0800 ..., circuit 4711
+     Do     Call the line's provider or the contact given here and ask whether the
+            line is up. Then have somebody on site check the power and switch the
+            router off and on. Do not restart the mail server.
+     Code   gateway.down (more: mailflow explain gateway.down)
+    ");
 }
 
 #[test]
@@ -122,7 +141,16 @@ fn a_flowing_domain_at_120_columns() {
         subject: "mx.acme.test (198.51.100.10)".into(),
         summary: "9 days left, until 2026-12-01.".into(),
     });
-    insta::assert_snapshot!(render(&flowing, 120, false), @"");
+    insta::assert_snapshot!(render(&flowing, 120, false), @r"
+    acme.test  flowing
+
+     ✓ vantage          local  our own line works
+     ✓ dns        12 ms acme.test  MX 10 mx.acme.test
+     ✓ host       25 ms mx.acme.test (198.51.100.10)  port 25 open
+     ✓ smtp       51 ms mx.acme.test (198.51.100.10)  220, EHLO
+     ✓ tls        54 ms mx.acme.test (198.51.100.10)  TLS 1.3, certificate until 2027-02-20
+     Also   mx.acme.test (198.51.100.10): The mail server's certificate expires soon: 9 days left, until 2026-12-01.
+    ");
 }
 
 #[test]

@@ -1,0 +1,221 @@
+//! What a start (and a reload) needs: the configuration settled for every room, the store with what it remembers.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use tokio::net::TcpListener;
+
+use crate::config::{self, Config, StoreUrl};
+use crate::incident::{Lifecycle, Restored};
+use crate::inventory::{Inventory, Surroundings};
+use crate::model::Target;
+use crate::monitor::{Mode, Monitor, Remembered};
+use crate::net::trust::Trust;
+use crate::net::{Net, RealNet, real};
+use crate::notify::Pipeline;
+use crate::picture::{Learnt, NewFact};
+use crate::probe::Context;
+use crate::snapshot::ReloadOutcome;
+use crate::store::{Loaded, SqliteStore, Store};
+
+use super::engine::{Engine, Settled};
+use super::keeper::Keeper;
+use super::operate::Settle;
+use super::settings;
+
+/// Reads the configuration and logs its warnings.
+///
+/// # Errors
+/// Every mistake at once, rendered for people.
+pub(super) fn configuration(path: Option<&Path>) -> Result<Config, String> {
+    let loaded = read(path).map_err(|problems| problems.render(false))?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(loaded.config)
+}
+
+/// Reads the configuration, the environment over it.
+///
+/// # Errors
+/// Every mistake at once.
+pub fn read(path: Option<&Path>) -> Result<config::Loaded, config::Problems> {
+    config::load(path, std::env::vars())
+}
+
+/// Settles a configuration for every room.
+pub(super) fn settle(config: &Config, net: &RealNet) -> Result<Settled, String> {
+    let (inventory, context, trust) = vantage(config, net)?;
+    Ok(Settled {
+        inventory: Arc::new(inventory),
+        context,
+        trust: Arc::new(trust),
+        policy: settings::policy(config),
+        routing: settings::routing(config),
+        wording: settings::wording(config),
+        notifiers: settings::notifiers(config)?,
+        retention: config.store.retention,
+    })
+}
+
+/// What is watched, from where, and whom we trust.
+///
+/// # Errors
+/// A file of roots that cannot be read.
+pub fn vantage(config: &Config, net: &RealNet) -> Result<(Inventory, Context, Trust), String> {
+    let routes = net.default_routes();
+    let surroundings = Surroundings {
+        resolvers: real::system_resolvers(),
+        ipv6: routes.v6,
+    };
+    let inventory = Inventory::new(config, &surroundings);
+    let (trust, warnings) = Trust::load(&ca_files(config)).map_err(|error| error.to_string())?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let context = Context {
+        resolvers: Arc::clone(&inventory.resolvers),
+        helo: helo(config).into(),
+        ipv6: inventory.ipv6,
+    };
+    Ok((inventory, context, trust))
+}
+
+/// Every `ca_file` that is named at any level.
+fn ca_files(config: &Config) -> Vec<PathBuf> {
+    let probes = &config.probes;
+    let mut files: Vec<PathBuf> = [&probes.all]
+        .into_iter()
+        .chain(probes.kinds.values())
+        .chain(config.clients.iter().map(|client| &client.probes))
+        .chain(config.domains().map(|(_, domain)| &domain.probes))
+        .filter_map(|level| level.ca_file.clone())
+        .collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// The name that we greet with: as configured, this machine's own, or an address literal (RFC 5321 4.1.4).
+fn helo(config: &Config) -> String {
+    let name = config.vantage.helo.clone().or_else(real::local_fqdn);
+    name.map_or_else(|| literal(real::local_address()), |name| name.to_string())
+}
+
+fn literal(address: Option<IpAddr>) -> String {
+    match address {
+        Some(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+        Some(IpAddr::V4(address)) => format!("[{address}]"),
+        None => "[127.0.0.1]".to_owned(),
+    }
+}
+
+pub(super) fn store(config: &Config, now: Timestamp) -> anyhow::Result<(Box<dyn Store>, Loaded)> {
+    let StoreUrl::Sqlite(path) = &config.store.url;
+    let mut store = SqliteStore::open(path).with_context(|| format!("the store {}", path.display()))?;
+    let reopen = SignedDuration::try_from(config.alerting.reopen_within).unwrap_or_default();
+    let ended_since = now.checked_sub(reopen).unwrap_or(now);
+    let retention = SignedDuration::try_from(config.store.retention).unwrap_or(SignedDuration::MAX);
+    if let Ok(before) = now.checked_sub(retention) {
+        store
+            .prune(before)
+            .with_context(|| format!("the store {}", path.display()))?;
+    }
+    let memory = store
+        .load(ended_since)
+        .with_context(|| format!("the store {}", path.display()))?;
+    for row in &memory.unreadable {
+        tracing::error!("the store holds what cannot be read: {row}");
+    }
+    Ok((Box::new(store), memory))
+}
+
+pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} (server.listen): is another mailflow running there?")
+    })
+}
+
+/// The loop with everything that it remembers.
+pub(super) fn engine(
+    net: &Arc<RealNet>,
+    settled: &Settled,
+    memory: &Loaded,
+    keeper: Keeper,
+    now: Timestamp,
+) -> Engine<RealNet> {
+    let facts = memory.facts.iter().filter_map(|fact| {
+        serde_json::from_value::<NewFact>(fact.value.clone())
+            .inspect_err(|error| tracing::warn!("a learnt fact about {} is lost: {error}", fact.subject))
+            .ok()
+    });
+    let remembered: HashMap<Target, Remembered> = memory
+        .verdicts
+        .iter()
+        .map(|turn| {
+            let kept = Remembered {
+                state: turn.state,
+                code: turn.code,
+                since: turn.since,
+            };
+            (turn.target.clone(), kept)
+        })
+        .collect();
+    let restored = Restored {
+        open: memory.open.clone(),
+        ended: memory.ended.clone(),
+        seen: memory.seen.clone(),
+        next_id: memory.next_incident,
+    };
+    let mut life = Lifecycle::restore(settled.policy.clone(), restored);
+    life.retain(|target| is_configured(target, &settled.inventory));
+    Engine {
+        net: Arc::clone(net),
+        context: settled.context.clone(),
+        trust: Arc::clone(&settled.trust),
+        monitor: Monitor::new(
+            Mode::Watch,
+            &settled.inventory,
+            Learnt::restore(facts),
+            remembered,
+            net.default_routes(),
+            now,
+        ),
+        life,
+        pipeline: Pipeline::new(
+            settled.routing.clone(),
+            settled.wording.clone(),
+            memory.next_message,
+        ),
+        keeper,
+        ended: memory.ended.iter().cloned().map(Arc::new).collect(),
+        started: now,
+        reload: ReloadOutcome {
+            successful: true,
+            last_success: now,
+        },
+        retention: settled.retention,
+        pruned: now,
+    }
+}
+
+/// Whether a target of before is still in the configuration: what left it while we were away is "removed".
+fn is_configured(target: &Target, inventory: &Inventory) -> bool {
+    match target {
+        Target::Vantage(name) => *name == inventory.vantage,
+        Target::Provider(name) => inventory.providers.named(name).is_some(),
+        Target::Gateway(client, name) => inventory.gateway(client, name).is_some(),
+        Target::Domain(name) => inventory.domains.contains_key(name),
+    }
+}
+
+pub(super) fn settler(path: Option<PathBuf>, net: Arc<RealNet>) -> Settle {
+    Arc::new(move || {
+        let config = configuration(path.as_deref())?;
+        settle(&config, &net)
+    })
+}
