@@ -18,6 +18,7 @@ mod hosts;
 mod mail;
 mod manners;
 mod monitor;
+mod order;
 mod pki;
 mod prometheus;
 mod runner;
@@ -27,15 +28,16 @@ mod verdicts;
 mod watch;
 mod world;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 
+use crate::order::{Next, Turned};
 use crate::pki::Pki;
 use crate::runner::{Report, Runner};
 use crate::scenario::Scenario;
@@ -269,13 +271,19 @@ fn play_in_one_world(
 ) -> Result<()> {
     let world = World::build(number, pki).context("cannot build it")?;
     let mut runner = Runner::start(&world).context("the daemon does not find a healthy world healthy")?;
-    let mut recent = VecDeque::new();
+    let mut turned = Turned::default();
     loop {
-        let next = next_for(&mut queue.lock().unwrap_or_else(PoisonError::into_inner), &recent);
-        let Some(scenario) = next else { return Ok(()) };
-        recent.push_front(scenario.names());
-        recent.truncate(2);
+        let next = turned.next(&mut queue.lock().unwrap_or_else(PoisonError::into_inner));
+        let scenario = match next {
+            Next::Play(scenario) => scenario,
+            Next::Rest => {
+                std::thread::sleep(Duration::from_secs(1));
+                continue;
+            }
+            Next::End => return Ok(()),
+        };
         let report = runner.play(&scenario);
+        turned.note(&scenario);
         // One print for each scenario, so that those of several worlds do not mix.
         print!("{}", describe(&report));
         let failed = report.failure.is_some();
@@ -287,14 +295,6 @@ fn play_in_one_world(
             bail!("gave up after {}", scenario.name);
         }
     }
-}
-
-/// The next scenario for a world: one that leaves in peace what turned in its last two, if there is such a one.
-/// Many turns of one thing in a short time are flapping, which the daemon rightly treats differently.
-fn next_for(queue: &mut VecDeque<Scenario>, recent: &VecDeque<BTreeSet<String>>) -> Option<Scenario> {
-    let fresh = |scenario: &Scenario| recent.iter().all(|names| names.is_disjoint(&scenario.names()));
-    let place = queue.iter().position(fresh).unwrap_or(0);
-    queue.remove(place)
 }
 
 fn describe(report: &Report) -> String {

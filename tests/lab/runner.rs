@@ -292,7 +292,7 @@ impl<'world> Runner<'world> {
                 continue;
             }
             let incidents: BTreeSet<Option<String>> = self.watch.read(|seen| {
-                names_of(turn, &DOMAINS)
+                turn.of(&DOMAINS)
                     .into_iter()
                     .map(|name| {
                         seen.now
@@ -416,7 +416,7 @@ impl Play {
             (Kind::Gateway, &step.gateways, &GATEWAYS[..]),
         ] {
             for turn in turns {
-                for name in names_of(turn, all) {
+                for name in turn.of(all) {
                     self.expected.insert((kind, name), Expectation::from(turn));
                 }
             }
@@ -444,14 +444,6 @@ fn mark(watch: &Watch) -> Mark {
 
 fn hold_of(step: &Step) -> Duration {
     step.hold.map_or(HOLD, Duration::from_secs)
-}
-
-fn names_of(turn: &Turn, all: &[&str]) -> Vec<String> {
-    if turn.names == ["*"] {
-        all.iter().map(ToString::to_string).collect()
-    } else {
-        turn.names.clone()
-    }
 }
 
 fn all_flowing() -> BTreeMap<(Kind, String), Expectation> {
