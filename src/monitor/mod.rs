@@ -64,7 +64,7 @@ pub struct Remembered {
 }
 
 /// The loop's pure core.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Monitor {
     mode: Mode,
     picture: Picture,
@@ -201,7 +201,7 @@ impl Monitor {
         self.agenda.done(&subject, next, now);
         self.follow(&change, now);
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
-            self.ask_for_more(&subject, observation.ended(), now);
+            self.ask_for_more(&subject, in_doubt, observation.ended(), now);
         }
         let recovered: Option<Streak> = before
             .as_ref()
@@ -371,13 +371,23 @@ impl Monitor {
         observation.ended().checked_add(most).unwrap_or(Timestamp::MAX)
     }
 
-    fn ask_for_more(&mut self, subject: &Subject, failed_at: Timestamp, now: Timestamp) {
-        let since = if self.mode == Mode::OneLook {
-            Timestamp::MIN
-        } else {
-            failed_at
-        };
+    /// Asks whoever could explain a failure (`semantics` 3). While it is in doubt, what they said before it is
+    /// not enough; once it counts, their own pace is, or two that explain one another would never rest.
+    fn ask_for_more(&mut self, subject: &Subject, in_doubt: bool, failed_at: Timestamp, now: Timestamp) {
+        let began = self
+            .picture
+            .track(subject)
+            .and_then(|track| Some(track.streak.as_ref()?.first_seen));
         for explainer in diagnosis::explainers(&self.picture, subject) {
+            let since = match self.mode {
+                Mode::OneLook => Timestamp::MIN,
+                Mode::Watch if in_doubt => failed_at,
+                Mode::Watch => {
+                    let pace = self.settings(&explainer).interval / 2;
+                    let lately = failed_at.checked_sub(SignedDuration::try_from(pace).unwrap_or_default());
+                    began.max(lately.ok()).unwrap_or(failed_at)
+                }
+            };
             self.agenda.ask(&explainer, since, now);
         }
     }
