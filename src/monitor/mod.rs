@@ -326,11 +326,15 @@ impl Monitor {
         self.changes.facts.extend(fact);
     }
 
-    /// How long an address that refused us is left alone: ten minutes, doubling, bounded.
+    /// How long an address that refused us is left alone: ten minutes, doubling, bounded. One look does not come
+    /// back, and so waits for nothing.
     fn backoff(&mut self, subject: &Subject, health: Health) -> Option<Duration> {
         let Subject::Smtp(address) = subject else {
             return None;
         };
+        if self.mode == Mode::OneLook {
+            return None;
+        }
         if health != Health::Refused {
             if health == Health::Good {
                 self.refusals.remove(address);
