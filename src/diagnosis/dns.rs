@@ -38,14 +38,16 @@ pub fn domain_root(domain: &Domain) -> Root {
 /// Judges what DNS says of a domain.
 pub fn dns(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestamp, doubt: &mut Doubt) -> DnsState {
     let subject = Subject::Mx(domain.name.clone());
+    // Without a resolver there is nobody to ask: that is why nothing is known.
+    let nothing_known = || DnsState::Unknown(own.masks_dns().cloned());
     let Some(track) = picture.track(&subject) else {
-        return DnsState::Unknown(None);
+        return nothing_known();
     };
     if let Some(since) = track.in_doubt_since() {
         doubt.want(picture, &subject, since, &domain.dns);
     }
     let Some(settled) = track.fresh(now) else {
-        return DnsState::Unknown(None);
+        return nothing_known();
     };
     let Health::Failed(code) = settled.health else {
         return DnsState::Known(name_server_findings(picture, domain, settled, now, doubt));

@@ -64,7 +64,7 @@ pub struct Remembered {
 }
 
 /// The loop's pure core.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Monitor {
     mode: Mode,
     picture: Picture,
@@ -210,7 +210,7 @@ impl Monitor {
         }
         self.follow(&change, now);
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
-            self.ask_for_more(&subject, observation.ended(), now);
+            self.ask_for_more(&subject, in_doubt, observation.ended(), now);
         }
         let recovered: Option<Streak> = before
             .as_ref()
@@ -335,11 +335,15 @@ impl Monitor {
         self.changes.facts.extend(fact);
     }
 
-    /// How long an address that refused us is left alone: ten minutes, doubling, bounded.
+    /// How long an address that refused us is left alone: ten minutes, doubling, bounded. One look does not come
+    /// back, and so waits for nothing.
     fn backoff(&mut self, subject: &Subject, health: Health) -> Option<Duration> {
         let Subject::Smtp(address) = subject else {
             return None;
         };
+        if self.mode == Mode::OneLook {
+            return None;
+        }
         if health != Health::Refused {
             if health == Health::Good {
                 self.refusals.remove(address);
@@ -380,13 +384,23 @@ impl Monitor {
         observation.ended().checked_add(most).unwrap_or(Timestamp::MAX)
     }
 
-    fn ask_for_more(&mut self, subject: &Subject, failed_at: Timestamp, now: Timestamp) {
-        let since = if self.mode == Mode::OneLook {
-            Timestamp::MIN
-        } else {
-            failed_at
-        };
+    /// Asks whoever could explain a failure (`semantics` 3). While it is in doubt, what they said before it is
+    /// not enough; once it counts, their own pace is, or two that explain one another would never rest.
+    fn ask_for_more(&mut self, subject: &Subject, in_doubt: bool, failed_at: Timestamp, now: Timestamp) {
+        let began = self
+            .picture
+            .track(subject)
+            .and_then(|track| Some(track.streak.as_ref()?.first_seen));
         for explainer in diagnosis::explainers(&self.picture, subject) {
+            let since = match self.mode {
+                Mode::OneLook => Timestamp::MIN,
+                Mode::Watch if in_doubt => failed_at,
+                Mode::Watch => {
+                    let pace = self.settings(&explainer).interval / 2;
+                    let lately = failed_at.checked_sub(SignedDuration::try_from(pace).unwrap_or_default());
+                    began.max(lately.ok()).unwrap_or(failed_at)
+                }
+            };
             self.agenda.ask(&explainer, since, now);
         }
     }

@@ -212,8 +212,8 @@ impl Agenda {
         }
     }
 
-    /// Asks for evidence that begins at or after `since`, as soon as budgets allow. What is about to be confirmed
-    /// keeps its pace, and a server that refused us is left alone all the same.
+    /// Asks for evidence that begins at or after `since`, as soon as budgets allow. A server that refused us is
+    /// left alone all the same, and a failure that waits to be confirmed keeps its pause: that will be the evidence.
     pub fn ask(&mut self, subject: &Subject, since: Timestamp, now: Timestamp) {
         let Some(id) = self.ids.get(subject).copied() else {
             return;
