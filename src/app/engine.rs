@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::incident::Lifecycle;
 use crate::inventory::Inventory;
 use crate::model::{DomainName, Evidence, Incident, Message, Observation, Outcome, Severity};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Unapprovable};
 use crate::net::Net;
 use crate::net::trust::Trust;
 use crate::notify::{self, Notifiers, Order, Pipeline};
+use crate::picture::MxSet;
 use crate::probe::{self, Context, Task};
 use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot};
 use crate::store::{Batch, Fact, Turn};
@@ -45,7 +46,7 @@ pub enum Command {
     /// A configuration could not be taken over.
     ReloadFailed,
     /// Take the MX set that a domain has now for the right one.
-    Approve(DomainName, oneshot::Sender<bool>),
+    Approve(DomainName, oneshot::Sender<Result<MxSet, Unapprovable>>),
 }
 
 /// A configuration, settled for every room.

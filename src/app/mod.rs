@@ -25,7 +25,7 @@ use crate::surface::http::{self, Reloader, Surface};
 
 use engine::Lines;
 use keeper::Keeper;
-use operate::{Archive, Reload, Tester};
+use operate::{Approvals, Archive, Reload, Tester};
 
 pub use operate::send_test;
 pub use settings::notifiers;
@@ -64,7 +64,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
     let reload = Arc::new(Reload {
         settle: start::settler(config_path, Arc::clone(&net)),
-        commands: command_sender,
+        commands: command_sender.clone(),
         notifiers: Arc::clone(&notifiers),
     });
     let surface = Surface {
@@ -73,6 +73,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         history: Arc::new(Archive(keeper.clone())),
         reloader: Arc::clone(&reload) as Arc<dyn Reloader>,
         notifiers: Arc::new(Tester { notifiers, clock }),
+        approver: Arc::new(Approvals(command_sender)),
         ready: Arc::new(AtomicBool::new(true)),
         external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
     };

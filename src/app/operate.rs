@@ -1,5 +1,6 @@
 //! What the HTTP server may ask of the daemon.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -7,10 +8,13 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{Incident, IncidentId, IncidentState};
+use crate::model::{DomainName, Incident, IncidentId, IncidentState};
+use crate::monitor::Unapprovable;
 use crate::notify::{Clock, Notifiers, Pipeline, attempt};
 use crate::store::IncidentFilter;
-use crate::surface::http::{History, HistoryError, NotifierTester, Reloader, TestError};
+use crate::surface::http::{
+    ApproveError, Approver, History, HistoryError, NotifierTester, Reloader, TestError,
+};
 
 use super::engine::{Command, Settled};
 use super::keeper::Keeper;
@@ -110,6 +114,29 @@ impl NotifierTester for Tester {
                 .map_err(TestError::Failed)
         }
         .boxed()
+    }
+}
+
+/// Approves changed MX sets.
+pub struct Approvals(pub mpsc::Sender<Command>);
+
+impl Approvals {
+    async fn pass_on(&self, domain: DomainName) -> Result<BTreeSet<String>, ApproveError> {
+        let (done, answer) = oneshot::channel();
+        let sent = self.0.send(Command::Approve(domain, done)).await;
+        sent.map_err(|_| ApproveError::Stopping)?;
+        let approved = answer.await.map_err(|_| ApproveError::Stopping)?;
+        approved.map_err(|reason| match reason {
+            Unapprovable::Unwatched => ApproveError::Unwatched,
+            Unapprovable::Configured => ApproveError::Configured,
+            Unapprovable::Unanswered => ApproveError::Unanswered,
+        })
+    }
+}
+
+impl Approver for Approvals {
+    fn approve(&self, domain: DomainName) -> BoxFuture<'_, Result<BTreeSet<String>, ApproveError>> {
+        self.pass_on(domain).boxed()
     }
 }
 

@@ -10,11 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
+use crate::model::dns::Lookup;
 use crate::model::{
     Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Health, Learnt, NewFact, Picture, Streak, Taking, mx_set};
+use crate::picture::{Health, Learnt, MxSet, NewFact, Picture, Streak, Taking, mx_set};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView};
@@ -61,6 +62,17 @@ pub struct Remembered {
     pub code: Option<Code>,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// Why a domain's present MX set cannot be approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unapprovable {
+    /// The domain is not watched.
+    Unwatched,
+    /// `expect_mx` in the configuration says what is right, and goes on saying so.
+    Configured,
+    /// DNS has given no definite answer, so there is no set.
+    Unanswered,
 }
 
 /// The loop's pure core.
@@ -257,23 +269,31 @@ impl Monitor {
         self.judge_everything(now);
     }
 
-    /// Approves the MX set that a domain has now; `false` when nothing is known of it.
-    pub fn approve(&mut self, domain: &DomainName, now: Timestamp) -> bool {
-        let track = self.picture.track(&Subject::Mx(domain.clone()));
-        let set = track.and_then(|track| match &track.latest.evidence {
-            Evidence::Mx(mx) => Some(
-                mx.answer
-                    .records()
-                    .map(|records| mx_set(records))
-                    .unwrap_or_default(),
-            ),
-            _ => None,
-        });
-        let Some(set) = set else { return false };
-        let fact = self.picture.learnt.approve_mx(domain, set);
+    /// Takes the MX set that a domain has now for the right one (`semantics` 8), and gives it; it is empty where mail
+    /// goes to the domain's own address.
+    ///
+    /// # Errors
+    /// [`Unapprovable`] where there is no such set, or where it is not for approval to say.
+    pub fn approve(&mut self, domain: &DomainName, now: Timestamp) -> Result<MxSet, Unapprovable> {
+        let watched = self.picture.inventory.domains.get(domain);
+        if watched.ok_or(Unapprovable::Unwatched)?.expect_mx.is_some() {
+            return Err(Unapprovable::Configured);
+        }
+        let subject = Subject::Mx(domain.clone());
+        let latest = self.picture.track(&subject).map(|track| &track.latest.evidence);
+        let set = match latest {
+            Some(Evidence::Mx(mx)) => match &mx.answer {
+                Lookup::Found { records, .. } => mx_set(records),
+                Lookup::NoData { .. } => MxSet::new(),
+                // An empty set here would make the outage the rule.
+                _ => return Err(Unapprovable::Unanswered),
+            },
+            _ => return Err(Unapprovable::Unanswered),
+        };
+        let fact = self.picture.learnt.approve_mx(domain, set.clone());
         self.changes.facts.push(fact);
-        self.agenda.ask(&Subject::Mx(domain.clone()), now, now);
-        true
+        self.agenda.ask(&subject, now, now);
+        Ok(set)
     }
 
     /// Ends a single look: whatever is unanswered by now is unknown, and nothing is held back any more.

@@ -3,8 +3,10 @@
 //! Each of them reads one immutable [`Snapshot`](crate::snapshot::Snapshot) and keeps no state of its own, so
 //! looking never holds up a probe.
 
+mod headline;
 pub mod http;
 pub mod metrics;
 mod page;
 #[cfg(test)]
 mod sample;
+pub(crate) mod words;

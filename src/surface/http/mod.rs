@@ -13,10 +13,12 @@ mod openapi;
 mod operate;
 mod pages;
 mod paging;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod views;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -29,7 +31,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{Incident, IncidentId};
+use crate::model::{DomainName, Incident, IncidentId};
 use crate::snapshot::Snapshot;
 
 /// Everything that the server reads and may ask for. Cheap to clone.
@@ -45,6 +47,8 @@ pub struct Surface {
     pub reloader: Arc<dyn Reloader>,
     /// Sends test alerts.
     pub notifiers: Arc<dyn NotifierTester>,
+    /// Takes changed MX sets for right.
+    pub approver: Arc<dyn Approver>,
     /// Set once the first snapshot stands; until then `/-/ready` says 503.
     pub ready: Arc<AtomicBool>,
     /// `server.external_url`, for links in answers; without it links are relative.
@@ -98,6 +102,35 @@ pub enum TestError {
     /// The other side did not take it; why, in words.
     #[error("the test message was not taken: {0}")]
     Failed(String),
+}
+
+/// Takes changed MX sets for right (`semantics` 8).
+pub trait Approver: Send + Sync + 'static {
+    /// Approves the MX set that a domain has now, and gives it: names of hosts, `.` for a null MX, nothing where mail
+    /// goes to the domain's own address.
+    ///
+    /// # Errors
+    /// [`ApproveError`]; nothing has changed then.
+    fn approve(&self, domain: DomainName) -> BoxFuture<'_, Result<BTreeSet<String>, ApproveError>>;
+}
+
+/// Why an MX set was not approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ApproveError {
+    /// The domain is not watched.
+    #[error("this domain is not watched")]
+    Unwatched,
+    /// The configuration says what is right.
+    #[error("expect_mx in the configuration says which mail servers are right: change it there, and reload")]
+    Configured,
+    /// There is no MX set to approve.
+    #[error(
+        "DNS does not say at the moment where the domain's mail goes, so there is nothing to approve: try again later"
+    )]
+    Unanswered,
+    /// The daemon is about to end.
+    #[error("the daemon is stopping")]
+    Stopping,
 }
 
 /// How long an answer may take to begin.
@@ -156,8 +189,10 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         streams: Arc::new(Semaphore::new(STREAMS)),
     };
     let api = Router::new()
+        .route("/summary", get(summary::summary))
         .route("/domains", get(api::domains))
         .route("/domains/{domain}", get(api::domain))
+        .route("/domains/{domain}/approve", post(operate::approve))
         .route("/gateways", get(api::gateways))
         .route("/hosts", get(api::hosts))
         .route("/hosts/{address}", get(api::host))

@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Value, json};
 
-use super::error::{ApiError, Name};
-use super::{Server, TestError};
+use super::error::{ApiError, Name, quoted};
+use super::{ApproveError, Server, TestError};
+use crate::model::DomainName;
 use crate::surface::metrics::{self, Format, ProcessFacts};
 
 /// `GET /metrics`
@@ -67,5 +68,24 @@ pub(super) async fn test_notifier(
         Ok(()) => Ok(Json(json!({ "sent": true }))),
         Err(error @ TestError::Unknown) => Err(ApiError::not_found(error.to_string())),
         Err(error @ TestError::Failed(_)) => Err(ApiError::new(StatusCode::BAD_GATEWAY, error.to_string())),
+    }
+}
+
+/// `POST /api/v1/domains/{domain}/approve`
+pub(super) async fn approve(
+    Shared(server): Shared<Server>,
+    Name(name): Name,
+) -> Result<Json<Value>, ApiError> {
+    let unwatched = || ApiError::not_found(format!("no domain \"{}\" is watched", quoted(&name)));
+    let domain = DomainName::parse(&name).map_err(|_| unwatched())?;
+    match server.approver.approve(domain.clone()).await {
+        Ok(mx) => Ok(Json(json!({ "domain": domain, "mx": mx }))),
+        Err(ApproveError::Unwatched) => Err(unwatched()),
+        Err(error @ (ApproveError::Configured | ApproveError::Unanswered)) => {
+            Err(ApiError::new(StatusCode::CONFLICT, error.to_string()))
+        }
+        Err(error @ ApproveError::Stopping) => {
+            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))
+        }
     }
 }

@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::Frame;
 use super::cards::{DomainCard, GatewayCard, IncidentCard, WarningCard, client_name, warnings};
-use super::headline::{Headline, Tally};
 use super::words::{Moment, count};
 use crate::model::{State, Target, Verdict};
 use crate::snapshot::Snapshot;
+use crate::surface::headline::{Headline, Tally};
 
 /// How many domains one page shows.
 const PER_PAGE: usize = 100;

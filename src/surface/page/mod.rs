@@ -6,11 +6,9 @@
 
 mod cards;
 mod detail;
-mod headline;
 mod index;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::sync::LazyLock;
 
@@ -18,6 +16,7 @@ use askama::Template;
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 
+use super::words;
 use crate::model::{Incident, State, Verdict};
 use crate::snapshot::Snapshot;
 

@@ -47,7 +47,7 @@ fn pages_to_look_at() {
 }
 
 fn sentence(snapshot: &Snapshot) -> String {
-    let headline = headline::Headline::of(snapshot);
+    let headline = crate::surface::headline::Headline::of(snapshot);
     let mut lines = vec![format!("[{}] {}", headline.tone, headline.text)];
     lines.extend(headline.remedy.map(|remedy| format!("Do: {remedy}")));
     lines.extend(headline.notes);

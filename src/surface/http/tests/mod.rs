@@ -54,6 +54,20 @@ impl NotifierTester for Desk {
     }
 }
 
+impl Approver for Desk {
+    fn approve(&self, domain: DomainName) -> BoxFuture<'_, Result<BTreeSet<String>, ApproveError>> {
+        Box::pin(async move {
+            match domain.as_str() {
+                "acme.test" => Ok(BTreeSet::from(["mx.acme.test".to_owned()])),
+                "globex.test" => Err(ApproveError::Configured),
+                "stark.test" => Err(ApproveError::Unanswered),
+                "wayne.test" => Err(ApproveError::Stopping),
+                _ => Err(ApproveError::Unwatched),
+            }
+        })
+    }
+}
+
 struct World {
     router: Router,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -69,7 +83,8 @@ fn world(snapshot: Snapshot) -> World {
         now: Arc::new(|| sample::at(sample::NOW)),
         history: Arc::new(Shelf),
         reloader: Arc::clone(&desk) as _,
-        notifiers: desk,
+        notifiers: Arc::clone(&desk) as _,
+        approver: desk,
         ready: Arc::new(AtomicBool::new(true)),
         external_url: Some("https://mail.msp.example/".into()),
     };
@@ -413,6 +428,46 @@ async fn a_test_alert_is_sent_or_not() {
     let (status, body) = world.post("/api/v1/notifiers/broken/test").await;
     assert_eq!(status, StatusCode::BAD_GATEWAY);
     assert!(body.contains("503 from the other side"), "{body}");
+}
+
+#[tokio::test]
+async fn a_changed_mx_set_is_approved_or_not() {
+    let world = world(sample::fleet());
+    let approved = world.post("/api/v1/domains/ACME.test./approve").await;
+    let said = r#"{"domain":"acme.test","mx":["mx.acme.test"]}"#.to_owned();
+    assert_eq!(approved, (StatusCode::OK, said));
+    for (domain, status, words) in [
+        ("globex.test", 409, "expect_mx in the configuration says"),
+        ("stark.test", 409, "nothing to approve"),
+        ("wayne.test", 503, "the daemon is stopping"),
+        ("nobody.test", 404, r#"no domain \"nobody.test\" is watched"#),
+        ("a%1Bb", 404, r#"no domain \"a\\x1bb\" is watched"#),
+    ] {
+        let (got, body) = world.post(&format!("/api/v1/domains/{domain}/approve")).await;
+        assert_eq!(got.as_u16(), status, "{domain}");
+        assert!(body.contains(words), "{domain}: {body}");
+    }
+    let (status, _) = world.get("/api/v1/domains/acme.test/approve").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn the_summary_says_what_the_page_says() {
+    let summary = world(sample::fleet()).json("/api/v1/summary").await;
+    assert_eq!(
+        summary["text"],
+        "6 of 12 domains have a problem: 1 router and 2 mail servers."
+    );
+    assert_eq!(summary["state"], "broken");
+    assert_eq!(summary["at"], sample::NOW);
+    assert_eq!(
+        summary["domains"],
+        serde_json::json!({
+            "total": 12, "pending": 0, "flowing": 6, "degraded": 4, "broken": 2, "unknown": 0
+        })
+    );
+    let blind = world(sample::blind()).json("/api/v1/summary").await;
+    assert!(blind["remedy"].as_str().unwrap().len() > 20, "{blind}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The one sentence on top.
+//! The one sentence on top: of the page, of the API's summary, of `mailflow status`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::words::{count, joined};
 use crate::model::{Code, Root, RootKind, State, Verdict};
 use crate::snapshot::Snapshot;
 
-/// What stands on top of the page.
+/// What stands on top.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Headline {
     /// The worst of what is said.

@@ -5,18 +5,18 @@ use jiff::tz::TimeZone;
 
 /// A moment: for machines, for people, and how long ago.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// RFC 3339, for `<time datetime>`.
-    pub(super) machine: String,
+    pub(crate) machine: String,
     /// `02:14 UTC`, with the day when it is not today.
-    pub(super) human: String,
+    pub(crate) human: String,
     /// `6 min`.
-    pub(super) ago: String,
+    pub(crate) ago: String,
 }
 
 impl Moment {
     /// `at`, seen from `now`.
-    pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
+    pub(crate) fn new(at: Timestamp, now: Timestamp) -> Self {
         let (at_utc, now_utc) = (at.to_zoned(TimeZone::UTC), now.to_zoned(TimeZone::UTC));
         let form = if at_utc.date() == now_utc.date() {
             "%H:%M UTC"
@@ -34,7 +34,7 @@ impl Moment {
 }
 
 /// The time from one moment to another in its two largest units: `6 min`, `1 d 2 h`.
-pub(super) fn duration(from: Timestamp, to: Timestamp) -> String {
+pub(crate) fn duration(from: Timestamp, to: Timestamp) -> String {
     let seconds = to.duration_since(from).as_secs().max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let two = |large: i64, unit: &str, small: i64, smaller: &str| {
@@ -54,7 +54,7 @@ pub(super) fn duration(from: Timestamp, to: Timestamp) -> String {
 }
 
 /// A time that something took, given in seconds: `12 ms`, `4.0 s`.
-pub(super) fn elapsed(seconds: f64) -> String {
+pub(crate) fn elapsed(seconds: f64) -> String {
     if seconds < 0.001 {
         "<1 ms".to_owned()
     } else if seconds < 1.0 {
@@ -65,13 +65,13 @@ pub(super) fn elapsed(seconds: f64) -> String {
 }
 
 /// `1 router`, `3 routers`.
-pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     let word = if number == 1 { one } else { many };
     format!("{number} {word}")
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub(super) fn joined(parts: &[String]) -> String {
+pub(crate) fn joined(parts: &[String]) -> String {
     match parts {
         [] => String::new(),
         [one] => one.clone(),
