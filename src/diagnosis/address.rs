@@ -128,6 +128,14 @@ fn failed(
         }
     }
     if code == Code::HostUnreachable && host_lives(picture, address.ip(), settled.since) {
+        // A host that has only just come back may well take mail again: what failed before says nothing.
+        let lives = picture
+            .track(&Subject::Host(address.ip()))
+            .and_then(|track| track.settled.as_ref());
+        let smtp = Subject::Smtp(address);
+        if let Some(lives) = lives {
+            doubt.want(picture, &smtp, lives.since, &settings);
+        }
         return AddressState::Failed(Code::HostPort25Filtered);
     }
     AddressState::Failed(code)

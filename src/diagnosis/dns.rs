@@ -15,6 +15,9 @@ use super::finding::Finding;
 use super::note::{name_server, summary};
 use super::vantage::OwnSide;
 
+/// For how long a resolver may remember that a zone's servers failed (RFC 9520 3.2).
+const REMEMBERED_FAILURE: SignedDuration = SignedDuration::from_mins(5);
+
 /// What DNS says of a domain.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DnsState {
@@ -154,6 +157,15 @@ fn unresolved(
         ),
         None => (code, format!("{} cannot be resolved: {said}.", domain.name)),
         Some(servers) if servers.servers.iter().any(NameServerAnswer::serves) => {
+            // A resolver may remember for a while that they did not.
+            if let Some(serving) = picture.track(&direct).and_then(|track| track.settled.as_ref()) {
+                doubt.wait(
+                    serving
+                        .since
+                        .checked_add(REMEMBERED_FAILURE)
+                        .unwrap_or(serving.since),
+                );
+            }
             let detail = format!(
                 "Our resolver cannot resolve {} ({said}), although its name servers answer us.",
                 domain.name

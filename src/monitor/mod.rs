@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::config::ResolvedProbe;
 use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
 use crate::model::dns::Lookup;
@@ -380,28 +381,21 @@ impl Monitor {
         Some(pause)
     }
 
-    /// Three effective intervals and the timeout (`semantics` 2).
     fn fresh_until(
         &self,
         observation: &Observation,
-        settings: &crate::config::ResolvedProbe,
+        settings: &ResolvedProbe,
         pause: Option<Duration>,
     ) -> Timestamp {
         if self.mode == Mode::OneLook {
             return Timestamp::MAX;
         }
-        let effective = self
-            .agenda
-            .effective_interval(&observation.subject)
-            .max(settings.interval);
-        let effective = pause.map_or(effective, |pause| pause.max(effective));
-        let patience = match &observation.evidence {
-            Evidence::Smtp(smtp) => smtp.patience.max(settings.timeout),
-            _ => settings.timeout,
-        };
-        let most = effective.saturating_mul(3).saturating_add(patience);
-        let most = SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX);
-        observation.ended().checked_add(most).unwrap_or(Timestamp::MAX)
+        let effective = self.agenda.effective_interval(&observation.subject);
+        freshness(
+            observation,
+            settings,
+            pause.map_or(effective, |pause| pause.max(effective)),
+        )
     }
 
     /// Asks whoever could explain a failure (`semantics` 3). While it is in doubt, what they said before it is
@@ -424,6 +418,20 @@ impl Monitor {
             self.agenda.ask(&explainer, since, now);
         }
     }
+}
+
+/// Until when an observation counts: three effective intervals and the timeout (`semantics` 2).
+fn freshness(observation: &Observation, settings: &ResolvedProbe, effective: Duration) -> Timestamp {
+    let patience = match &observation.evidence {
+        Evidence::Smtp(smtp) => smtp.patience.max(settings.timeout),
+        _ => settings.timeout,
+    };
+    let most = effective
+        .max(settings.interval)
+        .saturating_mul(3)
+        .saturating_add(patience);
+    let most = SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX);
+    observation.ended().checked_add(most).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -347,11 +347,11 @@ impl Picture {
         subject: &Subject,
         from: Timestamp,
         now: Timestamp,
-        good_until: Timestamp,
+        fresh_until: impl Fn(Option<&Settled>) -> Timestamp,
     ) -> bool {
         self.tracks
             .get_mut(subject)
-            .is_some_and(|track| track.drop_failures_since(from, now, good_until))
+            .is_some_and(|track| track.drop_failures_since(from, now, fresh_until))
     }
 
     /// Forgets subjects that nobody watches any more.
