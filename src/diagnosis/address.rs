@@ -100,9 +100,9 @@ fn is_impairment(code: Code) -> bool {
 
 /// What is in doubt here holds back what others conclude from it; a first look is no doubt but ignorance.
 fn wait_while_in_doubt(picture: &Picture, address: SocketAddr, track: &Track, doubt: &mut Doubt) {
-    if let (Some(streak), true) = (&track.streak, track.is_in_doubt()) {
+    if let Some(since) = track.in_doubt_since() {
         let settings = picture.smtp_settings(address);
-        doubt.want(picture, &Subject::Smtp(address), streak.first_seen, &settings);
+        doubt.want(picture, &Subject::Smtp(address), since, &settings);
     }
 }
 
@@ -114,7 +114,7 @@ fn failed(
     now: Timestamp,
     doubt: &mut Doubt,
 ) -> AddressState {
-    doubt.want_own_side(picture, settled.since);
+    doubt.want_port25(picture, settled.since);
     let silent = matches!(code, Code::HostUnreachable | Code::HostPort25Filtered);
     if !silent {
         return AddressState::Failed(code);
@@ -128,6 +128,14 @@ fn failed(
         }
     }
     if code == Code::HostUnreachable && host_lives(picture, address.ip(), settled.since) {
+        // A host that has only just come back may well take mail again: what failed before says nothing.
+        let lives = picture
+            .track(&Subject::Host(address.ip()))
+            .and_then(|track| track.settled.as_ref());
+        let smtp = Subject::Smtp(address);
+        if let Some(lives) = lives {
+            doubt.want(picture, &smtp, lives.since, &settings);
+        }
         return AddressState::Failed(Code::HostPort25Filtered);
     }
     AddressState::Failed(code)

@@ -15,6 +15,9 @@ use super::finding::Finding;
 use super::note::{name_server, summary};
 use super::vantage::OwnSide;
 
+/// For how long a resolver may remember that a zone's servers failed (RFC 9520 3.2).
+const REMEMBERED_FAILURE: SignedDuration = SignedDuration::from_mins(5);
+
 /// What DNS says of a domain.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DnsState {
@@ -38,19 +41,21 @@ pub fn domain_root(domain: &Domain) -> Root {
 /// Judges what DNS says of a domain.
 pub fn dns(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestamp, doubt: &mut Doubt) -> DnsState {
     let subject = Subject::Mx(domain.name.clone());
+    // Without a resolver there is nobody to ask: that is why nothing is known.
+    let nothing_known = || DnsState::Unknown(own.masks_dns().cloned());
     let Some(track) = picture.track(&subject) else {
-        return DnsState::Unknown(None);
+        return nothing_known();
     };
-    if let Some(streak) = track.streak.as_ref().filter(|_| track.is_in_doubt()) {
-        doubt.want(picture, &subject, streak.first_seen, &domain.dns);
+    if let Some(since) = track.in_doubt_since() {
+        doubt.want(picture, &subject, since, &domain.dns);
     }
     let Some(settled) = track.fresh(now) else {
-        return DnsState::Unknown(None);
+        return nothing_known();
     };
     let Health::Failed(code) = settled.health else {
         return DnsState::Known(name_server_findings(picture, domain, settled, now, doubt));
     };
-    doubt.want_own_side(picture, settled.since);
+    doubt.want_line(picture, settled.since);
     // A resolver that cannot even name the root's servers proves nothing by what it says of others.
     if let Some(masked) = own.masks_dns() {
         return DnsState::Unknown(Some(masked.clone()));
@@ -152,6 +157,15 @@ fn unresolved(
         ),
         None => (code, format!("{} cannot be resolved: {said}.", domain.name)),
         Some(servers) if servers.servers.iter().any(NameServerAnswer::serves) => {
+            // A resolver may remember for a while that they did not.
+            if let Some(serving) = picture.track(&direct).and_then(|track| track.settled.as_ref()) {
+                doubt.wait(
+                    serving
+                        .since
+                        .checked_add(REMEMBERED_FAILURE)
+                        .unwrap_or(serving.since),
+                );
+            }
             let detail = format!(
                 "Our resolver cannot resolve {} ({said}), although its name servers answer us.",
                 domain.name
@@ -237,7 +251,7 @@ fn name_server_findings(
     else {
         return Vec::new();
     };
-    doubt.want_own_side(picture, settled.since);
+    doubt.want_line(picture, settled.since);
     let root = name_server_root(domain, Some(evidence));
     let failing: Vec<&NameServerAnswer> = evidence
         .servers

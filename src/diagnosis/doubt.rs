@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::ResolvedProbe;
-use crate::model::Subject;
+use crate::model::{Anchor, Subject};
 use crate::picture::Picture;
 
 /// Collects what is not known yet while a judgement is made.
@@ -49,16 +49,36 @@ impl Doubt {
         self.until = self.until.max(Some(until));
     }
 
-    /// Wants evidence of everything that could show our own side to be at fault.
-    pub fn want_own_side(&mut self, picture: &Picture, since: Timestamp) {
-        let settings = &picture.inventory.vantage_settings;
-        for anchor in picture
-            .inventory
-            .anchors
-            .iter()
-            .chain(&picture.inventory.witnesses)
-        {
-            self.want(picture, &Subject::Anchor(anchor.clone()), since, settings);
+    /// Wants evidence of everything that could show our whole line to be at fault: one anchor that has answered
+    /// since is enough to clear it.
+    pub fn want_line(&mut self, picture: &Picture, since: Timestamp) {
+        self.want_anchors(picture, since, |_| true);
+    }
+
+    /// Wants evidence of everything that could show our line or our port 25 to be at fault.
+    pub fn want_port25(&mut self, picture: &Picture, since: Timestamp) {
+        self.want_anchors(picture, since, |anchor| matches!(anchor, Anchor::Smtp { .. }));
+    }
+
+    fn want_anchors(&mut self, picture: &Picture, since: Timestamp, clears: fn(&Anchor) -> bool) {
+        let inventory = &picture.inventory;
+        let anchors = || inventory.anchors.iter().chain(&inventory.witnesses);
+        let answered = |anchor: &Anchor| {
+            let track = picture.track(&Subject::Anchor(anchor.clone()));
+            track
+                .and_then(|track| track.last_good.as_ref())
+                .is_some_and(|good| good.at >= since)
+        };
+        if anchors().any(|anchor| clears(anchor) && answered(anchor)) {
+            return;
+        }
+        for anchor in anchors() {
+            self.want(
+                picture,
+                &Subject::Anchor(anchor.clone()),
+                since,
+                &inventory.vantage_settings,
+            );
         }
     }
 }

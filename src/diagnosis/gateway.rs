@@ -34,8 +34,8 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
     let Some(track) = picture.track(&subject) else {
         return GatewayState::Unknown;
     };
-    if let Some(streak) = track.streak.as_ref().filter(|_| track.is_in_doubt()) {
-        doubt.want(picture, &subject, streak.first_seen, &gateway.settings);
+    if let Some(since) = track.in_doubt_since() {
+        doubt.want(picture, &subject, since, &gateway.settings);
     }
     let Some(settled) = track.fresh(now) else {
         return GatewayState::Unknown;
@@ -57,7 +57,7 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
     if code == Code::GatewayUnproven {
         return GatewayState::Unproven;
     }
-    doubt.want_own_side(picture, settled.since);
+    doubt.want_line(picture, settled.since);
     GatewayState::Down(Box::new(down(picture, gateway, &settled.observation, &behind)))
 }
 

@@ -95,8 +95,8 @@ fn unresolved(
         doubt.want_first_look(picture, &subject, &domain.dns);
         return Some(HostState::Unknown(None));
     };
-    if let Some(streak) = track.streak.as_ref().filter(|_| track.is_in_doubt()) {
-        doubt.want(picture, &subject, streak.first_seen, &domain.dns);
+    if let Some(since) = track.in_doubt_since() {
+        doubt.want(picture, &subject, since, &domain.dns);
     }
     let Some(settled) = track.fresh(now) else {
         return Some(HostState::Unknown(None));
@@ -104,7 +104,7 @@ fn unresolved(
     let Health::Failed(code) = settled.health else {
         return None;
     };
-    doubt.want_own_side(picture, settled.since);
+    doubt.want_line(picture, settled.since);
     if code != Code::DnsMxDangling {
         for resolver in picture.inventory.resolvers.iter() {
             let settings = &picture.inventory.vantage_settings;

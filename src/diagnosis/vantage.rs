@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Anchor, Code, Observation, Root, RootKind, Subject};
 use crate::picture::{Health, Picture};
@@ -21,6 +21,8 @@ pub struct OwnSide {
     pub port25_blocked: Option<Finding>,
     /// None of our resolvers answers.
     pub resolver_failed: Option<Finding>,
+    /// The line has just come back, and not every witness has been heard since: until then nobody is blamed.
+    pub unsure_until: Option<Timestamp>,
     /// What may be wrong, whether it is called so yet or not.
     pub suspected: Suspicion,
     /// Whether anything shows that we do reach the outside.
@@ -65,6 +67,8 @@ struct Witnesses {
     since: Option<Timestamp>,
     /// Whether any has answered, as far as is settled.
     answered: bool,
+    /// Whether what some say is from before the line came back.
+    outdated: bool,
 }
 
 impl Witnesses {
@@ -120,16 +124,21 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
         line: silent_since(picture, anchors(), picture.last_outside_success()).or(no_route.then_some(now)),
         port25: silent_since(picture, anchors().filter(of), picture.last_smtp_success()),
     };
-    own.resolver_failed = resolver_failed(picture, now);
+    if (pings.outdated && !pings.answered) || (smtp.outdated && !smtp.answered) {
+        let timeout = picture.inventory.vantage_settings.timeout;
+        let heard = SignedDuration::try_from(timeout).unwrap_or_default() + SignedDuration::from_secs(1);
+        own.unsure_until = settled_after_break(picture).and_then(|settled| settled.checked_add(heard).ok());
+    }
+    own.resolver_failed = resolver_failed(picture, now, doubt);
     if let Some(since) = since.filter(|_| own.offline.is_some() || own.port25_blocked.is_some()) {
         wait_for_refutation(picture, since, doubt);
     }
     for anchor in anchors() {
         let subject = Subject::Anchor(anchor.clone());
         if let Some(track) = picture.track(&subject)
-            && let Some(streak) = track.streak.as_ref().filter(|_| track.is_in_doubt())
+            && let Some(since) = track.in_doubt_since()
         {
-            doubt.want(picture, &subject, streak.first_seen, &inventory.vantage_settings);
+            doubt.want(picture, &subject, since, &inventory.vantage_settings);
         }
     }
     own
@@ -147,6 +156,10 @@ fn silent_since<'a>(
         let Some(track) = picture.track(&Subject::Anchor(anchor.clone())) else {
             continue;
         };
+        // One that could never be asked, for want of its address, is no witness at all.
+        if track.streak.is_none() && track.settled.is_none() {
+            continue;
+        }
         seen.push(track.streak.as_ref()?.first_seen);
     }
     let last = seen.iter().max()?;
@@ -168,6 +181,7 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         failed: Vec::new(),
         since: None,
         answered: false,
+        outdated: false,
     };
     for anchor in anchors {
         let Some(track) = picture.track(&Subject::Anchor(anchor.clone())) else {
@@ -177,8 +191,9 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         let Some(settled) = track.fresh(now) else { continue };
         match settled.health {
             Health::Good => told.answered = true,
-            // What was seen before the line came back says nothing about port 25 now.
-            Health::Failed(_) if picture.line_back.is_some_and(|back| track.latest.at < back) => {}
+            // What was seen before the line came back says nothing about port 25 now, nor does the first moment
+            // after it.
+            Health::Failed(_) if is_from_before(picture, track.latest.at) => told.outdated = true,
             Health::Failed(_) => {
                 told.failed.push(Arc::clone(&settled.observation));
                 told.since = told.since.max(Some(settled.since));
@@ -187,6 +202,16 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         }
     }
     told
+}
+
+fn is_from_before(picture: &Picture, at: Timestamp) -> bool {
+    settled_after_break(picture).is_some_and(|settled| at < settled)
+}
+
+/// One round after the line came back.
+fn settled_after_break(picture: &Picture) -> Option<Timestamp> {
+    let round = SignedDuration::try_from(picture.inventory.vantage_settings.interval).unwrap_or_default();
+    picture.line_back?.checked_add(round).ok()
 }
 
 /// Before we call ourselves blind, those who could prove otherwise are heard.
@@ -253,7 +278,7 @@ fn subject(picture: &Picture) -> String {
     format!("our vantage {}", picture.inventory.vantage)
 }
 
-fn resolver_failed(picture: &Picture, now: Timestamp) -> Option<Finding> {
+fn resolver_failed(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> Option<Finding> {
     let mut evidence = Vec::new();
     for resolver in picture.inventory.resolvers.iter() {
         let settled = picture.track(&Subject::Resolver(*resolver))?.fresh(now)?;
@@ -261,6 +286,8 @@ fn resolver_failed(picture: &Picture, now: Timestamp) -> Option<Finding> {
             return None;
         }
         evidence.push(Arc::clone(&settled.observation));
+        // A resolver beyond a dead line does not answer either: first the line is heard.
+        doubt.want_line(picture, settled.since);
     }
     if evidence.is_empty() && !picture.inventory.resolvers.is_empty() {
         return None;

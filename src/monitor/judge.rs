@@ -367,7 +367,9 @@ impl Monitor {
         // A first look at something new is no reason to forget what was known a moment ago.
         let worse = match draft.state {
             State::Broken | State::Degraded => true,
-            State::Unknown => known && code == Some(Code::VantageNoEvidence),
+            State::Unknown => {
+                known && matches!(code, Some(Code::VantageNoEvidence | Code::VantageResolverFailed))
+            }
             State::Flowing => false,
         };
         if turns && worse && self.hold(&target, doubt, now) {
@@ -390,6 +392,9 @@ impl Monitor {
             && let Some(until) = self.recheck_at.get(&vantage)
         {
             doubt.wait(*until);
+        }
+        if let Some(until) = self.own.unsure_until {
+            doubt.wait(until);
         }
         let Some(until) = doubt.until(now) else {
             return false;

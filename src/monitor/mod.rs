@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::config::ResolvedProbe;
 use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
 use crate::model::dns::Lookup;
@@ -76,7 +77,7 @@ pub enum Unapprovable {
 }
 
 /// The loop's pure core.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Monitor {
     mode: Mode,
     picture: Picture,
@@ -181,9 +182,15 @@ impl Monitor {
             return;
         }
         let observation = Arc::new(observation);
-        let health = diagnosis::classify(&self.picture, &observation);
-        self.count(&observation, health);
         let before = self.picture.track(&subject).cloned();
+        let outdated = before
+            .as_ref()
+            .is_some_and(|track| track.is_outdated(&observation));
+        let health = match diagnosis::classify(&self.picture, &observation) {
+            Health::Failed(_) | Health::Settled(_) if outdated => Health::Unrunnable,
+            health => health,
+        };
+        self.count(&observation);
         self.learn(&observation, health);
         let settings = self.settings(&subject);
         let confirm = match (self.mode, subject.probe()) {
@@ -211,9 +218,12 @@ impl Monitor {
             _ => Next::Routine,
         };
         self.agenda.done(&subject, next, now);
+        if outdated {
+            self.agenda.ask(&subject, now, now);
+        }
         self.follow(&change, now);
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
-            self.ask_for_more(&subject, observation.ended(), now);
+            self.ask_for_more(&subject, in_doubt, observation.ended(), now);
         }
         let recovered: Option<Streak> = before
             .as_ref()
@@ -297,10 +307,10 @@ impl Monitor {
         std::mem::take(&mut self.changes)
     }
 
-    fn count(&mut self, observation: &Observation, health: Health) {
+    fn count(&mut self, observation: &Observation) {
         let kind = observation.subject.probe();
         *self.counts.probes.entry(kind).or_default() += 1;
-        if health == Health::Unrunnable {
+        if matches!(observation.evidence, Evidence::Unrunnable { .. }) {
             *self.counts.errors.entry(kind).or_default() += 1;
         }
         match (&observation.subject, &observation.evidence) {
@@ -346,11 +356,15 @@ impl Monitor {
         self.changes.facts.extend(fact);
     }
 
-    /// How long an address that refused us is left alone: ten minutes, doubling, bounded.
+    /// How long an address that refused us is left alone: ten minutes, doubling, bounded. One look does not come
+    /// back, and so waits for nothing.
     fn backoff(&mut self, subject: &Subject, health: Health) -> Option<Duration> {
         let Subject::Smtp(address) = subject else {
             return None;
         };
+        if self.mode == Mode::OneLook {
+            return None;
+        }
         if health != Health::Refused {
             if health == Health::Good {
                 self.refusals.remove(address);
@@ -367,40 +381,57 @@ impl Monitor {
         Some(pause)
     }
 
-    /// Three effective intervals and the timeout (`semantics` 2).
     fn fresh_until(
         &self,
         observation: &Observation,
-        settings: &crate::config::ResolvedProbe,
+        settings: &ResolvedProbe,
         pause: Option<Duration>,
     ) -> Timestamp {
         if self.mode == Mode::OneLook {
             return Timestamp::MAX;
         }
-        let effective = self
-            .agenda
-            .effective_interval(&observation.subject)
-            .max(settings.interval);
-        let effective = pause.map_or(effective, |pause| pause.max(effective));
-        let patience = match &observation.evidence {
-            Evidence::Smtp(smtp) => smtp.patience.max(settings.timeout),
-            _ => settings.timeout,
-        };
-        let most = effective.saturating_mul(3).saturating_add(patience);
-        let most = SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX);
-        observation.ended().checked_add(most).unwrap_or(Timestamp::MAX)
+        let effective = self.agenda.effective_interval(&observation.subject);
+        freshness(
+            observation,
+            settings,
+            pause.map_or(effective, |pause| pause.max(effective)),
+        )
     }
 
-    fn ask_for_more(&mut self, subject: &Subject, failed_at: Timestamp, now: Timestamp) {
-        let since = if self.mode == Mode::OneLook {
-            Timestamp::MIN
-        } else {
-            failed_at
-        };
+    /// Asks whoever could explain a failure (`semantics` 3). While it is in doubt, what they said before it is
+    /// not enough; once it counts, their own pace is, or two that explain one another would never rest.
+    fn ask_for_more(&mut self, subject: &Subject, in_doubt: bool, failed_at: Timestamp, now: Timestamp) {
+        let began = self
+            .picture
+            .track(subject)
+            .and_then(|track| Some(track.streak.as_ref()?.first_seen));
         for explainer in diagnosis::explainers(&self.picture, subject) {
+            let since = match self.mode {
+                Mode::OneLook => Timestamp::MIN,
+                Mode::Watch if in_doubt => failed_at,
+                Mode::Watch => {
+                    let pace = self.settings(&explainer).interval / 2;
+                    let lately = failed_at.checked_sub(SignedDuration::try_from(pace).unwrap_or_default());
+                    began.max(lately.ok()).unwrap_or(failed_at)
+                }
+            };
             self.agenda.ask(&explainer, since, now);
         }
     }
+}
+
+/// Until when an observation counts: three effective intervals and the timeout (`semantics` 2).
+fn freshness(observation: &Observation, settings: &ResolvedProbe, effective: Duration) -> Timestamp {
+    let patience = match &observation.evidence {
+        Evidence::Smtp(smtp) => smtp.patience.max(settings.timeout),
+        _ => settings.timeout,
+    };
+    let most = effective
+        .max(settings.interval)
+        .saturating_mul(3)
+        .saturating_add(patience);
+    let most = SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX);
+    observation.ended().checked_add(most).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! When something recovers, failures of what stood on it say nothing any more: a router that was away for
 //! twelve seconds must not leave a "dead server" behind, nor our own line forty.
 
+use std::net::SocketAddr;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnosis;
 use crate::model::{DomainName, Subject};
-use crate::picture::Streak;
+use crate::picture::{SMTP_PORT, Settled, Streak};
 
-use super::Monitor;
+use super::{Monitor, freshness};
 
 impl Monitor {
     /// A subject is good again after a row of failures.
@@ -37,6 +39,13 @@ impl Monitor {
                         self.agenda.ask(&sibling, now, now);
                     }
                 }
+                return;
+            }
+            Subject::Host(address) => {
+                // What the mail port did before says nothing now, but a host that comes and goes must not keep its
+                // failures from being confirmed: it is asked, and judged by what it says then.
+                self.agenda
+                    .ask(&Subject::Smtp(SocketAddr::new(*address, SMTP_PORT)), now, now);
                 return;
             }
             Subject::Mx(domain) => self
@@ -73,12 +82,13 @@ impl Monitor {
     fn look_again(&mut self, subjects: &[Subject], from: Timestamp, now: Timestamp) {
         for subject in subjects {
             let settings = self.settings(subject);
-            let good_until = self
-                .picture
-                .track(subject)
-                .and_then(|track| track.last_good.clone())
-                .map_or(now, |good| self.fresh_until(&good, &settings, None));
-            if self.picture.drop_failures_since(subject, from, good_until) {
+            let interval = self.agenda.effective_interval(subject);
+            let fresh_until = |settled: Option<&Settled>| {
+                settled.map_or(now, |settled| {
+                    freshness(&settled.observation, &settings, interval)
+                })
+            };
+            if self.picture.drop_failures_since(subject, from, now, fresh_until) {
                 self.agenda.ask(subject, now, now);
             }
         }
@@ -89,7 +99,9 @@ impl Monitor {
         let addresses = self.picture.leads().addresses().copied().map(Subject::Smtp);
         let gateways = inventory.gateways.iter().map(|gateway| gateway.subject());
         let servers = inventory.domains.keys().cloned().map(Subject::NameServers);
+        let resolvers = inventory.resolvers.iter().copied().map(Subject::Resolver);
         addresses
+            .chain(resolvers)
             .chain(gateways)
             .chain(servers)
             .chain(self.everything_resolved())

@@ -342,10 +342,16 @@ impl Picture {
     }
 
     /// Drops failures of a subject that were seen since `from`, because what they stood on has recovered.
-    pub fn drop_failures_since(&mut self, subject: &Subject, from: Timestamp, good_until: Timestamp) -> bool {
+    pub fn drop_failures_since(
+        &mut self,
+        subject: &Subject,
+        from: Timestamp,
+        now: Timestamp,
+        fresh_until: impl Fn(Option<&Settled>) -> Timestamp,
+    ) -> bool {
         self.tracks
             .get_mut(subject)
-            .is_some_and(|track| track.drop_failures_since(from, good_until))
+            .is_some_and(|track| track.drop_failures_since(from, now, fresh_until))
     }
 
     /// Forgets subjects that nobody watches any more.

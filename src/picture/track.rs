@@ -71,6 +71,9 @@ pub struct Taking {
     pub fresh_until: Timestamp,
 }
 
+/// How many earlier settled states a track remembers.
+const MOST_EARLIER: usize = 4;
+
 /// What is known of one subject.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {
@@ -82,8 +85,12 @@ pub struct Track {
     pub streak: Option<Streak>,
     /// What counts.
     pub settled: Option<Settled>,
+    /// What counted before that, the newest last.
+    earlier: Vec<Settled>,
     /// Until when that is fresh (`semantics` 2).
     pub fresh_until: Timestamp,
+    /// Failures that began before do not count.
+    heard_from: Option<Timestamp>,
 }
 
 impl Track {
@@ -94,7 +101,9 @@ impl Track {
             last_good: None,
             streak: None,
             settled: None,
+            earlier: Vec::new(),
             fresh_until: observation.ended(),
+            heard_from: None,
         }
     }
 
@@ -169,9 +178,16 @@ impl Track {
     }
 
     fn settle(&mut self, observation: &Arc<Observation>, health: Health, since: Timestamp) {
-        let since = match &self.settled {
+        let since = match self.settled.take() {
             Some(before) if before.health == health => before.since,
-            _ => since,
+            Some(before) => {
+                self.earlier.push(before);
+                if self.earlier.len() > MOST_EARLIER {
+                    self.earlier.remove(0);
+                }
+                since
+            }
+            None => since,
         };
         self.settled = Some(Settled {
             observation: Arc::clone(observation),
@@ -181,29 +197,49 @@ impl Track {
     }
 
     /// Drops failures that were seen since `from`: something that they stood on has recovered, and they say
-    /// nothing about what comes now. What was good before counts again, until it is too old.
-    pub fn drop_failures_since(&mut self, from: Timestamp, good_until: Timestamp) -> bool {
+    /// nothing about what comes now. What counted before counts again, until it is too old.
+    ///
+    /// A row of failures that began before stays: else something that flaps would keep a real failure from ever
+    /// being confirmed. What is still under way is from before as well: it began before `now`.
+    pub fn drop_failures_since(
+        &mut self,
+        from: Timestamp,
+        now: Timestamp,
+        fresh_until: impl Fn(Option<&Settled>) -> Timestamp,
+    ) -> bool {
+        self.heard_from = Some(now);
+        let Some(doubtful) = self.streak.clone() else {
+            return false;
+        };
         let failing = self
             .settled
             .as_ref()
-            .is_some_and(|settled| settled.health != Health::Good);
-        let settled_since = self.settled.as_ref().map(|settled| settled.since);
-        let in_streak = self.streak.is_some();
-        if failing && settled_since.is_some_and(|since| since >= from) {
-            self.settled = self.last_good.as_ref().map(|good| Settled {
-                observation: Arc::clone(good),
-                health: Health::Good,
-                since: good.at,
-            });
-            self.fresh_until = good_until;
-            self.streak = None;
-            return true;
+            .filter(|settled| settled.health != Health::Good);
+        match failing {
+            Some(settled) if settled.since >= from => {
+                while let Some(later) = self.earlier.pop_if(|earlier| earlier.since >= from) {
+                    drop(later);
+                }
+                self.settled = self.earlier.pop();
+                self.fresh_until = fresh_until(self.settled.as_ref());
+                let code = self.settled.as_ref().and_then(|settled| settled.health.code());
+                self.streak = code.map(|code| Streak { code, ..doubtful });
+            }
+            Some(settled) if self.is_in_doubt() && doubtful.same_kind_seen >= from => {
+                // It fails as before, as far as anybody knows.
+                let code = settled.health.code().unwrap_or(doubtful.code);
+                self.streak = Some(Streak { code, ..doubtful });
+            }
+            None if doubtful.first_seen >= from => self.streak = None,
+            _ => return false,
         }
-        if in_streak && !failing {
-            self.streak = None;
-            return true;
-        }
-        false
+        true
+    }
+
+    /// Whether a failure that was seen by an observation says nothing any more: it began before something that
+    /// it stands on recovered.
+    pub fn is_outdated(&self, observation: &Observation) -> bool {
+        self.heard_from.is_some_and(|from| observation.at < from)
     }
 
     /// Whether the newest observations say something that is not settled yet: more are on their way.
@@ -213,6 +249,17 @@ impl Track {
             (Some(_), None) => true,
             (Some(streak), Some(settled)) => settled.health.code() != Some(streak.code),
         }
+    }
+
+    /// When what is not settled yet was first seen.
+    pub fn in_doubt_since(&self) -> Option<Timestamp> {
+        let streak = self.streak.as_ref().filter(|_| self.is_in_doubt())?;
+        // For a failure that changes its kind, what counts is when the new kind began.
+        Some(if self.has_failed() {
+            streak.same_kind_seen
+        } else {
+            streak.first_seen
+        })
     }
 
     /// Whether what is settled is a failure, and when that began.

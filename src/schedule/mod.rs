@@ -213,7 +213,7 @@ impl Agenda {
     }
 
     /// Asks for evidence that begins at or after `since`, as soon as budgets allow. A server that refused us is
-    /// left alone all the same.
+    /// left alone all the same, and a failure that waits to be confirmed keeps its pause: that will be the evidence.
     pub fn ask(&mut self, subject: &Subject, since: Timestamp, now: Timestamp) {
         let Some(id) = self.ids.get(subject).copied() else {
             return;
@@ -227,7 +227,7 @@ impl Agenda {
         }
         if entry.last_start.is_some_and(|start| start >= since)
             || entry.backed_off_until.is_some_and(|until| now < until)
-            || matches!(&entry.place, Some(((Class::Urgent, due, _), _)) if *due <= now)
+            || matches!(&entry.place, Some(((Class::Urgent, ..), _)))
         {
             return;
         }

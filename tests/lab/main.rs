@@ -18,6 +18,7 @@ mod hosts;
 mod mail;
 mod manners;
 mod monitor;
+mod order;
 mod pki;
 mod prometheus;
 mod runner;
@@ -31,11 +32,12 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 
+use crate::order::{Next, Turned};
 use crate::pki::Pki;
 use crate::runner::{Report, Runner};
 use crate::scenario::Scenario;
@@ -269,10 +271,19 @@ fn play_in_one_world(
 ) -> Result<()> {
     let world = World::build(number, pki).context("cannot build it")?;
     let mut runner = Runner::start(&world).context("the daemon does not find a healthy world healthy")?;
+    let mut turned = Turned::default();
     loop {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(scenario) = next else { return Ok(()) };
+        let next = turned.next(&mut queue.lock().unwrap_or_else(PoisonError::into_inner));
+        let scenario = match next {
+            Next::Play(scenario) => scenario,
+            Next::Rest => {
+                std::thread::sleep(Duration::from_secs(1));
+                continue;
+            }
+            Next::End => return Ok(()),
+        };
         let report = runner.play(&scenario);
+        turned.note(&scenario);
         // One print for each scenario, so that those of several worlds do not mix.
         print!("{}", describe(&report));
         let failed = report.failure.is_some();

@@ -1,5 +1,6 @@
 //! Scenarios: files that say what breaks, what must be said of it, and who must be told.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use crate::faults::Fault;
-use crate::monitor::{CONFIRM, CONFIRM_INTERVAL, INTERVAL};
+use crate::monitor::{CONFIRM, CONFIRM_INTERVAL, DOMAINS, GATEWAYS, INTERVAL};
 
 /// One file under `scenarios/`.
 #[derive(Clone, Debug, Deserialize)]
@@ -184,6 +185,17 @@ pub struct Heal {
     pub why: Option<String>,
 }
 
+impl Turn {
+    /// The names that are meant, of all that there are.
+    pub fn of(&self, all: &[&str]) -> Vec<String> {
+        if self.names == ["*"] {
+            all.iter().map(ToString::to_string).collect()
+        } else {
+            self.names.clone()
+        }
+    }
+}
+
 impl Step {
     /// The time within which everything expected must have come (`semantics.md` 5).
     pub fn bound(&self) -> Duration {
@@ -197,6 +209,21 @@ impl Step {
 }
 
 impl Scenario {
+    /// Every domain and gateway that turns in it.
+    pub fn names(&self) -> BTreeSet<String> {
+        let domains = self
+            .steps
+            .iter()
+            .flat_map(|step| &step.domains)
+            .flat_map(|turn| turn.of(&DOMAINS));
+        let gateways = self
+            .steps
+            .iter()
+            .flat_map(|step| &step.gateways)
+            .flat_map(|turn| turn.of(&GATEWAYS));
+        domains.chain(gateways).collect()
+    }
+
     /// The time within which everything must flow again after healing. One good observation is enough, but it
     /// comes only after the probe that is still failing, and after the resolver has forgotten.
     pub fn heal_bound(&self) -> Duration {

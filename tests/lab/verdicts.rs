@@ -158,7 +158,12 @@ pub fn detours(
             arrived.insert(key);
             continue;
         }
-        let allowed = path.restarted && unsure
+        // What was not flowing may be unknown for a moment, until it has been looked at again.
+        let recovering = path
+            .before
+            .get(&key)
+            .is_some_and(|before| before.state != State::Flowing);
+        let allowed = unsure && (path.restarted || recovering && !arrived.contains(&key))
             || !arrived.contains(&key)
                 && (path
                     .before

@@ -159,6 +159,11 @@ impl Watch {
         look(&self.board.lock())
     }
 
+    /// Forgets what was complained of so far.
+    pub fn forgive(&self) {
+        self.board.lock().complaints.clear();
+    }
+
     /// Waits until something holds; false if it does not by the deadline.
     pub fn until(&self, deadline: Instant, mut holds: impl FnMut(&Seen) -> bool) -> bool {
         let mut seen = self.board.lock();
@@ -222,7 +227,9 @@ async fn watch(board: Arc<Board>, mut orders: mpsc::UnboundedReceiver<bool>) {
         tokio::select! {
             order = orders.recv() => match order {
                 None => return,
-                Some(true) => receiver = Some(tokio::spawn(receive(Arc::clone(&board)))),
+                Some(true) => if receiver.is_none() {
+                    receiver = Some(tokio::spawn(receive(Arc::clone(&board))));
+                },
                 Some(false) => if let Some(task) = receiver.take() { task.abort() },
             },
             _ = ticks.tick() => look(&board, &client).await,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -537,7 +537,29 @@ pub fn start() -> Timestamp {
     "2026-11-22T02:00:00Z".parse().unwrap()
 }
 
+/// The inventory of [`CONFIG`].
+static INVENTORY: LazyLock<Arc<Inventory>> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mailflow.toml");
+    std::fs::write(&path, CONFIG).unwrap();
+    let loaded = config::load(Some(&path), std::iter::empty())
+        .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    Arc::new(Inventory::new(&loaded.config, &Surroundings::default()))
+});
+
+/// A daemon that has watched a healthy world for a minute.
+static SETTLED: LazyLock<Sim> = LazyLock::new(|| {
+    let mut sim = Sim::new(Mode::Watch);
+    sim.run(60.0);
+    for name in sim.domains() {
+        assert_eq!(sim.state(&name), (State::Flowing, None), "{name} after a minute");
+    }
+    sim.forget();
+    sim
+});
+
 /// A monitor, its world, and what was seen.
+#[derive(Clone)]
 pub struct Sim {
     pub world: World,
     pub monitor: Monitor,
@@ -547,21 +569,16 @@ pub struct Sim {
     next: u64,
     /// Every turn of a verdict, in order.
     pub turns: Vec<(Timestamp, Target, State, Option<Code>)>,
-    pub sessions: BTreeMap<SocketAddr, u32>,
+    /// When each subject's probes began and end.
+    pub probes: HashMap<Subject, Vec<(Timestamp, Timestamp)>>,
 }
 
 impl Sim {
     pub fn new(mode: Mode) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("mailflow.toml");
-        std::fs::write(&path, CONFIG).unwrap();
-        let loaded = config::load(Some(&path), std::iter::empty())
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-        let inventory = Arc::new(Inventory::new(&loaded.config, &Surroundings::default()));
         let routes = Routes { v4: true, v6: false };
         let monitor = Monitor::new(
             mode,
-            &inventory,
+            &INVENTORY,
             Learnt::default(),
             HashMap::new(),
             routes,
@@ -575,19 +592,19 @@ impl Sim {
             flights: HashMap::new(),
             next: 0,
             turns: Vec::new(),
-            sessions: BTreeMap::new(),
+            probes: HashMap::new(),
         }
     }
 
     /// A daemon that has watched a healthy world for a minute.
     pub fn settled() -> Self {
-        let mut sim = Self::new(Mode::Watch);
-        sim.run(60.0);
-        for name in sim.domains() {
-            assert_eq!(sim.state(&name), (State::Flowing, None), "{name} after a minute");
-        }
-        sim.turns.clear();
-        sim
+        SETTLED.clone()
+    }
+
+    /// Forgets what was seen so far.
+    pub fn forget(&mut self) {
+        self.turns.clear();
+        self.probes.clear();
     }
 
     pub fn domains(&self) -> Vec<String> {
@@ -633,9 +650,6 @@ impl Sim {
     }
 
     fn launch(&mut self, task: &Task) {
-        if let Subject::Smtp(peer) = &task.subject {
-            *self.sessions.entry(*peer).or_default() += 1;
-        }
         let (evidence, elapsed) = self.world.answer(task);
         let observation = Observation {
             subject: task.subject.clone(),
@@ -644,6 +658,8 @@ impl Sim {
             source: None,
             evidence,
         };
+        let span = (self.now, observation.ended());
+        self.probes.entry(task.subject.clone()).or_default().push(span);
         let id = self.next;
         self.next += 1;
         self.running.push(Reverse((observation.ended(), id)));
@@ -656,6 +672,14 @@ impl Sim {
             self.turns
                 .push((self.now, verdict.target.clone(), verdict.state, code));
         }
+    }
+
+    /// How many SMTP sessions each address has had.
+    pub fn sessions(&self) -> impl Iterator<Item = (&SocketAddr, usize)> {
+        self.probes.iter().filter_map(|(subject, spans)| match subject {
+            Subject::Smtp(peer) => Some((peer, spans.len())),
+            _ => None,
+        })
     }
 
     pub fn verdict(&self, domain: &str) -> Verdict {
