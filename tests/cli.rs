@@ -1,5 +1,7 @@
 //! The command line as people and scripts meet it: exit codes, suggestions, what goes to which stream.
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;

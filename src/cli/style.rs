@@ -107,7 +107,10 @@ mod tests {
             allowed(no_color.map(OsStr::new), term.map(OsStr::new))
         };
         assert!(allowed(None, None) && allowed(None, Some("xterm")));
-        assert!(allowed(Some(""), Some("xterm")), "empty means not set (no-color.org)");
+        assert!(
+            allowed(Some(""), Some("xterm")),
+            "empty means not set (no-color.org)"
+        );
         assert!(!allowed(Some("1"), Some("xterm")) && !allowed(Some("0"), None));
         assert!(!allowed(None, Some("dumb")));
     }
