@@ -121,7 +121,8 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
     }
     let of = |anchor: &&Anchor| matches!(anchor, Anchor::Smtp { .. });
     own.suspected = Suspicion {
-        line: silent_since(picture, anchors(), picture.last_outside_success()).or(no_route.then_some(now)),
+        line: silent_since(picture, anchors(), picture.last_outside_success())
+            .or(no_route.then(|| picture.last_outside_success().unwrap_or(now))),
         port25: silent_since(picture, anchors().filter(of), picture.last_smtp_success()),
     };
     if (pings.outdated && !pings.answered) || (smtp.outdated && !smtp.answered) {
@@ -144,8 +145,8 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
     own
 }
 
-/// Since when these anchors have all been silent, unless something has answered since the last of them fell
-/// silent.
+/// Since when nothing has answered, if these anchors are all silent and nothing has answered since the last of
+/// them fell silent.
 fn silent_since<'a>(
     picture: &Picture,
     anchors: impl Iterator<Item = &'a Anchor>,
@@ -162,9 +163,10 @@ fn silent_since<'a>(
         }
         seen.push(track.streak.as_ref()?.first_seen);
     }
-    let last = seen.iter().max()?;
+    let (first, last) = (seen.iter().min()?, seen.iter().max()?);
     let refuted = last_success.is_some_and(|success| success >= *last);
-    seen.iter().min().copied().filter(|_| !refuted)
+    // What was seen before the last success was seen over a line that worked.
+    (!refuted).then(|| last_success.unwrap_or(*first))
 }
 
 /// That port 25 alone is closed needs proof that other ports are not.

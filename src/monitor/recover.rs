@@ -62,11 +62,7 @@ impl Monitor {
     /// Our own side is good again: whatever failed meanwhile is looked at anew.
     pub(super) fn own_side_recovered(&mut self, since: Timestamp, now: Timestamp) {
         let everything = self.everything_outside();
-        let settings = &self.picture.inventory.vantage_settings;
-        // The first failure asked the anchors at once; theirs was seen a timeout later, or with the next round.
-        let slack = SignedDuration::try_from(settings.timeout * 2 + settings.interval).unwrap_or_default();
-        let from = since.checked_sub(slack).unwrap_or(since);
-        self.look_again(&everything, from, now);
+        self.look_again(&everything, since, now);
     }
 
     /// Something outside answers again after everything was silent: the anchors are heard anew as well.

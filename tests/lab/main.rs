@@ -67,7 +67,7 @@ struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
     /// How many worlds to play in at the same time.
-    #[arg(long, default_value_t = 4, global = true)]
+    #[arg(long, default_value_t = 5, global = true)]
     worlds: usize,
     /// Asked by test runners that look for tests by name; the lab shows none.
     #[arg(long, hide = true)]

@@ -68,6 +68,8 @@ struct Play {
     /// How often the daemon was killed.
     kills: usize,
     receiving: bool,
+    /// Messages that may come, and need not.
+    maybe: Vec<verdicts::Wanted>,
     /// Only looks after this one count: earlier ones saw a daemon that has ended since.
     looks: u64,
     timings: Vec<Timing>,
@@ -197,11 +199,11 @@ impl<'world> Runner<'world> {
         self.active.heal_all(self.world)?;
         play.note("everything healed".to_owned());
         let before = std::mem::replace(&mut play.expected, all_flowing());
-        let mut messages: Vec<_> = scenario.heal.notify.iter().map(verdicts::Wanted::from).collect();
+        play.maybe = scenario.heal.maybe.iter().map(verdicts::Wanted::from).collect();
         let open = self
             .watch
             .read(|seen| verdicts::unresolved(&seen.hooks[play.first.hooks..]));
-        messages.extend(open.into_iter().map(verdicts::Wanted::resolution));
+        let messages: Vec<_> = open.into_iter().map(verdicts::Wanted::resolution).collect();
         let path = Path {
             before,
             restarted: false,
@@ -401,6 +403,7 @@ impl Play {
             first: mark,
             kills: 0,
             receiving: true,
+            maybe: Vec::new(),
             looks: 0,
             timings: Vec::new(),
         }
@@ -431,7 +434,13 @@ impl Play {
     /// committing: then, and only then, one message may come twice.
     fn deviation(&self, seen: &Seen, wanted: &[verdicts::Wanted]) -> Option<String> {
         let earlier = &seen.hooks[self.first.hooks..self.mark.hooks];
-        verdicts::deviation(earlier, &seen.hooks[self.mark.hooks..], wanted, self.kills)
+        verdicts::deviation(
+            earlier,
+            &seen.hooks[self.mark.hooks..],
+            wanted,
+            &self.maybe,
+            self.kills,
+        )
     }
 }
 

@@ -176,9 +176,10 @@ pub struct Heal {
     /// Causes that may be seen on the way back.
     #[serde(default)]
     pub via: Vec<String>,
-    /// Messages besides the `resolved` of each incident that is still open.
+    /// Messages that may come besides the `resolved` of each incident that is still open: where two things heal
+    /// one after the other, what is true in between may be told.
     #[serde(default)]
-    pub notify: Vec<Message>,
+    pub maybe: Vec<Message>,
     /// Seconds until everything flows, where it takes longer than a turn for the worse.
     pub within: Option<u64>,
     /// Why it takes longer.

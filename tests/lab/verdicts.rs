@@ -180,8 +180,14 @@ pub fn detours(
     wrong
 }
 
-/// How messages differ from the wanted ones; `repeats` of them may be repetitions of earlier ones.
-pub fn deviation(earlier: &[Hook], hooks: &[Hook], wanted: &[Wanted], repeats: usize) -> Option<String> {
+/// How messages differ from the wanted ones. Those in `maybe` may come; `repeats` of them may be repetitions of earlier ones.
+pub fn deviation(
+    earlier: &[Hook],
+    hooks: &[Hook],
+    wanted: &[Wanted],
+    maybe: &[Wanted],
+    repeats: usize,
+) -> Option<String> {
     let mut left: Vec<&Wanted> = wanted.iter().collect();
     let mut extra: Vec<&Hook> = Vec::new();
     for hook in hooks {
@@ -189,6 +195,7 @@ pub fn deviation(earlier: &[Hook], hooks: &[Hook], wanted: &[Wanted], repeats: u
             Some(place) => {
                 left.remove(place);
             }
+            None if maybe.iter().any(|wanted| wanted.fits(hook)) => {}
             None => extra.push(hook),
         }
     }
