@@ -5,6 +5,8 @@ mod keeper;
 pub mod look;
 mod operate;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -51,7 +53,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let config = loaded.config;
     let net = Arc::new(RealNet::new());
     let now = net.now();
-    let settled = settle(&config, &net).map_err(|reason| anyhow!(reason))?;
+    let settled = settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
     let StoreUrl::Sqlite(path) = &config.store.url;
     let (store, memory) = open_store(path, &config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
@@ -144,7 +146,7 @@ pub fn read(path: Option<&Path>) -> Result<config::Loaded, config::Problems> {
 }
 
 /// Settles a configuration for every room.
-fn settle(config: &Config, net: &RealNet) -> Result<Settled, String> {
+fn settle(config: &Config, net: &impl Net) -> Result<Settled, String> {
     let (inventory, context, trust) = vantage(config, net)?;
     Ok(Settled {
         inventory: Arc::new(inventory),
@@ -162,7 +164,7 @@ fn settle(config: &Config, net: &RealNet) -> Result<Settled, String> {
 ///
 /// # Errors
 /// A file of roots that cannot be read.
-pub fn vantage(config: &Config, net: &RealNet) -> Result<(Inventory, Context, Trust), String> {
+pub fn vantage(config: &Config, net: &impl Net) -> Result<(Inventory, Context, Trust), String> {
     let routes = net.default_routes();
     let surroundings = Surroundings {
         resolvers: real::system_resolvers(),
@@ -236,13 +238,13 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// The loop with everything that it remembers.
-fn engine(
-    net: &Arc<RealNet>,
+fn engine<N: Net>(
+    net: &Arc<N>,
     settled: &Settled,
     memory: &Loaded,
     keeper: Keeper,
     now: Timestamp,
-) -> Engine<RealNet> {
+) -> Engine<N> {
     let facts = memory.facts.iter().filter_map(|fact| {
         serde_json::from_value::<NewFact>(fact.value.clone())
             .inspect_err(|error| tracing::warn!("a learnt fact about {} is lost: {error}", fact.subject))
@@ -307,7 +309,7 @@ fn is_configured(target: &Target, inventory: &Inventory) -> bool {
     }
 }
 
-fn first_snapshot(engine: &Engine<RealNet>, now: Timestamp) -> Snapshot {
+fn first_snapshot(engine: &Engine<impl Net>, now: Timestamp) -> Snapshot {
     let vantage = Arc::clone(&engine.monitor.picture().inventory.vantage);
     let verdict = engine.monitor.verdict(&Target::Vantage(Arc::clone(&vantage)));
     Snapshot {
@@ -350,7 +352,7 @@ fn settler(path: Option<PathBuf>, net: Arc<RealNet>) -> Settle {
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        settle(&loaded.config, &net)
+        settle(&loaded.config, &*net)
     })
 }
 
