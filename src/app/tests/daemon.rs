@@ -129,6 +129,15 @@ impl Store for Mortal {
     }
 }
 
+/// What becomes of a message that was written down by the last write before the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dying {
+    /// It is not sent any more.
+    Mute,
+    /// It is sent, and nobody hears what became of it.
+    WithLastWords,
+}
+
 /// A running daemon.
 pub struct Daemon {
     net: FakeNet,
@@ -141,6 +150,7 @@ pub struct Daemon {
     outcomes: mpsc::UnboundedSender<Outcome>,
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     received: Arc<Mutex<Vec<Message>>>,
+    dying: Dying,
 }
 
 impl Bench {
@@ -201,6 +211,7 @@ impl Bench {
             outcomes: outcome_sender,
             snapshots,
             received: Arc::clone(&self.received),
+            dying: Dying::Mute,
         }
     }
 
@@ -270,7 +281,7 @@ impl Daemon {
     fn deliver(&mut self) {
         while let Ok(order) = self.orders.try_recv() {
             let Order::Send(messages) = order else { continue };
-            if self.is_dead() {
+            if self.is_dead() && self.dying == Dying::Mute {
                 continue;
             }
             for message in messages {
@@ -289,8 +300,9 @@ impl Daemon {
         }
     }
 
-    /// After so many more writes to the store it is as good as dead: nothing more is written, nothing sent.
-    pub fn lives_for(&self, writes: i64) {
+    /// After so many more writes to the store it is as good as dead: nothing more is written.
+    pub fn lives_for(&mut self, writes: i64, dying: Dying) {
+        self.dying = dying;
         self.writes_left.store(writes, Ordering::SeqCst);
     }
 
@@ -299,8 +311,8 @@ impl Daemon {
     }
 
     /// As by SIGKILL: nothing is finished, nothing is said.
-    pub fn kill(self) {
-        self.lives_for(0);
+    pub fn kill(mut self) {
+        self.lives_for(0, Dying::Mute);
         self.engine.abort();
         self.keeper.stop();
         self.store.join().unwrap();
