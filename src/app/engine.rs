@@ -288,7 +288,7 @@ impl<N: Net> Engine<N> {
     }
 
     /// What the surfaces show before anything has been seen.
-    pub fn first_snapshot(&self, now: Timestamp) -> Snapshot {
+    pub(super) fn first_snapshot(&self, now: Timestamp) -> Snapshot {
         self.snapshot(now, &BTreeMap::new())
     }
 

@@ -6,6 +6,8 @@ pub mod look;
 mod operate;
 mod settings;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,7 +42,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let config = start::configuration(config_path.as_deref()).map_err(|problems| anyhow!(problems))?;
     let net = Arc::new(RealNet::new());
     let now = net.now();
-    let settled = start::settle(&config, &net).map_err(|reason| anyhow!(reason))?;
+    let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
     let (store, memory) = start::store(&config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let listener = start::listen(config.server.listen).await?;

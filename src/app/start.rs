@@ -48,7 +48,7 @@ pub fn read(path: Option<&Path>) -> Result<config::Loaded, config::Problems> {
 }
 
 /// Settles a configuration for every room.
-pub(super) fn settle(config: &Config, net: &RealNet) -> Result<Settled, String> {
+pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String> {
     let (inventory, context, trust) = vantage(config, net)?;
     Ok(Settled {
         inventory: Arc::new(inventory),
@@ -66,7 +66,7 @@ pub(super) fn settle(config: &Config, net: &RealNet) -> Result<Settled, String> 
 ///
 /// # Errors
 /// A file of roots that cannot be read.
-pub fn vantage(config: &Config, net: &RealNet) -> Result<(Inventory, Context, Trust), String> {
+pub fn vantage(config: &Config, net: &impl Net) -> Result<(Inventory, Context, Trust), String> {
     let routes = net.default_routes();
     let surroundings = Surroundings {
         resolvers: real::system_resolvers(),
@@ -141,13 +141,13 @@ pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// The loop with everything that it remembers.
-pub(super) fn engine(
-    net: &Arc<RealNet>,
+pub(super) fn engine<N: Net>(
+    net: &Arc<N>,
     settled: &Settled,
     memory: &Loaded,
     keeper: Keeper,
     now: Timestamp,
-) -> Engine<RealNet> {
+) -> Engine<N> {
     let facts = memory.facts.iter().filter_map(|fact| {
         serde_json::from_value::<NewFact>(fact.value.clone())
             .inspect_err(|error| tracing::warn!("a learnt fact about {} is lost: {error}", fact.subject))
@@ -216,6 +216,6 @@ fn is_configured(target: &Target, inventory: &Inventory) -> bool {
 pub(super) fn settler(path: Option<PathBuf>, net: Arc<RealNet>) -> Settle {
     Arc::new(move || {
         let config = configuration(path.as_deref())?;
-        settle(&config, &net)
+        settle(&config, &*net)
     })
 }

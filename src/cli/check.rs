@@ -107,7 +107,7 @@ async fn diagnose(
     learnt: Learnt,
 ) -> anyhow::Result<Vec<Arc<Verdict>>> {
     let net = Arc::new(RealNet::new());
-    let (mut inventory, context, trust) = app::vantage(config, &net).map_err(|reason| anyhow!(reason))?;
+    let (mut inventory, context, trust) = app::vantage(config, &*net).map_err(|reason| anyhow!(reason))?;
     for name in names {
         inventory.add_domain(config, name.clone());
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::model::reach::LifeCheck;
 use crate::model::{Code, Evidence, Observation, Subject};
 use crate::picture::{Health, Picture, Settled, Track};
 
@@ -155,7 +156,7 @@ pub fn describe(picture: &Picture, label: &str, view: &AddressView) -> String {
             .checks
             .iter()
             .find(|check| check.answered())
-            .map(super::super::model::reach::LifeCheck::summary),
+            .map(LifeCheck::summary),
         _ => None,
     });
     let forwarded = picture

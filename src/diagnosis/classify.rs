@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use crate::config::ExpectMx;
 use crate::inventory::Domain;
-use crate::model::dns::{AddressEvidence, Exchange, Lookup, MxEvidence, NameServerEvidence};
+use crate::model::dns::{AddressEvidence, Exchange, ExtendedError, Lookup, MxEvidence, NameServerEvidence};
+use crate::model::reach::LifeCheck;
 use crate::model::smtp::{SmtpEvidence, SmtpFailure, SmtpFailureKind};
 use crate::model::{Anchor, Code, DialError, DomainName, Evidence, Observation, SmtpStage, Subject};
 use crate::picture::{Health, MxSet, Picture, mx_set};
@@ -23,17 +24,12 @@ pub fn classify(picture: &Picture, observation: &Observation) -> Health {
         (Subject::Smtp(address), Evidence::Smtp(evidence)) => smtp(picture, *address, evidence),
         (_, Evidence::Host(host)) if host.alive() => Health::Good,
         (_, Evidence::Host(host)) => unless_unrunnable(
-            host.checks
-                .iter()
-                .any(super::super::model::reach::LifeCheck::could_run),
+            host.checks.iter().any(LifeCheck::could_run),
             Code::HostUnreachable,
         ),
         (_, Evidence::Gateway(gateway)) if gateway.answered() => Health::Good,
         (Subject::Gateway(client, name), Evidence::Gateway(evidence)) => {
-            let could_run = evidence
-                .checks
-                .iter()
-                .any(super::super::model::reach::LifeCheck::could_run);
+            let could_run = evidence.checks.iter().any(LifeCheck::could_run);
             let code = if picture.learnt.gateway_answered(client, name) {
                 Code::GatewayDown
             } else {
@@ -108,18 +104,8 @@ pub(super) fn lookup_failure<T>(lookup: &Lookup<T>) -> Code {
         Lookup::ServFail {
             extended,
             answers_unchecked,
-        } if *answers_unchecked
-            || extended
-                .iter()
-                .any(super::super::model::dns::ExtendedError::is_bogus) =>
-        {
-            Code::DnsDnssecBogus
-        }
-        Lookup::ServFail { extended, .. }
-            if extended
-                .iter()
-                .any(super::super::model::dns::ExtendedError::is_unreachable) =>
-        {
+        } if *answers_unchecked || extended.iter().any(ExtendedError::is_bogus) => Code::DnsDnssecBogus,
+        Lookup::ServFail { extended, .. } if extended.iter().any(ExtendedError::is_unreachable) => {
             Code::DnsNameserversUnreachable
         }
         _ => Code::DnsServfail,

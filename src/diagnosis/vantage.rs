@@ -122,7 +122,8 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
     let of = |anchor: &&Anchor| matches!(anchor, Anchor::Smtp { .. });
     own.suspected = Suspicion {
         line: silent_since(picture, anchors(), picture.last_outside_success())
-            .or(no_route.then(|| picture.last_outside_success().unwrap_or(now))),
+            .or((no_route && !pings.answered && !smtp.answered)
+                .then(|| picture.last_outside_success().unwrap_or(now))),
         port25: silent_since(picture, anchors().filter(of), picture.last_smtp_success()),
     };
     if (pings.outdated && !pings.answered) || (smtp.outdated && !smtp.answered) {

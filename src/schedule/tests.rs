@@ -52,11 +52,11 @@ fn a_failure_is_looked_at_again_soon_and_refusal_is_left_alone() {
     agenda.done(&smtp(1), Next::Confirm, at(4_000));
     assert_eq!(agenda.next_wake(), Some(at(5_000)));
     agenda.take_due(at(5_000));
-    agenda.done(&smtp(1), Next::BackOff(Duration::from_secs(600)), at(6_000));
+    agenda.done(&smtp(1), Next::BackOff(Duration::from_mins(10)), at(6_000));
     agenda.ask(&smtp(1), at(7_000), at(7_000));
     assert_eq!(agenda.take_due(at(8_000)), []);
     assert_eq!(agenda.next_wake(), Some(at(606_000)));
-    assert_eq!(agenda.effective_interval(&smtp(1)), Duration::from_secs(600));
+    assert_eq!(agenda.effective_interval(&smtp(1)), Duration::from_mins(10));
 }
 
 #[test]

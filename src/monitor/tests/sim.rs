@@ -477,7 +477,7 @@ impl World {
                 let answer = if up {
                     Lookup::Found {
                         records: 13,
-                        ttl: Duration::from_secs(60),
+                        ttl: Duration::from_mins(1),
                         authentic: false,
                     }
                 } else {

@@ -1,0 +1,200 @@
+//! The daemon's loop over a small internet in memory, with a real store: what is kept over a crash, what is said
+//! to whom, and what a reload changes.
+
+mod daemon;
+
+use rstest::rstest;
+
+use jiff::Timestamp;
+
+use super::start::{engine, settle};
+use super::*;
+use crate::config::{self, Config, StoreUrl};
+use crate::model::{DomainName, Event};
+use crate::model::{State, Target};
+use crate::net::fake::{Peer, Reach};
+use crate::snapshot::Snapshot;
+use crate::store::{Loaded, SqliteStore, Store};
+use crate::surface::metrics::{self, ProcessFacts};
+use daemon::{Bench, CONFIG, Daemon, Dying, MX_ACME, MX_BETA, ROUTER};
+
+fn domain(text: &str) -> Target {
+    Target::Domain(DomainName::parse(text).unwrap())
+}
+
+fn state(daemon: &Daemon, name: &str) -> (State, &'static str) {
+    let snapshot = daemon.snapshots.borrow();
+    let verdict = &snapshot.domains[&DomainName::parse(name).unwrap()];
+    (
+        verdict.state,
+        verdict.cause.as_ref().map_or("", |cause| cause.code.as_str()),
+    )
+}
+
+fn events(bench: &Bench) -> Vec<Event> {
+    bench
+        .received()
+        .iter()
+        .map(|message| message.notice.event)
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_told_once_and_so_is_its_end() {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(30.0).await;
+    assert_eq!(state(&daemon, "acme.test"), (State::Flowing, ""));
+    bench.net.set_reach(ROUTER, Reach::Silent);
+    bench.net.set_reach(MX_ACME, Reach::Silent);
+    daemon.run(60.0).await;
+    assert_eq!(state(&daemon, "acme.test"), (State::Broken, "gateway.down"));
+    assert_eq!(state(&daemon, "beta.test"), (State::Flowing, ""));
+    assert_eq!(events(&bench), [Event::Opened]);
+    bench.net.set_reach(ROUTER, Reach::Answers);
+    bench.net.set_reach(MX_ACME, Reach::Answers);
+    daemon.run(30.0).await;
+    assert_eq!(events(&bench), [Event::Opened, Event::Resolved]);
+    let keys: Vec<String> = bench
+        .received()
+        .iter()
+        .map(|one| one.notice.dedup_key.clone())
+        .collect();
+    assert_eq!(keys[0], keys[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_at_first_sight_wakes_nobody() {
+    let bench = Bench::new();
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(40.0).await;
+    assert_eq!(state(&daemon, "beta.test"), (State::Broken, "host.refused"));
+    daemon.kill();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(40.0).await;
+    assert_eq!(state(&daemon, "beta.test"), (State::Broken, "host.refused"));
+    bench.net.listen((MX_BETA, 25), Peer::mail("mx.beta.test"));
+    daemon.run(40.0).await;
+    assert_eq!(state(&daemon, "beta.test"), (State::Flowing, ""));
+    assert_eq!(events(&bench), [], "neither its beginning nor its end");
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    daemon.run(40.0).await;
+    assert_eq!(events(&bench), [Event::Opened], "but a turn after flowing does");
+}
+
+/// The process dies right after its n-th write of an outage (the incident; the message; what became of it), or
+/// before the first; a new one takes over at once, the fault heals, and all messages together tell of one incident.
+#[rstest]
+#[case::before_anything(0, Dying::Mute)]
+#[case::incident_written(1, Dying::Mute)]
+#[case::message_written(2, Dying::Mute)]
+#[case::message_sent(2, Dying::WithLastWords)]
+#[case::outcome_written(3, Dying::Mute)]
+#[tokio::test(start_paused = true)]
+async fn a_kill_at_any_write_loses_and_doubles_nothing(#[case] writes: i64, #[case] dying: Dying) {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(30.0).await;
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    daemon.lives_for(writes, dying);
+    daemon.run(20.0).await;
+    daemon.kill();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(40.0).await;
+    assert_eq!(state(&daemon, "beta.test"), (State::Broken, "host.refused"));
+    bench.net.listen((MX_BETA, 25), Peer::mail("mx.beta.test"));
+    daemon.run(40.0).await;
+    assert_eq!(state(&daemon, "beta.test"), (State::Flowing, ""));
+    one_story(&bench);
+    daemon.kill();
+}
+
+/// The process dies in the middle of healing, and the end is told all the same.
+#[rstest]
+#[case::before_anything(0, Dying::Mute)]
+#[case::end_written(1, Dying::Mute)]
+#[case::end_sent(1, Dying::WithLastWords)]
+#[case::outcome_written(2, Dying::Mute)]
+#[tokio::test(start_paused = true)]
+async fn a_kill_while_it_heals_loses_and_doubles_nothing(#[case] writes: i64, #[case] dying: Dying) {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(30.0).await;
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    daemon.run(30.0).await;
+    assert_eq!(events(&bench), [Event::Opened]);
+    bench.net.listen((MX_BETA, 25), Peer::mail("mx.beta.test"));
+    daemon.lives_for(writes, dying);
+    daemon.run(20.0).await;
+    daemon.kill();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(40.0).await;
+    one_story(&bench);
+}
+
+/// It healed while nobody watched: the end is told after the restart.
+#[tokio::test(start_paused = true)]
+async fn what_heals_while_we_are_away_is_resolved_afterwards() {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(30.0).await;
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    daemon.run(30.0).await;
+    daemon.kill();
+    bench.net.listen((MX_BETA, 25), Peer::mail("mx.beta.test"));
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(30.0).await;
+    one_story(&bench);
+}
+
+/// One incident, told as opened and as resolved under one key. A message that came twice is the very same one.
+fn one_story(bench: &Bench) {
+    let mut received = bench.received();
+    received.dedup();
+    let story: Vec<Event> = received.iter().map(|one| one.notice.event).collect();
+    assert_eq!(story, [Event::Opened, Event::Resolved], "{received:#?}");
+    assert_eq!(received[0].notice.dedup_key, received[1].notice.dedup_key);
+    let incidents = bench.incidents();
+    assert_eq!(incidents.len(), 1, "{incidents:#?}");
+    assert!(!incidents[0].is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_leaves_the_configuration_takes_everything_with_it() {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(30.0).await;
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    daemon.run(30.0).await;
+    assert!(metrics_text(&daemon).contains("domain=\"beta.test\""));
+    let (kept, _) = CONFIG.split_once("[[clients]]\nname = \"BETA\"").unwrap();
+    daemon.reload(kept).await;
+    let dials = bench.net.counts(MX_BETA).dials;
+    daemon.run(30.0).await;
+    assert_eq!(events(&bench), [Event::Opened, Event::Resolved]);
+    let ended = &bench.incidents()[0];
+    assert_eq!(ended.ended_by.as_deref(), Some("removed"));
+    let text = metrics_text(&daemon);
+    assert!(!text.contains("beta"), "{text}");
+    assert!(text.contains("domain=\"acme.test\""));
+    assert_eq!(
+        bench.net.counts(MX_BETA).dials,
+        dials,
+        "nobody knocks there any more"
+    );
+    assert_eq!(
+        state(&daemon, "acme.test"),
+        (State::Flowing, ""),
+        "what stays keeps its state"
+    );
+    daemon.kill();
+    let daemon = bench.start(kept);
+    assert!(daemon.snapshots.borrow().open_incidents.is_empty());
+    assert_eq!(bench.turns(&domain("beta.test")), 0, "and is forgotten");
+}
+
+fn metrics_text(daemon: &Daemon) -> String {
+    let snapshot = Arc::clone(&daemon.snapshots.borrow());
+    metrics::render(&snapshot, ProcessFacts::default(), metrics::Format::Classic).unwrap()
+}
