@@ -177,8 +177,6 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         let Some(settled) = track.fresh(now) else { continue };
         match settled.health {
             Health::Good => told.answered = true,
-            // What was seen before the line came back says nothing about port 25 now.
-            Health::Failed(_) if picture.line_back.is_some_and(|back| track.latest.at < back) => {}
             Health::Failed(_) => {
                 told.failed.push(Arc::clone(&settled.observation));
                 told.since = told.since.max(Some(settled.since));

@@ -155,7 +155,7 @@ impl Monitor {
             self.own_side_recovered(since, now);
         }
         if let (Some(since), None) = (before.line, suspected.line) {
-            self.line_came_back(since, now);
+            self.own_side_recovered(since, now);
             return self.judge_own_side(now);
         }
         let worse = code(&own).is_some() && code(&own) != code(&self.own);

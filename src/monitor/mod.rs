@@ -107,7 +107,7 @@ impl Monitor {
     ) -> Self {
         let mut monitor = Self {
             mode,
-            picture: Picture::new(Arc::clone(&inventory), learnt, routes),
+            picture: Picture::new(inventory, learnt, routes),
             agenda: Agenda::new(MOST_AT_ONCE),
             own: OwnSide::default(),
             suspected: Suspicion::default(),
@@ -166,12 +166,19 @@ impl Monitor {
     pub fn observe(&mut self, observation: Observation, now: Timestamp) {
         let subject = observation.subject.clone();
         if !self.agenda.watches(&subject) {
+            self.agenda.done(&subject, Next::Routine, now);
             return;
         }
         let observation = Arc::new(observation);
         let health = diagnosis::classify(&self.picture, &observation);
         self.count(&observation, health);
         let before = self.picture.track(&subject).cloned();
+        let failed = matches!(health, Health::Failed(_) | Health::Settled(_));
+        if failed && before.as_ref().is_some_and(|track| track.is_void(&observation)) {
+            self.agenda.done(&subject, Next::Routine, now);
+            self.agenda.ask(&subject, now, now);
+            return;
+        }
         self.learn(&observation, health);
         let settings = self.settings(&subject);
         let confirm = match (self.mode, subject.probe()) {
@@ -200,7 +207,7 @@ impl Monitor {
         };
         self.agenda.done(&subject, next, now);
         self.follow(&change, now);
-        if matches!(health, Health::Failed(_) | Health::Settled(_)) {
+        if failed {
             self.ask_for_more(&subject, in_doubt, observation.ended(), now);
         }
         let recovered: Option<Streak> = before

@@ -50,24 +50,19 @@ impl Monitor {
         self.look_again(&standing, from, now);
     }
 
-    /// Our own side is good again: whatever failed meanwhile is looked at anew.
+    /// Our own side is good again: whatever failed meanwhile is looked at anew. So are the anchors, however long
+    /// they have been silent: an old failure of theirs, refuted now, would say nothing when the line goes again.
     pub(super) fn own_side_recovered(&mut self, since: Timestamp, now: Timestamp) {
         let everything = self.everything_outside();
-        let settings = &self.picture.inventory.vantage_settings;
+        let inventory = std::sync::Arc::clone(&self.picture.inventory);
+        let settings = &inventory.vantage_settings;
         // The first failure asked the anchors at once; theirs was seen a timeout later, or with the next round.
         let slack = SignedDuration::try_from(settings.timeout * 2 + settings.interval).unwrap_or_default();
         let from = since.checked_sub(slack).unwrap_or(since);
         self.look_again(&everything, from, now);
-    }
-
-    /// Something outside answers again after everything was silent: the anchors are heard anew as well.
-    pub(super) fn line_came_back(&mut self, since: Timestamp, now: Timestamp) {
-        self.picture.line_back = Some(now);
-        self.own_side_recovered(since, now);
-        let inventory = std::sync::Arc::clone(&self.picture.inventory);
-        for anchor in inventory.anchors.iter().chain(&inventory.witnesses) {
-            self.agenda.ask(&Subject::Anchor(anchor.clone()), now, now);
-        }
+        let anchors = inventory.anchors.iter().chain(&inventory.witnesses);
+        let anchors: Vec<Subject> = anchors.cloned().map(Subject::Anchor).collect();
+        self.look_again(&anchors, Timestamp::MIN, now);
     }
 
     fn look_again(&mut self, subjects: &[Subject], from: Timestamp, now: Timestamp) {
@@ -78,7 +73,7 @@ impl Monitor {
                 .track(subject)
                 .and_then(|track| track.last_good.clone())
                 .map_or(now, |good| self.fresh_until(&good, &settings, None));
-            if self.picture.drop_failures_since(subject, from, good_until) {
+            if self.picture.drop_failures_since(subject, from, good_until, now) {
                 self.agenda.ask(subject, now, now);
             }
         }

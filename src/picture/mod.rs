@@ -33,8 +33,6 @@ pub struct Picture {
     pub learnt: Learnt,
     /// The machine's own default routes.
     pub routes: Routes,
-    /// When our own line last came back, or may have: anchors' failures from before do not count.
-    pub line_back: Option<Timestamp>,
     tracks: HashMap<Subject, Track>,
     leads: Leads,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
@@ -70,7 +68,6 @@ impl Picture {
             inventory,
             learnt,
             routes,
-            line_back: None,
             tracks: HashMap::new(),
             leads: Leads::default(),
             sessions: HashMap::new(),
@@ -342,10 +339,16 @@ impl Picture {
     }
 
     /// Drops failures of a subject that were seen since `from`, because what they stood on has recovered.
-    pub fn drop_failures_since(&mut self, subject: &Subject, from: Timestamp, good_until: Timestamp) -> bool {
+    pub fn drop_failures_since(
+        &mut self,
+        subject: &Subject,
+        from: Timestamp,
+        good_until: Timestamp,
+        now: Timestamp,
+    ) -> bool {
         self.tracks
             .get_mut(subject)
-            .is_some_and(|track| track.drop_failures_since(from, good_until))
+            .is_some_and(|track| track.drop_failures_since(from, good_until, now))
     }
 
     /// Forgets subjects that nobody watches any more.

@@ -84,6 +84,8 @@ pub struct Track {
     pub settled: Option<Settled>,
     /// Until when that is fresh (`semantics` 2).
     pub fresh_until: Timestamp,
+    /// What it stands on had failed until then: failures of probes that began before say nothing.
+    void_before: Timestamp,
 }
 
 impl Track {
@@ -95,6 +97,7 @@ impl Track {
             streak: None,
             settled: None,
             fresh_until: observation.ended(),
+            void_before: Timestamp::MIN,
         }
     }
 
@@ -180,9 +183,16 @@ impl Track {
         });
     }
 
-    /// Drops failures that were seen since `from`: something that they stood on has recovered, and they say
-    /// nothing about what comes now. What was good before counts again, until it is too old.
-    pub fn drop_failures_since(&mut self, from: Timestamp, good_until: Timestamp) -> bool {
+    /// Whether an observation, if it is a failure, says nothing: it began before something that it stood on had
+    /// recovered.
+    pub fn is_void(&self, observation: &Observation) -> bool {
+        observation.at < self.void_before
+    }
+
+    /// Drops failures that were seen since `from`: something that they stood on has recovered by `now`, and they
+    /// say nothing about what comes then. What was good before counts again, until it is too old.
+    pub fn drop_failures_since(&mut self, from: Timestamp, good_until: Timestamp, now: Timestamp) -> bool {
+        self.void_before = now;
         let failing = self
             .settled
             .as_ref()
