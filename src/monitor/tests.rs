@@ -2,5 +2,6 @@
 //! sleeping; a minute of watching takes a millisecond. What is asserted is what people see: which verdicts
 //! appear, when, and that no other one appears on the way.
 
+mod chaos;
 mod scenarios;
 mod sim;

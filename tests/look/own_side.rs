@@ -60,7 +60,7 @@ fn pings_are_not_needed_for_a_healthy_domain() {
 fn what_is_unanswered_at_the_deadline_is_unknown() {
     run(async {
         let mut world = World::healthy();
-        world.config.probes.all.timeout = Some(Duration::from_secs(300));
+        world.config.probes.all.timeout = Some(Duration::from_mins(5));
         world.net.listen((MX, 25), Peer::Silent);
         let looked = world.look().await;
         assert_eq!(

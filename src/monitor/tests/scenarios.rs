@@ -151,21 +151,21 @@ fn everybody() -> Vec<&'static str> {
 #[test]
 fn our_own_line_is_down() {
     scenario(&everybody(), Unknown, VantageOffline, 4.0, |world| {
-        world.uplink = false
+        world.uplink = false;
     });
 }
 
 #[test]
 fn port_25_is_closed_for_us_alone() {
     scenario(&everybody(), Unknown, VantagePort25Blocked, 4.0, |world| {
-        world.port25 = false
+        world.port25 = false;
     });
 }
 
 #[test]
 fn our_resolver_is_dead() {
     scenario(&everybody(), Unknown, VantageResolverFailed, 4.0, |world| {
-        world.resolver = false
+        world.resolver = false;
     });
 }
 
@@ -221,7 +221,7 @@ fn certificates_go_bad(
 #[test]
 fn starttls_is_withdrawn() {
     scenario(&everybody(), Degraded, TlsNotOffered, 0.0, |world| {
-        world.starttls = false
+        world.starttls = false;
     });
 }
 

@@ -87,6 +87,7 @@ pub enum NameServers {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch that a test turns")]
 pub struct World {
     pub uplink: bool,
     pub port25: bool,
@@ -477,7 +478,7 @@ impl World {
                 let answer = if up {
                     Lookup::Found {
                         records: 13,
-                        ttl: Duration::from_secs(60),
+                        ttl: Duration::from_mins(1),
                         authentic: false,
                     }
                 } else {
