@@ -3,5 +3,6 @@
 //! appear, when, and that no other one appears on the way.
 
 mod approval;
+mod chaos;
 mod scenarios;
 mod sim;

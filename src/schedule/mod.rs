@@ -78,6 +78,8 @@ struct Entry {
     last_start: Option<Timestamp>,
     /// Asked for while running: evidence must begin after the running probe.
     again: bool,
+    /// No longer watched, but its probe still runs: it holds its budgets until that ends.
+    gone: bool,
     backed_off_until: Option<Timestamp>,
     /// What the interval comes to after budgets and back-off.
     effective: Duration,
@@ -134,7 +136,8 @@ impl Agenda {
 
     /// Whether a subject is watched.
     pub fn watches(&self, subject: &Subject) -> bool {
-        self.ids.contains_key(subject)
+        let entry = self.ids.get(subject).and_then(|id| self.entries.get(id));
+        entry.is_some_and(|entry| !entry.gone)
     }
 
     /// Whether nothing runs and nothing waits that was asked for: `check` is done then.
@@ -160,6 +163,10 @@ impl Agenda {
         }
         if let Some(id) = self.ids.get(subject).copied() {
             if let Some(entry) = self.entries.get_mut(&id) {
+                // It comes back while its probe still runs: the next one follows that.
+                if std::mem::take(&mut entry.gone) {
+                    entry.again = pace.interval.is_some();
+                }
                 entry.effective = entry.effective.max(pace.interval.unwrap_or_default());
                 // The lanes that a running probe holds must be the ones that it gives back.
                 if entry.running_since.is_none() {
@@ -189,6 +196,7 @@ impl Agenda {
             running_since: None,
             last_start: None,
             again: false,
+            gone: false,
             backed_off_until: None,
             effective: pace.interval.unwrap_or_default(),
             runs: 0,
@@ -199,17 +207,22 @@ impl Agenda {
         }
     }
 
-    /// Watches a subject no longer. A probe of it that runs still ends by [`Agenda::done`].
+    /// Watches a subject no longer. A probe of it that runs still ends by [`Agenda::done`], and until then none
+    /// of the same subject begins.
     pub fn unwatch(&mut self, subject: &Subject) {
-        let Some(id) = self.ids.remove(subject) else {
+        let Some(id) = self.ids.get(subject).copied() else {
             return;
         };
         self.leave(id);
-        if let Some(entry) = self.entries.remove(&id)
-            && entry.running_since.is_some()
-        {
-            self.release(&entry.budgets);
+        match self.entries.get_mut(&id) {
+            Some(entry) if entry.running_since.is_some() => entry.gone = true,
+            _ => self.remove(subject, id),
         }
+    }
+
+    fn remove(&mut self, subject: &Subject, id: u64) {
+        self.ids.remove(subject);
+        self.entries.remove(&id);
     }
 
     /// Asks for evidence that begins at or after `since`, as soon as budgets allow. A server that refused us is
@@ -222,7 +235,7 @@ impl Agenda {
             return;
         };
         if let Some(started) = entry.running_since {
-            entry.again |= started < since;
+            entry.again |= started < since && !entry.gone;
             return;
         }
         if entry.last_start.is_some_and(|start| start >= since)
@@ -288,6 +301,11 @@ impl Agenda {
             return;
         };
         let budgets = entry.budgets.clone();
+        if entry.gone {
+            self.remove(subject, id);
+            self.release(&budgets);
+            return;
+        }
         let again = std::mem::take(&mut entry.again);
         entry.backed_off_until = None;
         let place = match next {

@@ -173,3 +173,38 @@ fn a_subject_that_goes_while_it_runs_gives_its_place_back() {
     agenda.watch(&smtp(2), every(60), vec![(budget(1), allow(1, 1, 0))], at(20));
     assert_eq!(agenda.take_due(at(20)).len(), 1);
 }
+
+#[test]
+fn asking_does_not_cut_short_the_pause_before_a_confirmation() {
+    let mut agenda = Agenda::new(10);
+    agenda.watch(&smtp(1), every(60), vec![], at(0));
+    agenda.take_due(at(0));
+    agenda.done(&smtp(1), Next::Confirm, at(100));
+    agenda.ask(&smtp(1), at(100), at(150));
+    assert_eq!(agenda.take_due(at(200)), []);
+    assert_eq!(subjects(agenda.take_due(at(1_100))), [smtp(1)]);
+}
+
+#[test]
+fn what_comes_back_while_its_probe_runs_waits_for_that() {
+    let mut agenda = Agenda::new(10);
+    let watch = |agenda: &mut Agenda, now| {
+        agenda.watch(&smtp(1), every(60), vec![(budget(1), allow(1, 1, 100))], now);
+    };
+    watch(&mut agenda, at(0));
+    agenda.take_due(at(0));
+    agenda.unwatch(&smtp(1));
+    assert!(!agenda.watches(&smtp(1)) && !agenda.is_quiet());
+    watch(&mut agenda, at(1_000));
+    assert!(agenda.watches(&smtp(1)));
+    assert_eq!(agenda.take_due(at(1_000)), [], "its first probe still runs");
+    agenda.done(&smtp(1), Next::Routine, at(2_000));
+    assert_eq!(
+        subjects(agenda.take_due(at(2_000))),
+        [smtp(1)],
+        "and says nothing about now"
+    );
+    agenda.unwatch(&smtp(1));
+    agenda.done(&smtp(1), Next::Routine, at(3_000));
+    assert!(agenda.is_empty() && agenda.is_quiet());
+}

@@ -87,7 +87,7 @@ pub enum NameServers {
 }
 
 #[derive(Debug, Clone)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the world")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch that a test turns")]
 pub struct World {
     pub uplink: bool,
     pub port25: bool,

@@ -1,0 +1,291 @@
+//! Faults that come and go at random, several at once: what must hold whatever happens.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::sim::{NameServers, Server, Sim, World};
+use crate::model::tls::ChainVerdict;
+use crate::model::{State, Subject, Target};
+
+use Fault::{Port25, Resolver, Router, Uplink};
+
+const ACME: &[&str] = &["acme.test", "acme-shop.test"];
+const BETA: &[&str] = &["beta.test"];
+const PROVIDER: &[&str] = &["gamma.test", "delta.test", "epsilon.test", "zeta.test"];
+
+/// After so many seconds without any fault everything flows.
+const HEALED_AFTER: f64 = 120.0;
+
+/// Something that can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    Uplink,
+    Port25,
+    Resolver,
+    Router(&'static str),
+    Stopped(&'static str),
+    LineDown(&'static str),
+    Silent(&'static str),
+    ShuttingDown(&'static str),
+    RefusesUs(&'static str),
+    NameServersDown,
+    NameServersRefusing,
+    OneNameServerDown,
+    Missing,
+    NullMx,
+    OtherMx,
+    Dangling,
+    Expired,
+}
+
+impl Fault {
+    /// Whom it may be blamed on; nobody where it is our own or a refusal of us.
+    fn touches(self) -> &'static [&'static str] {
+        match self {
+            Self::Uplink | Self::Port25 | Self::Resolver | Self::RefusesUs(_) => &[],
+            Self::Router(address)
+            | Self::Stopped(address)
+            | Self::LineDown(address)
+            | Self::Silent(address)
+            | Self::ShuttingDown(address) => match address {
+                "198.51.100.1" | "198.51.100.10" => ACME,
+                "203.0.113.1" | "203.0.113.10" => BETA,
+                _ => PROVIDER,
+            },
+            _ => BETA,
+        }
+    }
+
+    fn inject(self, world: &mut World) {
+        let mut server = |address, how| {
+            world.servers.insert(address, how);
+        };
+        match self {
+            Self::Stopped(address) => server(address, Server::Stopped),
+            Self::LineDown(address) => server(address, Server::LineDown),
+            Self::Silent(address) => server(address, Server::Silent),
+            Self::ShuttingDown(address) => server(address, Server::Greets("421 4.3.2 shutting down")),
+            Self::RefusesUs(address) => server(address, Server::Greets("421 4.7.0 too many")),
+            Self::Uplink => world.uplink = false,
+            Self::Port25 => world.port25 = false,
+            Self::Resolver => world.resolver = false,
+            Self::Router(address) => {
+                world.routers.insert(address, false);
+            }
+            Self::NameServersDown => {
+                world.name_servers.insert("beta.test", NameServers::Down);
+            }
+            Self::NameServersRefusing => {
+                world.name_servers.insert("beta.test", NameServers::Refusing);
+            }
+            Self::OneNameServerDown => {
+                world.name_servers.insert("beta.test", NameServers::OneDown);
+            }
+            Self::Missing => {
+                world.missing.insert("beta.test");
+            }
+            Self::NullMx => {
+                world.mx.insert("beta.test", vec!["."]);
+            }
+            Self::OtherMx => {
+                world.mx.insert("beta.test", vec!["mx.acme.test"]);
+            }
+            Self::Dangling => {
+                world.hosts.remove("mx.beta.test");
+            }
+            Self::Expired => {
+                let bad = (ChainVerdict::Expired, "mx.beta.test", -1);
+                world.certificates.insert("203.0.113.10", bad);
+            }
+        }
+    }
+}
+
+/// A world with these faults, and nothing else wrong.
+fn with(faults: &[Fault]) -> World {
+    let mut world = World::healthy();
+    for fault in faults {
+        fault.inject(&mut world);
+    }
+    world
+}
+
+fn ours() -> impl Strategy<Value = Fault> {
+    prop_oneof![Just(Fault::Uplink), Just(Fault::Port25), Just(Fault::Resolver)]
+}
+
+fn theirs() -> impl Strategy<Value = Fault> {
+    let server = || prop::sample::select(vec!["198.51.100.10", "203.0.113.10", "192.0.2.61", "192.0.2.62"]);
+    let router = prop::sample::select(vec!["198.51.100.1", "203.0.113.1"]);
+    prop_oneof![
+        2 => router.prop_map(Fault::Router),
+        1 => server().prop_map(Fault::Stopped),
+        2 => server().prop_map(Fault::LineDown),
+        1 => server().prop_map(Fault::Silent),
+        1 => server().prop_map(Fault::ShuttingDown),
+        1 => server().prop_map(Fault::RefusesUs),
+        2 => prop::sample::select(vec![
+            Fault::NameServersDown,
+            Fault::NameServersRefusing,
+            Fault::OneNameServerDown,
+            Fault::Missing,
+            Fault::NullMx,
+            Fault::OtherMx,
+            Fault::Dangling,
+            Fault::Expired,
+        ]),
+    ]
+}
+
+/// Times in seconds, each with the fault that begins or, where it is on already, ends after it.
+fn story(fault: impl Strategy<Value = Fault>) -> impl Strategy<Value = Vec<(f64, Fault)>> {
+    let pause = prop_oneof![3 => 0.1..8.0_f64, 1 => 8.0..40.0_f64];
+    prop::collection::vec((pause, fault), 1..10)
+}
+
+/// Lives through a story, and then through a quiet time in which all is well.
+fn live(story: &[(f64, Fault)]) -> Sim {
+    let mut sim = Sim::settled();
+    let mut on: Vec<Fault> = Vec::new();
+    for (pause, fault) in story {
+        sim.run(*pause);
+        match on.iter().position(|one| one == fault) {
+            Some(at) => {
+                on.remove(at);
+            }
+            None => on.push(*fault),
+        }
+        sim.world = with(&on);
+    }
+    sim.run(10.0);
+    sim.world = World::healthy();
+    sim.run(HEALED_AFTER);
+    sim
+}
+
+/// Whatever is wrong, only what it touches is blamed.
+fn nobody_else_is_blamed(sim: &Sim, story: &[(f64, Fault)]) -> Result<(), TestCaseError> {
+    let touched: BTreeSet<&str> = story
+        .iter()
+        .flat_map(|(_, fault)| fault.touches())
+        .copied()
+        .collect();
+    let may_be_blamed = |target: &Target| match target {
+        Target::Domain(name) => touched.contains(name.as_str()),
+        Target::Provider(_) => touched.contains(PROVIDER[0]),
+        Target::Gateway(_, name) => story.iter().any(|(_, fault)| match fault {
+            Fault::Router("198.51.100.1") => **name == *"hq-router",
+            Fault::Router(_) => **name == *"beta-router",
+            _ => false,
+        }),
+        Target::Vantage(_) => false,
+    };
+    for (at, target, state, code) in &sim.turns {
+        let blamed = matches!(state, State::Broken | State::Degraded);
+        prop_assert!(
+            !blamed || may_be_blamed(target),
+            "{at}: {target} is {state}: {code:?}"
+        );
+    }
+    Ok(())
+}
+
+fn everything_flows(sim: &Sim) -> Result<(), TestCaseError> {
+    for name in sim.domains() {
+        prop_assert_eq!(sim.state(&name), (State::Flowing, None), "{}", name);
+    }
+    Ok(())
+}
+
+/// Nothing is probed twice at once, and no address more often than the budget allows: a session a second.
+fn budgets_hold(sim: &Sim) -> Result<(), TestCaseError> {
+    for (subject, spans) in &sim.probes {
+        for pair in spans.windows(2) {
+            let ((began, ended), (next, _)) = (pair[0], pair[1]);
+            prop_assert!(
+                next >= ended,
+                "{subject}: {next} while that of {began} ran to {ended}"
+            );
+            if matches!(subject, Subject::Smtp(_)) {
+                let apart = next.duration_since(began);
+                prop_assert!(apart.as_millis() >= 1000, "{subject}: {apart} apart");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A fault that comes or goes turns a verdict a few times at most: to unknown, to the cause, to a deeper one.
+fn verdicts_do_not_flap(sim: &Sim, story: &[(f64, Fault)]) -> Result<(), TestCaseError> {
+    for name in sim.domains() {
+        let turns = sim
+            .turns
+            .iter()
+            .filter(|(_, target, ..)| target.to_string() == name)
+            .count();
+        prop_assert!(
+            turns <= 3 * (story.len() + 1),
+            "{name}: {turns} turns: {:#?}",
+            sim.turns
+        );
+    }
+    Ok(())
+}
+
+fn holds(story: &[(f64, Fault)]) -> Result<(), TestCaseError> {
+    let sim = live(story);
+    nobody_else_is_blamed(&sim, story)?;
+    everything_flows(&sim)?;
+    budgets_hold(&sim)?;
+    verdicts_do_not_flap(&sim, story)
+}
+
+/// Stories that once went wrong.
+#[rstest]
+#[case::a_line_that_is_back_for_two_seconds(&[(15.287, Uplink), (12.0, Uplink), (2.0, Uplink), (30.0, Uplink)])]
+#[case::a_line_that_is_back_for_a_moment(&[(15.287, Uplink), (25.3525, Uplink), (0.1, Uplink), (30.0, Uplink)])]
+#[case::port_25_that_is_open_for_a_moment(
+    &[(11.7773, Port25), (19.7282, Port25), (0.8744, Port25), (7.2771, Router("198.51.100.1"))]
+)]
+#[case::a_line_that_goes_after_the_resolver_came(
+    &[(3.3043, Resolver), (6.0555, Resolver), (3.9422, Uplink), (29.2321, Uplink)]
+)]
+#[case::a_resolver_that_comes_and_goes_on_a_bad_line(
+    &[
+        (7.1324, Port25),
+        (0.1, Resolver),
+        (11.7808, Uplink),
+        (6.4345, Uplink),
+        (3.274, Resolver),
+        (3.65, Resolver),
+        (13.5822, Resolver),
+    ]
+)]
+fn what_once_went_wrong(#[case] story: &[(f64, Fault)]) {
+    holds(story).unwrap();
+}
+
+fn few() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(24)
+    }
+}
+
+proptest! {
+    #![proptest_config(few())]
+
+    #[test]
+    fn while_only_our_own_side_fails_nobody_is_blamed(story in story(ours())) {
+        holds(&story)?;
+    }
+
+    #[test]
+    fn whatever_fails_at_once_only_those_it_touches_are_blamed(
+        story in story(prop_oneof![1 => ours(), 3 => theirs()])
+    ) {
+        holds(&story)?;
+    }
+}
