@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::model::{Anchor, Code, Observation, Root, RootKind, Subject};
 use crate::picture::{Health, Picture};
@@ -21,8 +21,6 @@ pub struct OwnSide {
     pub port25_blocked: Option<Finding>,
     /// None of our resolvers answers.
     pub resolver_failed: Option<Finding>,
-    /// The line has just come back, and not every witness has been heard since: until then nobody is blamed.
-    pub unsure_until: Option<Timestamp>,
     /// What may be wrong, whether it is called so yet or not.
     pub suspected: Suspicion,
     /// Whether anything shows that we do reach the outside.
@@ -67,8 +65,6 @@ struct Witnesses {
     since: Option<Timestamp>,
     /// Whether any has answered, as far as is settled.
     answered: bool,
-    /// Whether what some say is from before the line came back.
-    outdated: bool,
 }
 
 impl Witnesses {
@@ -126,11 +122,6 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
                 .then(|| picture.last_outside_success().unwrap_or(now))),
         port25: silent_since(picture, anchors().filter(of), picture.last_smtp_success()),
     };
-    if (pings.outdated && !pings.answered) || (smtp.outdated && !smtp.answered) {
-        let timeout = picture.inventory.vantage_settings.timeout;
-        let heard = SignedDuration::try_from(timeout).unwrap_or_default() + SignedDuration::from_secs(1);
-        own.unsure_until = settled_after_break(picture).and_then(|settled| settled.checked_add(heard).ok());
-    }
     own.resolver_failed = resolver_failed(picture, now, doubt);
     if let Some(since) = since.filter(|_| own.offline.is_some() || own.port25_blocked.is_some()) {
         wait_for_refutation(picture, since, doubt);
@@ -184,7 +175,6 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         failed: Vec::new(),
         since: None,
         answered: false,
-        outdated: false,
     };
     for anchor in anchors {
         let Some(track) = picture.track(&Subject::Anchor(anchor.clone())) else {
@@ -194,9 +184,6 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         let Some(settled) = track.fresh(now) else { continue };
         match settled.health {
             Health::Good => told.answered = true,
-            // What was seen before the line came back says nothing about port 25 now, nor does the first moment
-            // after it.
-            Health::Failed(_) if is_from_before(picture, track.latest.at) => told.outdated = true,
             Health::Failed(_) => {
                 told.failed.push(Arc::clone(&settled.observation));
                 told.since = told.since.max(Some(settled.since));
@@ -205,16 +192,6 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
         }
     }
     told
-}
-
-fn is_from_before(picture: &Picture, at: Timestamp) -> bool {
-    settled_after_break(picture).is_some_and(|settled| at < settled)
-}
-
-/// One round after the line came back.
-fn settled_after_break(picture: &Picture) -> Option<Timestamp> {
-    let round = SignedDuration::try_from(picture.inventory.vantage_settings.interval).unwrap_or_default();
-    picture.line_back?.checked_add(round).ok()
 }
 
 /// Before we call ourselves blind, those who could prove otherwise are heard.

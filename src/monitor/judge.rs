@@ -156,7 +156,7 @@ impl Monitor {
             self.own_side_recovered(since, now);
         }
         if let (Some(since), None) = (before.line, suspected.line) {
-            self.line_came_back(since, now);
+            self.own_side_recovered(since, now);
             return self.judge_own_side(now);
         }
         let worse = code(&own).is_some() && code(&own) != code(&self.own);
@@ -392,9 +392,6 @@ impl Monitor {
             && let Some(until) = self.recheck_at.get(&vantage)
         {
             doubt.wait(*until);
-        }
-        if let Some(until) = self.own.unsure_until {
-            doubt.wait(until);
         }
         let Some(until) = doubt.until(now) else {
             return false;

@@ -63,16 +63,10 @@ impl Monitor {
     pub(super) fn own_side_recovered(&mut self, since: Timestamp, now: Timestamp) {
         let everything = self.everything_outside();
         self.look_again(&everything, since, now);
-    }
-
-    /// Something outside answers again after everything was silent: the anchors are heard anew as well.
-    pub(super) fn line_came_back(&mut self, since: Timestamp, now: Timestamp) {
-        self.picture.line_back = Some(now);
-        self.own_side_recovered(since, now);
-        let inventory = std::sync::Arc::clone(&self.picture.inventory);
-        for anchor in inventory.anchors.iter().chain(&inventory.witnesses) {
-            self.agenda.ask(&Subject::Anchor(anchor.clone()), now, now);
-        }
+        let inventory = &self.picture.inventory;
+        let anchors = inventory.anchors.iter().chain(&inventory.witnesses);
+        let anchors: Vec<Subject> = anchors.cloned().map(Subject::Anchor).collect();
+        self.look_again(&anchors, Timestamp::MIN, now);
     }
 
     fn look_again(&mut self, subjects: &[Subject], from: Timestamp, now: Timestamp) {

@@ -33,8 +33,6 @@ pub struct Picture {
     pub learnt: Learnt,
     /// The machine's own default routes.
     pub routes: Routes,
-    /// When our own line last came back, or may have: anchors' failures from before do not count.
-    pub line_back: Option<Timestamp>,
     tracks: HashMap<Subject, Track>,
     leads: Leads,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
@@ -70,7 +68,6 @@ impl Picture {
             inventory,
             learnt,
             routes,
-            line_back: None,
             tracks: HashMap::new(),
             leads: Leads::default(),
             sessions: HashMap::new(),

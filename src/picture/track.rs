@@ -272,7 +272,7 @@ impl Track {
 
     /// Whether there is evidence that began at or after `when` and is not in doubt.
     pub fn is_settled_after(&self, when: Timestamp) -> bool {
-        self.latest.at >= when && !self.is_in_doubt()
+        self.latest.at >= when && !self.is_in_doubt() && !self.is_outdated(&self.latest)
     }
 
     /// What counts, unless it is older than it may be.
