@@ -179,6 +179,7 @@ impl Monitor {
     pub fn observe(&mut self, observation: Observation, now: Timestamp) {
         let subject = observation.subject.clone();
         if !self.agenda.watches(&subject) {
+            self.agenda.done(&subject, Next::Routine, now);
             return;
         }
         let observation = Arc::new(observation);
