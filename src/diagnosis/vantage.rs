@@ -57,6 +57,20 @@ pub struct Suspicion {
     pub port25: Option<Timestamp>,
 }
 
+impl Suspicion {
+    /// The same suspicion, dated no later than before: while it lasts, it began when it began.
+    #[must_use]
+    pub fn dated_no_later_than(self, before: Self) -> Self {
+        let earlier = |now: Option<Timestamp>, before: Option<Timestamp>| {
+            now.map(|now| before.map_or(now, |before| before.min(now)))
+        };
+        Self {
+            line: earlier(self.line, before.line),
+            port25: earlier(self.port25, before.port25),
+        }
+    }
+}
+
 /// What the anchors of one kind say together.
 struct Witnesses {
     /// The failures, when every one that could be asked has failed.

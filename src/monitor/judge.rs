@@ -148,10 +148,9 @@ impl Monitor {
         let own = diagnosis::own_side(&self.picture, now, &mut doubt);
         let code = |own: &OwnSide| own.worst().map(|finding| finding.code);
         // What was seen while we may have been cut off says nothing, whether we came to call it so or not.
-        let (before, suspected) = (
-            std::mem::replace(&mut self.suspected, own.suspected),
-            own.suspected,
-        );
+        let before = self.suspected;
+        let suspected = own.suspected.dated_no_later_than(before);
+        self.suspected = suspected;
         if let (Some(since), None) = (before.port25, suspected.port25) {
             self.own_side_recovered(since, now);
         }
