@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::inventory::Gateway;
 use crate::model::reach::LifeCheck;
 use crate::model::{Code, Evidence, Observation, Subject};
 use crate::picture::{Health, Picture, Settled, Track};
@@ -168,12 +169,32 @@ pub fn describe(picture: &Picture, label: &str, view: &AddressView) -> String {
                 front.name
             )
         });
+    let doubtful = silent_gateway(picture, view).map(|front| {
+        format!(
+            " {} in front of it does not answer either, and was never seen to: the fault may be there.",
+            front.label()
+        )
+    });
     let life = life
         .map(|life| format!(" The host itself lives: {life}."))
         .unwrap_or_default();
     format!(
         "{label}, port {}: {seen}.{life}{}",
         view.address.port(),
-        forwarded.unwrap_or_default()
+        forwarded.or(doubtful).unwrap_or_default()
     )
+}
+
+/// A gateway in front of a silent address that is silent itself, but has never answered: it proves nothing, and is
+/// no less a suspect.
+fn silent_gateway<'a>(picture: &'a Picture, view: &AddressView) -> Option<&'a Arc<Gateway>> {
+    if view.state != AddressState::Failed(Code::HostUnreachable) {
+        return None;
+    }
+    picture.gateways_of(view.address.ip()).find(|front| {
+        let track = picture.track(&front.subject());
+        track.is_some_and(
+            |track| matches!(&track.latest.evidence, Evidence::Gateway(evidence) if !evidence.answered()),
+        )
+    })
 }

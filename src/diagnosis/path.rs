@@ -80,10 +80,13 @@ fn address(parts: &Parts<'_>, host: &HostView, view: &AddressView, hops: &mut Ve
             .picture
             .track(&front.subject())
             .map(|track| summary(&track.latest));
-        let state = match (down, &seen) {
+        let answers = parts.picture.track(&front.subject()).is_some_and(
+            |track| matches!(&track.latest.evidence, Evidence::Gateway(gateway) if gateway.answered()),
+        );
+        let state = match (down, answers || view.is_usable()) {
             (true, _) => State::Broken,
-            (false, Some(_)) => State::Flowing,
-            (false, None) => State::Unknown,
+            (false, true) => State::Flowing,
+            (false, false) => State::Unknown,
         };
         hops.push(hop("gateway", front.label(), state, seen.unwrap_or_default()));
         if down {
