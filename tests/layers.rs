@@ -62,7 +62,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "surface",
         ],
     ),
-    // `check` is a wiring of its own: it settles a configuration, looks once and shows it.
+    // `check` is a wiring of its own: it settles a configuration, looks once and shows it. Of `surface` it takes the
+    // words for times and numbers, so that a terminal says them as the page does.
     (
         "cli",
         &[
@@ -75,6 +76,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "net",
             "picture",
             "store",
+            "surface",
         ],
     ),
 ];

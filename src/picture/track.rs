@@ -57,6 +57,8 @@ pub struct Settled {
     pub health: Health,
     /// When it was first seen to be so.
     pub since: Timestamp,
+    /// When enough had been seen of it.
+    pub confirmed: Timestamp,
 }
 
 /// How an observation is taken in.
@@ -178,21 +180,22 @@ impl Track {
     }
 
     fn settle(&mut self, observation: &Arc<Observation>, health: Health, since: Timestamp) {
-        let since = match self.settled.take() {
-            Some(before) if before.health == health => before.since,
+        let (since, confirmed) = match self.settled.take() {
+            Some(before) if before.health == health => (before.since, before.confirmed),
             Some(before) => {
                 self.earlier.push(before);
                 if self.earlier.len() > MOST_EARLIER {
                     self.earlier.remove(0);
                 }
-                since
+                (since, observation.ended())
             }
-            None => since,
+            None => (since, observation.ended()),
         };
         self.settled = Some(Settled {
             observation: Arc::clone(observation),
             health,
             since,
+            confirmed,
         });
     }
 
@@ -200,7 +203,7 @@ impl Track {
     /// nothing about what comes now. What counted before counts again, until it is too old.
     ///
     /// A row of failures that began before stays: else something that flaps would keep a real failure from ever
-    /// being confirmed. What is still under way is from before as well: it began before `now`.
+    /// being confirmed. Where only failures from then confirmed it, one more has to. What is still under way is from before as well: it began before `now`.
     pub fn drop_failures_since(
         &mut self,
         from: Timestamp,
@@ -224,6 +227,10 @@ impl Track {
                 self.fresh_until = fresh_until(self.settled.as_ref());
                 let code = self.settled.as_ref().and_then(|settled| settled.health.code());
                 self.streak = code.map(|code| Streak { code, ..doubtful });
+            }
+            Some(settled) if settled.confirmed >= from => {
+                self.settled = self.earlier.pop();
+                self.fresh_until = fresh_until(self.settled.as_ref());
             }
             Some(settled) if self.is_in_doubt() && doubtful.same_kind_seen >= from => {
                 // It fails as before, as far as anybody knows.

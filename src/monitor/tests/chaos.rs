@@ -263,6 +263,27 @@ fn holds(story: &[(f64, Fault)]) -> Result<(), TestCaseError> {
         (13.5822, Resolver),
     ]
 )]
+#[case::a_resolver_that_had_failed_before_the_line(
+    &[(0.8899, Router("203.0.113.1")), (1.2732, Router("198.51.100.1")), (0.7997, Resolver), (4.1946, Uplink)]
+)]
+#[case::a_resolver_that_failed_before_and_after_the_line(
+    &[
+        (29.4382, Uplink),
+        (26.716, Port25),
+        (1.3099, Resolver),
+        (2.6884, Uplink),
+        (3.6535, Port25),
+        (8.0, Uplink),
+        (0.1, Port25),
+        (0.1, Uplink),
+    ]
+)]
+#[case::a_line_that_comes_and_goes_over_a_closed_port(
+    &[(0.8026, Uplink), (35.0341, Port25), (7.5968, Uplink), (8.0, Uplink), (3.391, Uplink)]
+)]
+#[case::a_failure_that_only_a_dead_line_confirmed(
+    &[(18.1054, Resolver), (1.6251, Resolver), (2.7781, Resolver), (0.1, Uplink)]
+)]
 fn what_once_went_wrong(#[case] story: &[(f64, Fault)]) {
     holds(story).unwrap();
 }
