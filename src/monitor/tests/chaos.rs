@@ -291,6 +291,8 @@ fn what_once_went_wrong(#[case] story: &[(f64, Fault)]) {
 fn few() -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
+        // The same stories at every run; other seeds are for a search by hand.
+        rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_122),
         ..ProptestConfig::with_cases(24)
     }
 }
