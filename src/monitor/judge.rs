@@ -145,7 +145,7 @@ impl Monitor {
     fn judge_own_side(&mut self, now: Timestamp) -> bool {
         let target = self.vantage_target();
         let mut doubt = Doubt::default();
-        let mut own = diagnosis::own_side(&self.picture, now, &mut doubt);
+        let own = diagnosis::own_side(&self.picture, now, &mut doubt);
         let code = |own: &OwnSide| own.worst().map(|finding| finding.code);
         // What was seen while we may have been cut off says nothing, whether we came to call it so or not.
         let before = self.suspected;
@@ -157,11 +157,6 @@ impl Monitor {
         if let (Some(since), None) = (before.line, suspected.line) {
             self.own_side_recovered(since, now);
             return self.judge_own_side(now);
-        }
-        // A resolver beyond a line that was dead until now is heard anew before it is blamed.
-        if self.own.offline.is_some() && own.offline.is_none() && own.resolver_failed.is_some() {
-            self.hear_resolvers_anew(now);
-            own.resolver_failed = None;
         }
         let worse = code(&own).is_some() && code(&own) != code(&self.own);
         if worse && self.hold(&target, &doubt, now) {

@@ -69,13 +69,6 @@ impl Monitor {
         self.look_again(&anchors, Timestamp::MIN, now);
     }
 
-    /// What our resolvers did before says nothing about what they do now.
-    pub(super) fn hear_resolvers_anew(&mut self, now: Timestamp) {
-        let resolvers = self.picture.inventory.resolvers.iter().copied();
-        let resolvers: Vec<Subject> = resolvers.map(Subject::Resolver).collect();
-        self.look_again(&resolvers, Timestamp::MIN, now);
-    }
-
     fn look_again(&mut self, subjects: &[Subject], from: Timestamp, now: Timestamp) {
         for subject in subjects {
             let settings = self.settings(subject);
