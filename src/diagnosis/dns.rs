@@ -139,7 +139,10 @@ fn unresolved(
     }
     let direct = Subject::NameServers(domain.name.clone());
     doubt.want(picture, &direct, settled.since, &domain.nameserver);
-    let observation = picture.track(&direct).map(|track| &track.latest);
+    let track = picture.track(&direct);
+    let observation = track
+        .map(|track| &track.latest)
+        .filter(|latest| track.is_some_and(|track| !track.is_outdated(latest)));
     let servers = observation.and_then(|observation| match &observation.evidence {
         Evidence::NameServers(servers) => Some(servers),
         _ => None,

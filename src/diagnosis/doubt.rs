@@ -21,14 +21,15 @@ impl Doubt {
 
     /// Wants evidence of `subject` that began at or after `since`. An explanation that nobody gathers (a server
     /// that refused us, the slow lane) is waited for no longer than it usually takes; one that has begun to fail
-    /// later is waited for from then on.
+    /// later, or that has to be heard anew, is waited for from then on.
     pub fn want(&mut self, picture: &Picture, subject: &Subject, since: Timestamp, settings: &ResolvedProbe) {
         let track = picture.track(subject);
         if track.is_some_and(|track| track.is_settled_after(since)) {
             return;
         }
-        let in_doubt = track.and_then(crate::picture::Track::in_doubt_since);
-        let from = in_doubt.map_or(since, |first_seen| first_seen.max(since));
+        let from = track
+            .and_then(crate::picture::Track::being_found_out_since)
+            .map_or(since, |later| later.max(since));
         let tries = settings.confirm + 1;
         let each = settings.timeout + settings.confirm_interval;
         let most = SignedDuration::try_from(each * tries).unwrap_or(SignedDuration::MAX);

@@ -132,8 +132,7 @@ pub fn own_side(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> OwnSide
     let of = |anchor: &&Anchor| matches!(anchor, Anchor::Smtp { .. });
     own.suspected = Suspicion {
         line: silent_since(picture, anchors(), picture.last_outside_success())
-            .or((no_route && !pings.answered && !smtp.answered)
-                .then(|| picture.last_outside_success().unwrap_or(now))),
+            .or((no_route && silent && !refuted).then(|| picture.last_outside_success().unwrap_or(now))),
         port25: silent_since(picture, anchors().filter(of), picture.last_smtp_success()),
     };
     own.resolver_failed = resolver_failed(picture, now, doubt);
@@ -167,7 +166,7 @@ fn silent_since<'a>(
         if track.streak.is_none() && track.settled.is_none() {
             continue;
         }
-        seen.push(track.streak.as_ref()?.first_seen);
+        seen.push(track.streak.as_ref()?.first_seen());
     }
     let (first, last) = (seen.iter().min()?, seen.iter().max()?);
     let refuted = last_success.is_some_and(|success| success >= *last);

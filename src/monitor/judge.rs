@@ -152,10 +152,10 @@ impl Monitor {
         let suspected = own.suspected.dated_no_later_than(before);
         self.suspected = suspected;
         if let (Some(since), None) = (before.port25, suspected.port25) {
-            self.own_side_recovered(since, now);
+            self.port25_recovered(since, now);
         }
         if let (Some(since), None) = (before.line, suspected.line) {
-            self.own_side_recovered(since, now);
+            self.line_recovered(since, now);
             return self.judge_own_side(now);
         }
         let worse = code(&own).is_some() && code(&own) != code(&self.own);

@@ -16,7 +16,7 @@ use crate::model::{
     Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Health, Learnt, MxSet, NewFact, Picture, Streak, Taking, mx_set};
+use crate::picture::{Health, Learnt, MxSet, NewFact, Picture, Taking, mx_set};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView};
@@ -226,12 +226,11 @@ impl Monitor {
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
             self.ask_for_more(&subject, in_doubt, observation.ended(), now);
         }
-        let recovered: Option<Streak> = before
-            .as_ref()
-            .filter(|_| health == Health::Good)
-            .and_then(|track| track.streak.clone());
-        if let Some(streak) = recovered {
-            self.recovered(&subject, &streak, now);
+        if let Some(track) = before.as_ref().filter(|track| track.streak.is_some())
+            && health == Health::Good
+        {
+            let good_before = track.last_good.as_ref().map(|good| good.at);
+            self.recovered(&subject, good_before, now);
         }
         self.refresh_host_view(&subject);
         let quiet = before
@@ -405,7 +404,7 @@ impl Monitor {
         let began = self
             .picture
             .track(subject)
-            .and_then(|track| Some(track.streak.as_ref()?.first_seen));
+            .and_then(|track| Some(track.streak.as_ref()?.first_seen()));
         for explainer in diagnosis::explainers(&self.picture, subject) {
             let since = match self.mode {
                 Mode::OneLook => Timestamp::MIN,

@@ -3,18 +3,19 @@
 
 use std::net::SocketAddr;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::diagnosis;
-use crate::model::{DomainName, Subject};
-use crate::picture::{SMTP_PORT, Settled, Streak};
+use crate::model::{Anchor, DomainName, Subject};
+use crate::picture::{SMTP_PORT, Settled};
 
 use super::{Monitor, freshness};
 
 impl Monitor {
-    /// A subject is good again after a row of failures.
-    pub(super) fn recovered(&mut self, subject: &Subject, streak: &Streak, now: Timestamp) {
-        let from = began(streak, self.settings(subject).timeout);
+    /// A subject is good again after a row of failures. `good_before` is when the probe began that last found it
+    /// good: from then on it may have been away.
+    pub(super) fn recovered(&mut self, subject: &Subject, good_before: Option<Timestamp>, now: Timestamp) {
+        let from = good_before.unwrap_or(Timestamp::MIN);
         let standing: Vec<Subject> = match subject {
             Subject::Gateway(client, name) => {
                 let Some(gateway) = self.picture.inventory.gateway(client, name) else {
@@ -26,7 +27,12 @@ impl Monitor {
                     .map(Subject::Smtp)
                     .collect()
             }
-            Subject::Resolver(_) => self.everything_resolved(),
+            Subject::Resolver(_) => {
+                let everything = self.everything_resolved();
+                // While another one answers, little can have failed for want of this one.
+                let from = from.max(self.last_resolved(subject));
+                return self.look_again(&everything, from, now);
+            }
             Subject::Smtp(address) => {
                 // Its siblings may have recovered with it: they are asked, their failures stand until then.
                 for sibling in diagnosis::siblings(&self.picture, *address) {
@@ -59,14 +65,30 @@ impl Monitor {
         self.look_again(&standing, from, now);
     }
 
-    /// Our own side is good again: whatever failed meanwhile is looked at anew.
-    pub(super) fn own_side_recovered(&mut self, since: Timestamp, now: Timestamp) {
+    /// Our line is good again: whatever failed meanwhile is looked at anew.
+    pub(super) fn line_recovered(&mut self, since: Timestamp, now: Timestamp) {
         let everything = self.everything_outside();
         self.look_again(&everything, since, now);
-        let inventory = &self.picture.inventory;
-        let anchors = inventory.anchors.iter().chain(&inventory.witnesses);
-        let anchors: Vec<Subject> = anchors.cloned().map(Subject::Anchor).collect();
+        let anchors = self.anchors(|_| true);
         self.look_again(&anchors, Timestamp::MIN, now);
+    }
+
+    /// Our port 25 is open again: likewise for what uses it.
+    pub(super) fn port25_recovered(&mut self, since: Timestamp, now: Timestamp) {
+        let addresses = self.picture.leads().addresses().copied();
+        let addresses: Vec<Subject> = addresses.map(Subject::Smtp).collect();
+        self.look_again(&addresses, since, now);
+        let anchors = self.anchors(|anchor| matches!(anchor, Anchor::Smtp { .. }));
+        self.look_again(&anchors, Timestamp::MIN, now);
+    }
+
+    fn anchors(&self, which: fn(&Anchor) -> bool) -> Vec<Subject> {
+        let inventory = &self.picture.inventory;
+        let all = inventory.anchors.iter().chain(&inventory.witnesses);
+        all.filter(|anchor| which(anchor))
+            .cloned()
+            .map(Subject::Anchor)
+            .collect()
     }
 
     fn look_again(&mut self, subjects: &[Subject], from: Timestamp, now: Timestamp) {
@@ -82,6 +104,17 @@ impl Monitor {
                 self.agenda.ask(subject, now, now);
             }
         }
+    }
+
+    /// When the probe began in which a resolver other than this one last answered.
+    fn last_resolved(&self, but: &Subject) -> Timestamp {
+        let resolvers = self.picture.inventory.resolvers.iter().copied();
+        resolvers
+            .map(Subject::Resolver)
+            .filter(|resolver| resolver != but)
+            .filter_map(|resolver| Some(self.picture.track(&resolver)?.last_good.as_ref()?.at))
+            .max()
+            .unwrap_or(Timestamp::MIN)
     }
 
     fn everything_outside(&self) -> Vec<Subject> {
@@ -103,10 +136,4 @@ impl Monitor {
         let hosts: Vec<DomainName> = self.picture.leads().hosts().cloned().collect();
         domains.chain(hosts.into_iter().map(Subject::Addresses)).collect()
     }
-}
-
-/// When the first failed probe of a row may have begun.
-fn began(streak: &Streak, timeout: std::time::Duration) -> Timestamp {
-    let slack = SignedDuration::try_from(timeout).unwrap_or_default();
-    streak.first_seen.checked_sub(slack).unwrap_or(streak.first_seen)
 }

@@ -33,19 +33,91 @@ impl Health {
     }
 }
 
-/// A row of failures without a good observation between.
+/// A row of failures without a good observation between, in runs of one kind each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Streak {
-    /// How many failures, of any kind.
-    pub failures: u32,
-    /// When the first of them had been seen: evidence that explains it must have begun after that.
-    pub first_seen: Timestamp,
-    /// The kind of the newest ones.
+    /// Never empty; neighbours differ in kind.
+    runs: Vec<Run>,
+}
+
+/// Failures of one kind after one another.
+#[derive(Debug, Clone, PartialEq)]
+struct Run {
     code: Code,
-    /// How many of the newest ones are of that kind.
-    same_kind: u32,
-    /// When the first of those had been seen.
-    same_kind_seen: Timestamp,
+    /// When each had been seen: the first few, as many as it takes to make it count, so never none.
+    seen: Vec<Timestamp>,
+}
+
+/// How many runs of different kinds a row remembers; older ones are told together.
+const MOST_RUNS: usize = 8;
+
+impl Streak {
+    fn new(code: Code, seen: Timestamp) -> Self {
+        Self {
+            runs: vec![Run {
+                code,
+                seen: vec![seen],
+            }],
+        }
+    }
+
+    /// One more failure. Beyond `enough` of a kind there is nothing to remember.
+    fn lengthen(&mut self, code: Code, seen: Timestamp, enough: usize) {
+        match self.runs.last_mut() {
+            Some(run) if run.code == code => {
+                if run.seen.len() < enough {
+                    run.seen.push(seen);
+                }
+            }
+            _ => self.runs.push(Run {
+                code,
+                seen: vec![seen],
+            }),
+        }
+        if self.runs.len() > MOST_RUNS {
+            let oldest = self.runs.remove(0);
+            if let Some(next) = self.runs.first_mut() {
+                next.seen.splice(0..0, oldest.seen);
+                next.seen.truncate(enough);
+            }
+        }
+    }
+
+    /// The row without the failures that were seen at or after `from`; `None` where that is all of them.
+    fn before(mut self, from: Timestamp) -> Option<Self> {
+        for run in &mut self.runs {
+            run.seen.retain(|seen| *seen < from);
+        }
+        self.runs.retain(|run| !run.seen.is_empty());
+        (!self.runs.is_empty()).then_some(self)
+    }
+
+    /// When the first of them had been seen: evidence that explains it must have begun after that.
+    pub fn first_seen(&self) -> Timestamp {
+        let first = self.runs.first().and_then(|run| run.seen.first());
+        first.copied().unwrap_or(Timestamp::MAX)
+    }
+
+    /// When the first of the newest kind had been seen.
+    fn same_kind_seen(&self) -> Timestamp {
+        let first = self.runs.last().and_then(|run| run.seen.first());
+        first.copied().unwrap_or(Timestamp::MAX)
+    }
+
+    /// The kind of the newest ones.
+    fn code(&self) -> Option<Code> {
+        self.runs.last().map(|run| run.code)
+    }
+
+    /// How many failures, of any kind, as far as they are remembered.
+    fn failures(&self) -> usize {
+        self.runs.iter().map(|run| run.seen.len()).sum()
+    }
+
+    /// How many of the newest kind.
+    fn same_kind(&self) -> usize {
+        self.runs.last().map_or(0, |run| run.seen.len())
+    }
 }
 
 /// What counts about a subject: its last good observation, or a confirmed failure.
@@ -59,6 +131,13 @@ pub struct Settled {
     pub since: Timestamp,
     /// When enough had been seen of it.
     pub confirmed: Timestamp,
+}
+
+impl Settled {
+    /// Whether it is a failure; that they refuse us is none.
+    fn is_failure(&self) -> bool {
+        matches!(self.health, Health::Failed(_) | Health::Settled(_))
+    }
 }
 
 /// How an observation is taken in.
@@ -112,71 +191,68 @@ impl Track {
     /// Takes in an observation.
     pub fn record(&mut self, observation: &Arc<Observation>, health: Health, taking: Taking) {
         self.latest = Arc::clone(observation);
-        if health == Health::Unrunnable {
-            return;
-        }
-        self.fresh_until = taking.fresh_until;
         match health {
             Health::Good => {
                 self.streak = None;
                 self.last_good = Some(Arc::clone(observation));
                 self.settle(observation, health, observation.at);
+                self.fresh_until = taking.fresh_until;
             }
             Health::Refused => {
                 self.streak = None;
                 self.settle(observation, health, taking.seen);
+                self.fresh_until = taking.fresh_until;
             }
             Health::Settled(code) => {
-                let streak = self.lengthen(code, taking.seen);
-                self.settle(observation, Health::Failed(code), streak.first_seen);
+                let since = self.lengthen(code, taking).first_seen();
+                self.settle(observation, Health::Failed(code), since);
+                self.fresh_until = taking.fresh_until;
             }
-            Health::Failed(code) => {
-                let streak = self.lengthen(code, taking.seen);
-                if self.is_confirmed(&streak, taking.confirm) {
-                    let since = if self.has_failed() {
-                        streak.same_kind_seen
-                    } else {
-                        streak.first_seen
-                    };
-                    self.settle(observation, health, since);
-                }
-            }
+            Health::Failed(code) => self.record_failure(observation, code, taking),
             Health::Unrunnable => {}
+        }
+    }
+
+    fn record_failure(&mut self, observation: &Arc<Observation>, code: Code, taking: Taking) {
+        let streak = self.lengthen(code, taking);
+        if self.is_confirmed(&streak, taking.confirm) {
+            let since = if self.has_failed() {
+                streak.same_kind_seen()
+            } else {
+                streak.first_seen()
+            };
+            self.settle(observation, Health::Failed(code), since);
+            self.fresh_until = taking.fresh_until;
+        } else if observation.at <= self.fresh_until {
+            // While it is being found out, what counted goes on counting; what had lapsed is not revived by it.
+            self.fresh_until = taking.fresh_until;
         }
     }
 
     /// A good subject turns after enough failures of any kind; a failed one changes its kind only after enough
     /// of the new kind, so that a dying server's changing symptoms do not chase one another.
     fn is_confirmed(&self, streak: &Streak, confirm: u32) -> bool {
+        let confirm = usize::try_from(confirm).unwrap_or(usize::MAX);
         match self.settled.as_ref().and_then(|settled| settled.health.code()) {
-            Some(code) if code == streak.code => true,
-            Some(_) => streak.same_kind > confirm,
-            None => streak.failures > confirm,
+            code if code.is_some() && code == streak.code() => true,
+            Some(_) => streak.same_kind() > confirm,
+            None => streak.failures() > confirm,
         }
     }
 
     fn has_failed(&self) -> bool {
-        self.settled
-            .as_ref()
-            .is_some_and(|settled| settled.health != Health::Good)
+        self.settled.as_ref().is_some_and(|settled| settled.health != Health::Good)
     }
 
-    fn lengthen(&mut self, code: Code, seen: Timestamp) -> Streak {
-        let streak = self.streak.get_or_insert(Streak {
-            failures: 0,
-            first_seen: seen,
-            code,
-            same_kind: 0,
-            same_kind_seen: seen,
-        });
-        streak.failures = streak.failures.saturating_add(1);
-        if streak.code != code {
-            streak.code = code;
-            streak.same_kind = 0;
-            streak.same_kind_seen = seen;
+    fn lengthen(&mut self, code: Code, taking: Taking) -> Streak {
+        let enough = usize::try_from(taking.confirm).map_or(usize::MAX, |confirm| confirm.saturating_add(1));
+        match &mut self.streak {
+            Some(streak) => streak.lengthen(code, taking.seen, enough),
+            none => *none = Some(Streak::new(code, taking.seen)),
         }
-        streak.same_kind = streak.same_kind.saturating_add(1);
-        streak.clone()
+        self.streak
+            .clone()
+            .unwrap_or_else(|| Streak::new(code, taking.seen))
     }
 
     fn settle(&mut self, observation: &Arc<Observation>, health: Health, since: Timestamp) {
@@ -200,10 +276,11 @@ impl Track {
     }
 
     /// Drops failures that were seen since `from`: something that they stood on has recovered, and they say
-    /// nothing about what comes now. What counted before counts again, until it is too old.
+    /// nothing about what comes now. What counted before counts again, until it is too old; what was seen before
+    /// still counts towards a confirmation, or something that flaps would keep a real failure from ever being
+    /// confirmed. What is still under way is from before as well: it began before `now`.
     ///
-    /// A row of failures that began before stays: else something that flaps would keep a real failure from ever
-    /// being confirmed. Where only failures from then confirmed it, one more has to. What is still under way is from before as well: it began before `now`.
+    /// Returns whether there was a row of failures at all, so that the subject is worth another look.
     pub fn drop_failures_since(
         &mut self,
         from: Timestamp,
@@ -211,34 +288,18 @@ impl Track {
         fresh_until: impl Fn(Option<&Settled>) -> Timestamp,
     ) -> bool {
         self.heard_from = Some(now);
-        let Some(doubtful) = self.streak.clone() else {
+        let Some(row) = self.streak.take() else {
             return false;
         };
-        let failing = self
-            .settled
-            .as_ref()
-            .filter(|settled| settled.health != Health::Good);
-        match failing {
-            Some(settled) if settled.since >= from => {
-                while let Some(later) = self.earlier.pop_if(|earlier| earlier.since >= from) {
-                    drop(later);
-                }
-                self.settled = self.earlier.pop();
-                self.fresh_until = fresh_until(self.settled.as_ref());
-                let code = self.settled.as_ref().and_then(|settled| settled.health.code());
-                self.streak = code.map(|code| Streak { code, ..doubtful });
-            }
-            Some(settled) if settled.confirmed >= from => {
-                self.settled = self.earlier.pop();
-                self.fresh_until = fresh_until(self.settled.as_ref());
-            }
-            Some(settled) if self.is_in_doubt() && doubtful.same_kind_seen >= from => {
-                // It fails as before, as far as anybody knows.
-                let code = settled.health.code().unwrap_or(doubtful.code);
-                self.streak = Some(Streak { code, ..doubtful });
-            }
-            None if doubtful.first_seen >= from => self.streak = None,
-            _ => return false,
+        self.streak = row.before(from);
+        let doubtful = |settled: &mut Settled| settled.is_failure() && settled.confirmed >= from;
+        let mut taken_back = false;
+        while self.settled.take_if(doubtful).is_some() {
+            self.settled = self.earlier.pop();
+            taken_back = true;
+        }
+        if taken_back {
+            self.fresh_until = fresh_until(self.settled.as_ref());
         }
         true
     }
@@ -249,12 +310,23 @@ impl Track {
         self.heard_from.is_some_and(|from| observation.at < from)
     }
 
+    /// Since when it is being found out how it is, where that is not settled: since the first doubtful failure, or
+    /// since it had to be looked at anew.
+    pub fn being_found_out_since(&self) -> Option<Timestamp> {
+        let in_doubt = self.in_doubt_since();
+        if in_doubt.is_some() || self.is_outdated(&self.latest) {
+            in_doubt.max(self.heard_from)
+        } else {
+            None
+        }
+    }
+
     /// Whether the newest observations say something that is not settled yet: more are on their way.
     pub fn is_in_doubt(&self) -> bool {
         match (&self.streak, &self.settled) {
             (None, _) => false,
             (Some(_), None) => true,
-            (Some(streak), Some(settled)) => settled.health.code() != Some(streak.code),
+            (Some(streak), Some(settled)) => settled.health.code() != streak.code(),
         }
     }
 
@@ -263,18 +335,10 @@ impl Track {
         let streak = self.streak.as_ref().filter(|_| self.is_in_doubt())?;
         // For a failure that changes its kind, what counts is when the new kind began.
         Some(if self.has_failed() {
-            streak.same_kind_seen
+            streak.same_kind_seen()
         } else {
-            streak.first_seen
+            streak.first_seen()
         })
-    }
-
-    /// Whether what is settled is a failure, and when that began.
-    pub fn failed_since(&self) -> Option<Timestamp> {
-        self.settled
-            .as_ref()
-            .filter(|settled| settled.health != Health::Good)
-            .map(|settled| settled.since)
     }
 
     /// Whether there is evidence that began at or after `when` and is not in doubt.

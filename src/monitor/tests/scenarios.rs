@@ -438,3 +438,26 @@ fn a_blocked_port_25_does_not_hide_a_domain_that_is_gone() {
     );
     assert_eq!(sim.state("acme.test"), (Unknown, Some(VantagePort25Blocked)));
 }
+
+/// A cable that is pulled and put back: our line is told of, and nothing else, at whatever moment.
+#[test]
+fn our_cable_is_out() {
+    for tenths in (5..300).step_by(7) {
+        let mut sim = Sim::settled();
+        sim.run(f64::from(tenths % 50) / 10.0);
+        sim.turns.clear();
+        sim.world.cut = true;
+        sim.run(f64::from(tenths) / 10.0);
+        sim.world.cut = false;
+        sim.run(60.0);
+        let wrong: Vec<_> = sim
+            .turns
+            .iter()
+            .filter(|(.., code)| !matches!(code, None | Some(VantageOffline | VantageNoEvidence)))
+            .collect();
+        assert!(wrong.is_empty(), "out for {tenths} tenths of a second: {wrong:?}");
+        for domain in sim.domains() {
+            assert_eq!(sim.state(&domain), (Flowing, None), "{domain}");
+        }
+    }
+}

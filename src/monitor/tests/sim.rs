@@ -90,6 +90,8 @@ pub enum NameServers {
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch that a test turns")]
 pub struct World {
     pub uplink: bool,
+    /// Our own cable is out: like a dead uplink, but our kernel says so at once, and the routes are gone.
+    pub cut: bool,
     pub port25: bool,
     pub resolver: bool,
     pub routers: BTreeMap<&'static str, bool>,
@@ -107,6 +109,7 @@ impl World {
     pub fn healthy() -> Self {
         Self {
             uplink: true,
+            cut: false,
             port25: true,
             resolver: true,
             routers: [("198.51.100.1", true), ("203.0.113.1", true)].into(),
@@ -138,6 +141,10 @@ impl World {
         }
     }
 
+    fn up(&self) -> bool {
+        self.uplink && !self.cut
+    }
+
     fn router_up(&self, address: IpAddr) -> bool {
         let prefix = address.to_string();
         let prefix = prefix.rsplit_once('.').map(|(net, _)| net.to_owned()).unwrap();
@@ -147,7 +154,7 @@ impl World {
     }
 
     fn reaches(&self, address: IpAddr) -> bool {
-        self.uplink && self.router_up(address)
+        self.up() && self.router_up(address)
     }
 
     fn server(&self, address: IpAddr) -> Server {
@@ -167,7 +174,7 @@ fn dial_timeout(limit: Duration) -> (SmtpFailureKind, Duration) {
 impl World {
     fn lookup<T>(&self, domain: &str, found: Option<T>) -> (Lookup<T>, Duration) {
         let quick = Duration::from_millis(20);
-        if !self.uplink || !self.resolver {
+        if !self.up() || !self.resolver {
             return (Lookup::Timeout, PATIENCE);
         }
         match self.name_servers.get(domain) {
@@ -266,7 +273,7 @@ impl World {
             .iter()
             .enumerate()
             .map(|(index, address)| {
-                let down = !self.uplink
+                let down = !self.up()
                     || state == NameServers::Down
                     || (state == NameServers::OneDown && index == 0);
                 if down {
@@ -474,7 +481,7 @@ impl World {
             }
             Subject::Anchor(anchor) => self.anchor(anchor, lost),
             Subject::Resolver(_) => {
-                let up = self.uplink && self.resolver;
+                let up = self.up() && self.resolver;
                 let answer = if up {
                     Lookup::Found {
                         records: 13,
@@ -492,8 +499,8 @@ impl World {
 
     fn anchor(&self, anchor: &Anchor, lost: Duration) -> (Evidence, Duration) {
         let (up, silent) = match anchor {
-            Anchor::Ping { .. } => (self.uplink, lost),
-            Anchor::Smtp { .. } => (self.uplink && self.port25, PATIENCE),
+            Anchor::Ping { .. } => (self.up(), lost),
+            Anchor::Smtp { .. } => (self.up() && self.port25, PATIENCE),
         };
         let after = Duration::from_millis(10);
         let outcome = if up {
@@ -568,6 +575,7 @@ pub struct Sim {
     running: BinaryHeap<Reverse<(Timestamp, u64)>>,
     flights: HashMap<u64, Observation>,
     next: u64,
+    routes_due: Timestamp,
     /// Every turn of a verdict, in order.
     pub turns: Vec<(Timestamp, Target, State, Option<Code>)>,
     /// When each subject's probes began and end.
@@ -592,6 +600,7 @@ impl Sim {
             running: BinaryHeap::new(),
             flights: HashMap::new(),
             next: 0,
+            routes_due: start(),
             turns: Vec::new(),
             probes: HashMap::new(),
         }
@@ -624,6 +633,7 @@ impl Sim {
             .checked_add(SignedDuration::from_secs_f64(seconds))
             .unwrap();
         loop {
+            self.look_at_routes();
             for (task, _) in self.monitor.due(self.now) {
                 self.launch(&task);
             }
@@ -642,6 +652,14 @@ impl Sim {
             {
                 self.running.pop();
                 let observation = self.flights.remove(&id).unwrap();
+                if std::env::var("STORY").is_ok() {
+                    let t = |x: Timestamp| x.duration_since(start()).as_secs_f64() - 60.0;
+                    let text = format!("{:.3}-{:.3} {} {:?}", t(observation.at), t(when), observation.subject, crate::diagnosis::classify(self.monitor.picture(), &observation));
+                    let subject = observation.subject.clone();
+                    self.monitor.observe(observation, when);
+                    if let Some(tr) = self.monitor.picture().track(&subject) { println!("{text} -> {:?} row {:?}", tr.settled.as_ref().map(|s| s.health), tr.streak.as_ref().map(|s| format!("{s:?}"))); }
+                    continue;
+                }
                 self.monitor.observe(observation, when);
             }
             self.monitor.tick(self.now);
@@ -650,8 +668,21 @@ impl Sim {
         self.now = until;
     }
 
+    /// As the daemon does, every five seconds.
+    fn look_at_routes(&mut self) {
+        if self.now < self.routes_due {
+            return;
+        }
+        self.routes_due = self.now.checked_add(SignedDuration::from_secs(5)).unwrap();
+        let v4 = !self.world.cut;
+        self.monitor.set_routes(Routes { v4, v6: false }, self.now);
+    }
+
     fn launch(&mut self, task: &Task) {
-        let (evidence, elapsed) = self.world.answer(task);
+        let (evidence, mut elapsed) = self.world.answer(task);
+        if self.world.cut {
+            elapsed = elapsed.min(Duration::from_millis(1));
+        }
         let observation = Observation {
             subject: task.subject.clone(),
             at: self.now,
@@ -670,6 +701,7 @@ impl Sim {
     fn collect(&mut self) {
         for verdict in self.monitor.take_changes().verdicts {
             let code = verdict.cause.as_ref().map(|cause| cause.code);
+            if std::env::var("STORY").is_ok() { println!("    TURN {:.3} {} {} {code:?}", self.now.duration_since(start()).as_secs_f64() - 60.0, verdict.target, verdict.state); }
             self.turns
                 .push((self.now, verdict.target.clone(), verdict.state, code));
         }
