@@ -55,7 +55,7 @@ pub fn dns(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestamp, do
     let Health::Failed(code) = settled.health else {
         return DnsState::Known(name_server_findings(picture, domain, settled, now, doubt));
     };
-    doubt.want_line(picture, settled.since);
+    doubt.want_line(picture, settled.doubted);
     // A resolver that cannot even name the root's servers proves nothing by what it says of others.
     if let Some(masked) = own.masks_dns() {
         return DnsState::Unknown(Some(masked.clone()));
@@ -135,10 +135,10 @@ fn unresolved(
 ) -> DnsState {
     for resolver in picture.inventory.resolvers.iter() {
         let settings = &picture.inventory.vantage_settings;
-        doubt.want(picture, &Subject::Resolver(*resolver), settled.since, settings);
+        doubt.want(picture, &Subject::Resolver(*resolver), settled.doubted, settings);
     }
     let direct = Subject::NameServers(domain.name.clone());
-    doubt.want(picture, &direct, settled.since, &domain.nameserver);
+    doubt.want(picture, &direct, settled.doubted, &domain.nameserver);
     let track = picture.track(&direct);
     let observation = track
         .map(|track| &track.latest)
@@ -254,7 +254,7 @@ fn name_server_findings(
     else {
         return Vec::new();
     };
-    doubt.want_line(picture, settled.since);
+    doubt.want_line(picture, settled.doubted);
     let root = name_server_root(domain, Some(evidence));
     let failing: Vec<&NameServerAnswer> = evidence
         .servers

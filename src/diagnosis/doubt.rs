@@ -53,7 +53,7 @@ impl Doubt {
     }
 
     /// Wants evidence of everything that could show our whole line to be at fault: one anchor that has answered
-    /// since is enough to clear it.
+    /// since, and has not failed again, is enough to clear it.
     pub fn want_line(&mut self, picture: &Picture, since: Timestamp) {
         self.want_anchors(picture, since, |_| true);
     }
@@ -69,6 +69,7 @@ impl Doubt {
         let answered = |anchor: &Anchor| {
             let track = picture.track(&Subject::Anchor(anchor.clone()));
             track
+                .filter(|track| track.streak.is_none())
                 .and_then(|track| track.last_good.as_ref())
                 .is_some_and(|good| good.at >= since)
         };

@@ -46,18 +46,18 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
     let behind = picture.addresses_behind(gateway);
     if behind
         .iter()
-        .any(|address| has_replied(picture, *address, settled.since))
+        .any(|address| has_replied(picture, *address, settled.doubted))
     {
         return GatewayState::Up;
     }
     for address in &behind {
         let subject = Subject::Smtp(*address);
-        doubt.want(picture, &subject, settled.since, &picture.smtp_settings(*address));
+        doubt.want(picture, &subject, settled.doubted, &picture.smtp_settings(*address));
     }
     if code == Code::GatewayUnproven {
         return GatewayState::Unproven;
     }
-    doubt.want_line(picture, settled.since);
+    doubt.want_line(picture, settled.doubted);
     GatewayState::Down(Box::new(down(picture, gateway, &settled.observation, &behind)))
 }
 

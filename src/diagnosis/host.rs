@@ -104,11 +104,11 @@ fn unresolved(
     let Health::Failed(code) = settled.health else {
         return None;
     };
-    doubt.want_line(picture, settled.since);
+    doubt.want_line(picture, settled.doubted);
     if code != Code::DnsMxDangling {
         for resolver in picture.inventory.resolvers.iter() {
             let settings = &picture.inventory.vantage_settings;
-            doubt.want(picture, &Subject::Resolver(*resolver), settled.since, settings);
+            doubt.want(picture, &Subject::Resolver(*resolver), settled.doubted, settings);
         }
         if let Some(masked) = own.masks_dns() {
             return Some(HostState::Unknown(Some(masked.clone())));

@@ -280,7 +280,7 @@ fn resolver_failed(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> Opti
         }
         evidence.push(Arc::clone(&settled.observation));
         // A resolver beyond a dead line does not answer either: first the line is heard.
-        doubt.want_line(picture, settled.since);
+        doubt.want_line(picture, settled.doubted);
     }
     if evidence.is_empty() && !picture.inventory.resolvers.is_empty() {
         return None;

@@ -104,6 +104,13 @@ impl Streak {
         first.copied().unwrap_or(Timestamp::MAX)
     }
 
+    /// When the newest but one had been seen; the only one where there is no other.
+    fn last_but_one_seen(&self) -> Timestamp {
+        let mut newest = self.runs.iter().rev().flat_map(|run| run.seen.iter().rev());
+        let last = newest.next();
+        newest.next().or(last).copied().unwrap_or(Timestamp::MAX)
+    }
+
     /// The kind of the newest ones.
     fn code(&self) -> Option<Code> {
         self.runs.last().map(|run| run.code)
@@ -129,6 +136,9 @@ pub struct Settled {
     pub health: Health,
     /// When it was first seen to be so.
     pub since: Timestamp,
+    /// For a failure: when it had been seen for the last time but one before it counted. Whatever could explain it
+    /// is asked after each failure, and what it said before this one may be over: what clears it is newer.
+    pub doubted: Timestamp,
     /// When enough had been seen of it.
     pub confirmed: Timestamp,
 }
@@ -195,17 +205,18 @@ impl Track {
             Health::Good => {
                 self.streak = None;
                 self.last_good = Some(Arc::clone(observation));
-                self.settle(observation, health, observation.at);
+                self.settle(observation, health, observation.at, observation.at);
                 self.fresh_until = taking.fresh_until;
             }
             Health::Refused => {
                 self.streak = None;
-                self.settle(observation, health, taking.seen);
+                self.settle(observation, health, taking.seen, taking.seen);
                 self.fresh_until = taking.fresh_until;
             }
             Health::Settled(code) => {
-                let since = self.lengthen(code, taking).first_seen();
-                self.settle(observation, Health::Failed(code), since);
+                let streak = self.lengthen(code, taking);
+                let (since, doubted) = (streak.first_seen(), streak.last_but_one_seen());
+                self.settle(observation, Health::Failed(code), since, doubted);
                 self.fresh_until = taking.fresh_until;
             }
             Health::Failed(code) => self.record_failure(observation, code, taking),
@@ -221,7 +232,7 @@ impl Track {
             } else {
                 streak.first_seen()
             };
-            self.settle(observation, Health::Failed(code), since);
+            self.settle(observation, Health::Failed(code), since, streak.last_but_one_seen());
             self.fresh_until = taking.fresh_until;
         } else if observation.at <= self.fresh_until {
             // While it is being found out, what counted goes on counting; what had lapsed is not revived by it.
@@ -255,23 +266,33 @@ impl Track {
             .unwrap_or_else(|| Streak::new(code, taking.seen))
     }
 
-    fn settle(&mut self, observation: &Arc<Observation>, health: Health, since: Timestamp) {
-        let (since, confirmed) = match self.settled.take() {
-            Some(before) if before.health == health => (before.since, before.confirmed),
+    fn settle(
+        &mut self,
+        observation: &Arc<Observation>,
+        health: Health,
+        since: Timestamp,
+        doubted: Timestamp,
+    ) {
+        let turned = Settled {
+            observation: Arc::clone(observation),
+            health,
+            since,
+            doubted,
+            confirmed: observation.ended(),
+        };
+        self.settled = Some(match self.settled.take() {
+            Some(before) if before.health == health => Settled {
+                observation: turned.observation,
+                ..before
+            },
             Some(before) => {
                 self.earlier.push(before);
                 if self.earlier.len() > MOST_EARLIER {
                     self.earlier.remove(0);
                 }
-                (since, observation.ended())
+                turned
             }
-            None => (since, observation.ended()),
-        };
-        self.settled = Some(Settled {
-            observation: Arc::clone(observation),
-            health,
-            since,
-            confirmed,
+            None => turned,
         });
     }
 

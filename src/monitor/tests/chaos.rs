@@ -298,6 +298,17 @@ fn holds(story: &[(f64, Fault)]) -> Result<(), TestCaseError> {
 #[case::a_line_that_goes_while_port_25_comes_and_goes_without_a_resolver(
     &[(1.1184, Port25), (1.9027, Resolver), (7.1766, Port25), (25.0778, Port25), (2.817, Uplink), (4.8195, Port25)]
 )]
+#[case::a_port_25_that_was_open_for_a_moment_after_the_first_failure(
+    &[
+        (2.32237, Uplink),
+        (7.169, Port25),
+        (16.78394, Port25),
+        (4.1335, Port25),
+        (0.1, Uplink),
+        (1.3061, Port25),
+        (4.0063, Port25),
+    ]
+)]
 fn what_once_went_wrong(#[case] story: &[(f64, Fault)]) {
     holds(story).unwrap();
 }
