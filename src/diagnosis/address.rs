@@ -116,19 +116,22 @@ fn failed(
     now: Timestamp,
     doubt: &mut Doubt,
 ) -> AddressState {
-    doubt.want_port25(picture, settled.doubted);
     let silent = matches!(code, Code::HostUnreachable | Code::HostPort25Filtered);
+    if silent {
+        for front in picture.gateways_of(address.ip()) {
+            // That it is down explains enough; only to clear it takes newer evidence.
+            if let GatewayState::Down(finding) = gateway(picture, front, now, doubt) {
+                return AddressState::Behind(finding);
+            }
+            doubt.want(picture, &front.subject(), settled.doubted, &front.settings);
+        }
+    }
+    doubt.want_port25(picture, settled.doubted);
     if !silent {
         return AddressState::Failed(code);
     }
     let settings = picture.smtp_settings(address);
     doubt.want(picture, &Subject::Host(address.ip()), settled.doubted, &settings);
-    for front in picture.gateways_of(address.ip()) {
-        doubt.want(picture, &front.subject(), settled.doubted, &front.settings);
-        if let GatewayState::Down(finding) = gateway(picture, front, now, doubt) {
-            return AddressState::Behind(finding);
-        }
-    }
     if code == Code::HostUnreachable && host_lives(picture, address.ip(), settled.doubted) {
         // A host that has only just come back may well take mail again: what failed before says nothing.
         let lives = picture

@@ -152,9 +152,10 @@ fn story(fault: impl Strategy<Value = Fault>) -> impl Strategy<Value = Vec<(f64,
     prop::collection::vec((pause, fault), 1..10)
 }
 
-/// Lives through a story, and then through a quiet time in which all is well.
-fn live(story: &[(f64, Fault)]) -> Sim {
+/// Lives through a story on a machine that is as busy as the seed says, if it says so, and then through a quiet time in which all is well.
+fn live(story: &[(f64, Fault)], jitter: Option<u64>) -> Sim {
     let mut sim = Sim::settled();
+    sim.jitter = jitter;
     let mut on: Vec<Fault> = Vec::new();
     for (pause, fault) in story {
         sim.run(*pause);
@@ -241,8 +242,8 @@ fn verdicts_do_not_flap(sim: &Sim, story: &[(f64, Fault)]) -> Result<(), TestCas
     Ok(())
 }
 
-fn holds(story: &[(f64, Fault)]) -> Result<(), TestCaseError> {
-    let sim = live(story);
+fn holds(story: &[(f64, Fault)], jitter: Option<u64>) -> Result<(), TestCaseError> {
+    let sim = live(story, jitter);
     nobody_else_is_blamed(&sim, story)?;
     everything_flows(&sim)?;
     budgets_hold(&sim)?;
@@ -310,7 +311,7 @@ fn holds(story: &[(f64, Fault)]) -> Result<(), TestCaseError> {
     ]
 )]
 fn what_once_went_wrong(#[case] story: &[(f64, Fault)]) {
-    holds(story).unwrap();
+    holds(story, None).unwrap();
 }
 
 /// The same few stories at every run; for a search by hand, `PROPTEST_CASES` and `PROPTEST_RNG_SEED` say others.
@@ -333,15 +334,16 @@ proptest! {
     #![proptest_config(few())]
 
     #[test]
-    fn while_only_our_own_side_fails_nobody_is_blamed(story in story(ours())) {
-        holds(&story)?;
+    fn while_only_our_own_side_fails_nobody_is_blamed(story in story(ours()), jitter: Option<u64>) {
+        holds(&story, jitter)?;
     }
 
     #[test]
     fn whatever_fails_at_once_only_those_it_touches_are_blamed(
-        story in story(prop_oneof![1 => ours(), 3 => theirs()])
+        story in story(prop_oneof![1 => ours(), 3 => theirs()]),
+        jitter: Option<u64>,
     ) {
-        holds(&story)?;
+        holds(&story, jitter)?;
     }
 }
 
@@ -351,5 +353,6 @@ fn zz_trace() {
         let (p, f) = part.trim().split_once(' ').unwrap();
         (p.parse().unwrap(), match f { "U" => Uplink, "P" => Port25, "R" => Resolver, "C" => Cut, other => Router(Box::leak(other.to_owned().into_boxed_str())) })
     }).collect();
-    let _ = live(&story);
+    let jitter = std::env::var("JITTER").ok().map(|j| j.parse().unwrap());
+    let _ = live(&story, jitter);
 }

@@ -461,3 +461,24 @@ fn our_cable_is_out() {
         }
     }
 }
+
+/// A router and the domains behind it turn at the same moment: else two incidents are opened for one fault.
+#[rstest]
+#[case::its_server_flowed(Server::Up)]
+#[case::its_server_had_stopped(Server::Stopped)]
+fn a_router_and_the_domains_behind_it_turn_together(#[case] server: Server) {
+    let mut settled = Sim::settled();
+    settled.world.servers.insert("198.51.100.10", server);
+    settled.run(20.0);
+    for phase in 0..5 * PHASES {
+        settled.run(PHASE);
+        let mut sim = settled.clone();
+        sim.forget();
+        sim.jitter = Some(phase.into());
+        sim.world.routers.insert("198.51.100.1", false);
+        sim.run(45.0);
+        let moments: std::collections::BTreeSet<_> = sim.turns.iter().map(|(at, ..)| *at).collect();
+        assert_eq!(moments.len(), 1, "phase {phase}: {:?}", sim.turns);
+        assert_eq!(sim.turns.len(), 3, "phase {phase}: {:?}", sim.turns);
+    }
+}

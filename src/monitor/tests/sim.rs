@@ -576,6 +576,8 @@ pub struct Sim {
     flights: HashMap<u64, Observation>,
     next: u64,
     routes_due: Timestamp,
+    /// Makes each probe take up to 0.4 s longer, as on a busy machine; the seed of how long.
+    pub jitter: Option<u64>,
     /// Every turn of a verdict, in order.
     pub turns: Vec<(Timestamp, Target, State, Option<Code>)>,
     /// When each subject's probes began and end.
@@ -601,6 +603,7 @@ impl Sim {
             flights: HashMap::new(),
             next: 0,
             routes_due: start(),
+            jitter: None,
             turns: Vec::new(),
             probes: HashMap::new(),
         }
@@ -682,6 +685,10 @@ impl Sim {
         let (evidence, mut elapsed) = self.world.answer(task);
         if self.world.cut {
             elapsed = elapsed.min(Duration::from_millis(1));
+        }
+        if let Some(state) = &mut self.jitter {
+            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            elapsed += Duration::from_micros((*state >> 33) % 400_000);
         }
         let observation = Observation {
             subject: task.subject.clone(),
