@@ -52,7 +52,12 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
     }
     for address in &behind {
         let subject = Subject::Smtp(*address);
-        doubt.want(picture, &subject, settled.doubted, &picture.smtp_settings(*address));
+        doubt.want(
+            picture,
+            &subject,
+            settled.doubted,
+            &picture.smtp_settings(*address),
+        );
     }
     if code == Code::GatewayUnproven {
         return GatewayState::Unproven;

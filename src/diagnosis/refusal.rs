@@ -30,7 +30,6 @@ const ABOUT_US: &[&str] = &[
     "listed at",
     "listed by",
     "dnsbl",
-    "rbl",
     "spamhaus",
     "reputation",
     "your ip",
@@ -41,6 +40,9 @@ const ABOUT_US: &[&str] = &[
     "reverse dns",
     "ptr record",
 ];
+
+/// Likewise, where they stand as words of their own: "rbl" is in "marble" as well.
+const WORDS_ABOUT_US: &[&str] = &["rbl", "sbl", "xbl", "pbl", "bl"];
 
 /// Reads a negative reply at the greeting or at EHLO. `provider` says that a recognised provider sent it, of
 /// which any 4xx this early is about us; `us` are the addresses that we speak from.
@@ -63,7 +65,9 @@ pub fn read(reply: &Reply, stage: SmtpStage, provider: bool, us: &[IpAddr]) -> R
 
 fn names_us(reply: &Reply, us: &[IpAddr]) -> bool {
     let text = reply.text().to_lowercase();
-    ABOUT_US.iter().any(|words| text.contains(words))
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    ABOUT_US.iter().any(|about| text.contains(about))
+        || words.any(|word| WORDS_ABOUT_US.contains(&word))
         || us
             .iter()
             .any(|address| holds_address(&text, &address.to_string()))
@@ -100,6 +104,8 @@ mod tests {
         Refusal::Down(Code::SmtpUnavailable)
     )]
     #[case("421 go away, 192.0.2.10!", false, Refusal::OfUs)]
+    #[case("421 see rbl.example", false, Refusal::OfUs)]
+    #[case("421 marble.example is closing", false, Refusal::Down(Code::SmtpUnavailable))]
     #[case("450 please wait", false, Refusal::Down(Code::SmtpUnavailable))]
     #[case(
         "554 No SMTP service here",

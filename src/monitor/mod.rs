@@ -16,7 +16,7 @@ use crate::model::{
     Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Health, Learnt, MxSet, NewFact, Picture, Taking, mx_set};
+use crate::picture::{Health, Learnt, MxSet, NewFact, Picture, Settled, Taking, mx_set};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView};
@@ -219,6 +219,9 @@ impl Monitor {
             _ => Next::Routine,
         };
         self.agenda.done(&subject, next, now);
+        if let (Subject::Smtp(address), Some(pause)) = (&subject, pause) {
+            self.spare_provider(*address, pause, now);
+        }
         if outdated {
             self.agenda.ask(&subject, now, now);
         }
@@ -379,6 +382,35 @@ impl Monitor {
             .min(most);
         *times = times.saturating_add(1);
         Some(pause)
+    }
+
+    /// Once half of a recognised provider's addresses refuse us, all of them are left alone: it is not one server
+    /// that has had enough of us (`semantics` 12).
+    fn spare_provider(&mut self, refused: SocketAddr, pause: Duration, now: Timestamp) {
+        let Some(provider) = self.picture.provider_of_address(refused).cloned() else {
+            return;
+        };
+        let probed: Vec<(Subject, bool)> = self
+            .picture
+            .provider_addresses(&provider)
+            .into_iter()
+            .filter_map(|address| {
+                let subject = Subject::Smtp(address);
+                let settled = self.picture.track(&subject)?.settled.as_ref()?;
+                let refuses = settled.health == Health::Refused;
+                Some((subject, refuses))
+            })
+            .collect();
+        let refusing = probed.iter().filter(|(_, refuses)| *refuses).count();
+        if 2 * refusing < probed.len() {
+            return;
+        }
+        for (subject, _) in probed.into_iter().filter(|(_, refuses)| !refuses) {
+            self.agenda.leave_alone(&subject, pause, now);
+            let settings = self.settings(&subject);
+            let fresh_until = |settled: &Settled| freshness(&settled.observation, &settings, pause);
+            self.picture.stretch_freshness(&subject, fresh_until);
+        }
     }
 
     fn fresh_until(

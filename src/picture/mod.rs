@@ -351,6 +351,15 @@ impl Picture {
             .is_some_and(|track| track.drop_failures_since(from, now, fresh_until))
     }
 
+    /// What counts about a subject is to count for longer, because it is looked at less often than before.
+    pub fn stretch_freshness(&mut self, subject: &Subject, fresh_until: impl Fn(&Settled) -> Timestamp) {
+        if let Some(track) = self.tracks.get_mut(subject)
+            && let Some(settled) = &track.settled
+        {
+            track.fresh_until = track.fresh_until.max(fresh_until(settled));
+        }
+    }
+
     /// Forgets subjects that nobody watches any more.
     pub fn forget(&mut self, subject: &Subject) {
         self.tracks.remove(subject);

@@ -232,7 +232,12 @@ impl Track {
             } else {
                 streak.first_seen()
             };
-            self.settle(observation, Health::Failed(code), since, streak.last_but_one_seen());
+            self.settle(
+                observation,
+                Health::Failed(code),
+                since,
+                streak.last_but_one_seen(),
+            );
             self.fresh_until = taking.fresh_until;
         } else if observation.at <= self.fresh_until {
             // While it is being found out, what counted goes on counting; what had lapsed is not revived by it.
@@ -252,7 +257,9 @@ impl Track {
     }
 
     fn has_failed(&self) -> bool {
-        self.settled.as_ref().is_some_and(|settled| settled.health != Health::Good)
+        self.settled
+            .as_ref()
+            .is_some_and(|settled| settled.health != Health::Good)
     }
 
     fn lengthen(&mut self, code: Code, taking: Taking) -> Streak {
@@ -372,3 +379,6 @@ impl Track {
         self.settled.as_ref().filter(|_| now <= self.fresh_until)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -328,6 +328,24 @@ impl Agenda {
         }
     }
 
+    /// Leaves a subject alone for `pause` from `now` on, as if it had refused us itself; a probe of it that runs
+    /// goes on to its end.
+    pub fn leave_alone(&mut self, subject: &Subject, pause: Duration, now: Timestamp) {
+        let Some(id) = self.ids.get(subject).copied() else {
+            return;
+        };
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let until = after(now, pause);
+        if entry.running_since.is_some() || entry.backed_off_until.is_some_and(|already| until <= already) {
+            return;
+        }
+        entry.backed_off_until = Some(until);
+        entry.effective = entry.effective.max(pause);
+        self.enter(id, Class::Routine, until);
+    }
+
     /// What a subject's interval comes to after budgets and back-off.
     pub fn effective_interval(&self, subject: &Subject) -> Duration {
         self.ids

@@ -346,13 +346,3 @@ proptest! {
         holds(&story, jitter)?;
     }
 }
-
-#[test]
-fn zz_trace() {
-    let story: Vec<(f64, Fault)> = std::env::var("STORY").unwrap().split(';').map(|part| {
-        let (p, f) = part.trim().split_once(' ').unwrap();
-        (p.parse().unwrap(), match f { "U" => Uplink, "P" => Port25, "R" => Resolver, "C" => Cut, other => Router(Box::leak(other.to_owned().into_boxed_str())) })
-    }).collect();
-    let jitter = std::env::var("JITTER").ok().map(|j| j.parse().unwrap());
-    let _ = live(&story, jitter);
-}

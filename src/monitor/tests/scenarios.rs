@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use super::sim::{NameServers, Server, Sim, World};
+use super::sim::{CONFIG, NameServers, Server, Sim, World};
 use crate::model::tls::ChainVerdict;
 use crate::model::{Code, DomainName, RootKind, State, Subject, Target};
 use crate::monitor::Mode;
@@ -119,6 +119,42 @@ fn a_refusal_of_us_is_no_outage(#[case] line: &'static str) {
     scenario(ACME, Unknown, VantageRefused, 0.0, |world| {
         world.servers.insert("198.51.100.10", Server::Greets(line));
     });
+}
+
+/// Once half of a provider's addresses refuse us, the others are left alone as well, and what they showed stands.
+#[test]
+fn a_provider_that_has_had_enough_of_us_is_left_alone_as_a_whole() {
+    let config = CONFIG.replace("refused_backoff = \"5s\"", "refused_backoff = \"2m\"");
+    let mut sim = Sim::configured(&config);
+    sim.run(60.0);
+    sim.world
+        .servers
+        .insert("192.0.2.61", Server::Greets("421 4.7.0 too many"));
+    sim.run(10.0);
+    sim.forget();
+    sim.run(100.0);
+    let sessions: std::collections::BTreeMap<_, _> = sim
+        .sessions()
+        .map(|(peer, n)| (peer.ip().to_string(), n))
+        .collect();
+    assert_eq!(
+        sessions.keys().collect::<Vec<_>>(),
+        ["198.51.100.10", "203.0.113.10"]
+    );
+    assert_eq!(
+        sim.turns,
+        [],
+        "what the other showed stands, although it is older than usual"
+    );
+    sim.world = World::healthy();
+    sim.run(60.0);
+    sim.forget();
+    sim.run(60.0);
+    assert!(
+        sim.sessions().all(|(_, sessions)| sessions >= 11),
+        "and then all is as before"
+    );
+    assert_eq!(sim.sessions().count(), 4);
 }
 
 #[test]

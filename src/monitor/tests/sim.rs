@@ -273,9 +273,8 @@ impl World {
             .iter()
             .enumerate()
             .map(|(index, address)| {
-                let down = !self.up()
-                    || state == NameServers::Down
-                    || (state == NameServers::OneDown && index == 0);
+                let down =
+                    !self.up() || state == NameServers::Down || (state == NameServers::OneDown && index == 0);
                 if down {
                     longest = PATIENCE;
                 }
@@ -545,15 +544,17 @@ pub fn start() -> Timestamp {
     "2026-11-22T02:00:00Z".parse().unwrap()
 }
 
-/// The inventory of [`CONFIG`].
-static INVENTORY: LazyLock<Arc<Inventory>> = LazyLock::new(|| {
+fn inventory(config: &str) -> Arc<Inventory> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mailflow.toml");
-    std::fs::write(&path, CONFIG).unwrap();
+    std::fs::write(&path, config).unwrap();
     let loaded = config::load(Some(&path), std::iter::empty())
         .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     Arc::new(Inventory::new(&loaded.config, &Surroundings::default()))
-});
+}
+
+/// The inventory of [`CONFIG`].
+static INVENTORY: LazyLock<Arc<Inventory>> = LazyLock::new(|| inventory(CONFIG));
 
 /// A daemon that has watched a healthy world for a minute.
 static SETTLED: LazyLock<Sim> = LazyLock::new(|| {
@@ -586,10 +587,19 @@ pub struct Sim {
 
 impl Sim {
     pub fn new(mode: Mode) -> Self {
+        Self::of(mode, &INVENTORY)
+    }
+
+    /// A daemon with a configuration of its own.
+    pub fn configured(config: &str) -> Self {
+        Self::of(Mode::Watch, &inventory(config))
+    }
+
+    fn of(mode: Mode, inventory: &Arc<Inventory>) -> Self {
         let routes = Routes { v4: true, v6: false };
         let monitor = Monitor::new(
             mode,
-            &INVENTORY,
+            inventory,
             Learnt::default(),
             HashMap::new(),
             routes,
@@ -655,14 +665,6 @@ impl Sim {
             {
                 self.running.pop();
                 let observation = self.flights.remove(&id).unwrap();
-                if std::env::var("STORY").is_ok() {
-                    let t = |x: Timestamp| x.duration_since(start()).as_secs_f64() - 60.0;
-                    let text = format!("{:.3}-{:.3} {} {:?}", t(observation.at), t(when), observation.subject, crate::diagnosis::classify(self.monitor.picture(), &observation));
-                    let subject = observation.subject.clone();
-                    self.monitor.observe(observation, when);
-                    if let Some(tr) = self.monitor.picture().track(&subject) { println!("{text} -> {:?} row {:?}", tr.settled.as_ref().map(|s| s.health), tr.streak.as_ref().map(|s| format!("{s:?}"))); }
-                    continue;
-                }
                 self.monitor.observe(observation, when);
             }
             self.monitor.tick(self.now);
@@ -708,7 +710,6 @@ impl Sim {
     fn collect(&mut self) {
         for verdict in self.monitor.take_changes().verdicts {
             let code = verdict.cause.as_ref().map(|cause| cause.code);
-            if std::env::var("STORY").is_ok() { println!("    TURN {:.3} {} {} {code:?}", self.now.duration_since(start()).as_secs_f64() - 60.0, verdict.target, verdict.state); }
             self.turns
                 .push((self.now, verdict.target.clone(), verdict.state, code));
         }
