@@ -24,6 +24,10 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
         Subject::Addresses(host) => {
             let of: Vec<&DomainName> = picture.leads().domains(host).take(MOST_SIBLINGS).collect();
             asked.extend(of.into_iter().map(|domain| Subject::Mx(domain.clone())));
+            if let Some(zone) = picture.watched_zone(host) {
+                asked.push(Subject::Mx(zone.name.clone()));
+                asked.push(Subject::NameServers(zone.name.clone()));
+            }
         }
         Subject::NameServers(domain) => asked.push(Subject::Mx(domain.clone())),
         Subject::Gateway(client, name) => {

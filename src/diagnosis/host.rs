@@ -10,6 +10,7 @@ use crate::model::{Code, Confidence, DomainName, Evidence, Root, RootKind, State
 use crate::picture::{Health, Picture};
 
 use super::address::{AddressState, AddressView, address, describe};
+use super::dns::{DnsState, dns};
 use super::doubt::Doubt;
 use super::finding::Finding;
 use super::note::summary;
@@ -106,6 +107,9 @@ fn unresolved(
     };
     doubt.want_line(picture, settled.doubted);
     if code != Code::DnsMxDangling {
+        if let Some(state) = zone_failure(picture, own, domain, name, now, doubt) {
+            return Some(state);
+        }
         for resolver in picture.inventory.resolvers.iter() {
             let settings = &picture.inventory.vantage_settings;
             doubt.want(picture, &Subject::Resolver(*resolver), settled.doubted, settings);
@@ -129,6 +133,28 @@ fn unresolved(
     } else {
         found.seen_from(picture)
     }))
+}
+
+/// What the DNS of another watched domain, in whose zone the host's name lies, says of why it has no address: then
+/// it is that domain's name servers that failed, and one incident tells of both.
+fn zone_failure(
+    picture: &Picture,
+    own: &OwnSide,
+    domain: &Domain,
+    name: &DomainName,
+    now: Timestamp,
+    doubt: &mut Doubt,
+) -> Option<HostState> {
+    let zone = picture
+        .watched_zone(name)
+        .filter(|zone| zone.name != domain.name)?;
+    match dns(picture, own, zone, now, doubt) {
+        DnsState::Broken(finding) if finding.root.kind == RootKind::NameServerSet => {
+            Some(HostState::Failed(finding))
+        }
+        DnsState::Unknown(Some(reason)) => Some(HostState::Unknown(Some(reason))),
+        _ => None,
+    }
 }
 
 fn warn_of_alias(picture: &Picture, name: &DomainName, view: &mut HostView) {

@@ -54,12 +54,15 @@ impl Monitor {
                     .ask(&Subject::Smtp(SocketAddr::new(*address, SMTP_PORT)), now, now);
                 return;
             }
-            Subject::Mx(domain) => self
-                .picture
-                .host_names(domain)
-                .into_iter()
-                .map(Subject::Addresses)
-                .collect(),
+            Subject::Mx(domain) => {
+                let within = |host: &&DomainName| {
+                    let zone = self.picture.watched_zone(host);
+                    zone.is_some_and(|zone| zone.name == *domain)
+                };
+                let within = self.picture.leads().hosts().filter(within).cloned();
+                let hosts = self.picture.host_names(domain).into_iter().chain(within);
+                hosts.map(Subject::Addresses).collect()
+            }
             _ => return,
         };
         self.look_again(&standing, from, now);

@@ -373,6 +373,12 @@ impl Picture {
         self.inventory.domains.get(name)
     }
 
+    /// The watched domain whose zone a name most likely lies in: itself, or the nearest one above it.
+    pub fn watched_zone(&self, name: &DomainName) -> Option<&Arc<Domain>> {
+        let above = std::iter::successors(Some(name.clone()), DomainName::parent);
+        above.into_iter().find_map(|name| self.domain(&name))
+    }
+
     /// The domains whose mail goes to an address.
     pub fn domains_at(&self, address: SocketAddr) -> BTreeSet<DomainName> {
         self.leads

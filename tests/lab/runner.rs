@@ -196,13 +196,14 @@ impl<'world> Runner<'world> {
     }
 
     fn finish(&mut self, scenario: &Scenario, play: &mut Play) -> Result<()> {
+        // What ends while the last fault is still being healed has ended rightly.
+        let open = self
+            .watch
+            .read(|seen| verdicts::unresolved(&seen.hooks[play.first.hooks..]));
         self.active.heal_all(self.world)?;
         play.note("everything healed".to_owned());
         let before = std::mem::replace(&mut play.expected, all_flowing());
         play.maybe = scenario.heal.maybe.iter().map(verdicts::Wanted::from).collect();
-        let open = self
-            .watch
-            .read(|seen| verdicts::unresolved(&seen.hooks[play.first.hooks..]));
         let messages: Vec<_> = open.into_iter().map(verdicts::Wanted::resolution).collect();
         let path = Path {
             before,

@@ -221,6 +221,36 @@ fn dns_breaks() {
     });
 }
 
+/// The mail host of one domain lies in the zone of another: its name servers are the one cause for both, while they
+/// are away and while the resolver still remembers that they were.
+#[test]
+fn a_host_in_a_zone_that_fails_is_that_zones_fault() {
+    for phase in 0..PHASES {
+        let mut sim = Sim::settled();
+        sim.run(f64::from(phase) * PHASE);
+        sim.forget();
+        sim.world.name_servers.insert("acme.test", NameServers::Down);
+        sim.run(45.0);
+        let root = |domain: &str| sim.verdict(domain).cause.unwrap().root;
+        for domain in ACME {
+            assert_eq!(
+                sim.state(domain),
+                (Broken, Some(DnsNameserversUnreachable)),
+                "phase {phase}"
+            );
+            assert_eq!(root(domain), root("acme.test"));
+            assert_eq!(root(domain).kind, RootKind::NameServerSet);
+        }
+        assert!(
+            sim.turns
+                .iter()
+                .all(|(.., state, code)| *state == Broken && *code == Some(DnsNameserversUnreachable)),
+            "phase {phase}: {:?}",
+            sim.turns
+        );
+    }
+}
+
 #[test]
 fn mx_records_change() {
     scenario(&["beta.test"], Broken, DnsNoMailHost, 0.0, |world| {
