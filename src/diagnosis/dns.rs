@@ -16,7 +16,7 @@ use super::note::{name_server, summary};
 use super::vantage::OwnSide;
 
 /// For how long a resolver may remember that a zone's servers failed (RFC 9520 3.2).
-const REMEMBERED_FAILURE: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const REMEMBERED_FAILURE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What DNS says of a domain.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use crate::inventory::Domain;
 use crate::model::dns::{AddressEvidence, Lookup};
 use crate::model::{Code, Confidence, DomainName, Evidence, Root, RootKind, State, Subject};
-use crate::picture::{Health, Picture};
+use crate::picture::{Health, Picture, Track};
 
 use super::address::{AddressState, AddressView, address, describe};
-use super::dns::{DnsState, dns};
+use super::dns::{DnsState, REMEMBERED_FAILURE, dns};
 use super::doubt::Doubt;
 use super::finding::Finding;
 use super::note::summary;
@@ -110,6 +110,7 @@ fn unresolved(
         if let Some(state) = zone_failure(picture, own, domain, name, now, doubt) {
             return Some(state);
         }
+        wait_for_memory(picture, domain, name, doubt);
         for resolver in picture.inventory.resolvers.iter() {
             let settings = &picture.inventory.vantage_settings;
             doubt.want(picture, &Subject::Resolver(*resolver), settled.doubted, settings);
@@ -154,6 +155,18 @@ fn zone_failure(
         }
         DnsState::Unknown(Some(reason)) => Some(HostState::Unknown(Some(reason))),
         _ => None,
+    }
+}
+
+/// Name servers that are back may be remembered for a while as failing, by a resolver that has asked them for the host
+/// meanwhile.
+fn wait_for_memory(picture: &Picture, domain: &Domain, name: &DomainName, doubt: &mut Doubt) {
+    let zones = picture.watched_zone(name).map(|zone| &zone.name);
+    for zone in zones.into_iter().chain([&domain.name]) {
+        let track = picture.track(&Subject::Mx(zone.clone()));
+        if let Some(back) = track.and_then(Track::recovered_at) {
+            doubt.wait(back.checked_add(REMEMBERED_FAILURE).unwrap_or(back));
+        }
     }
 }
 

@@ -369,6 +369,16 @@ impl Track {
         })
     }
 
+    /// When it was found good again, where what counted before was a failure.
+    pub fn recovered_at(&self) -> Option<Timestamp> {
+        let good = self
+            .settled
+            .as_ref()
+            .filter(|settled| settled.health == Health::Good)?;
+        self.earlier.last().filter(|before| before.is_failure())?;
+        Some(good.since)
+    }
+
     /// Whether there is evidence that began at or after `when` and is not in doubt.
     pub fn is_settled_after(&self, when: Timestamp) -> bool {
         self.latest.at >= when && !self.is_in_doubt() && !self.is_outdated(&self.latest)

@@ -251,6 +251,29 @@ fn a_host_in_a_zone_that_fails_is_that_zones_fault() {
     }
 }
 
+/// Name servers are back, the domain resolves again, and our resolver still holds that its host does not.
+#[test]
+fn what_a_resolver_remembers_of_dead_name_servers_opens_nothing_new() {
+    for phase in 0..PHASES {
+        let mut sim = Sim::settled();
+        sim.run(f64::from(phase) * PHASE);
+        sim.world.name_servers.insert("beta.test", NameServers::Down);
+        sim.run(45.0);
+        sim.forget();
+        sim.world.name_servers.clear();
+        sim.world.remembered.insert("mx.beta.test");
+        sim.run(40.0);
+        sim.world.remembered.clear();
+        sim.run(20.0);
+        let told = sim
+            .turns
+            .iter()
+            .filter(|(_, _, state, _)| matches!(state, Broken | Degraded));
+        assert_eq!(told.collect::<Vec<_>>(), Vec::<&_>::new(), "phase {phase}");
+        assert_eq!(sim.state("beta.test"), (Flowing, None));
+    }
+}
+
 #[test]
 fn mx_records_change() {
     scenario(&["beta.test"], Broken, DnsNoMailHost, 0.0, |world| {

@@ -101,6 +101,8 @@ pub struct World {
     pub missing: BTreeSet<&'static str>,
     pub hosts: BTreeMap<&'static str, Vec<&'static str>>,
     pub name_servers: BTreeMap<&'static str, NameServers>,
+    /// Hosts that our resolver remembers as ones whose name servers fail.
+    pub remembered: BTreeSet<&'static str>,
     pub certificates: BTreeMap<&'static str, (ChainVerdict, &'static str, i64)>,
     pub starttls: bool,
 }
@@ -136,6 +138,7 @@ impl World {
             ]
             .into(),
             name_servers: BTreeMap::new(),
+            remembered: BTreeSet::new(),
             certificates: BTreeMap::new(),
             starttls: true,
         }
@@ -177,18 +180,16 @@ impl World {
         if !self.up() || !self.resolver {
             return (Lookup::Timeout, PATIENCE);
         }
-        match self.name_servers.get(domain) {
-            Some(NameServers::Down) => return (Lookup::Timeout, PATIENCE),
-            Some(NameServers::Refusing) => {
-                return (
-                    Lookup::ServFail {
-                        extended: vec![],
-                        answers_unchecked: false,
-                    },
-                    quick,
-                );
-            }
-            _ => {}
+        let state = self.name_servers.get(domain);
+        if state == Some(&NameServers::Down) {
+            return (Lookup::Timeout, PATIENCE);
+        }
+        if state == Some(&NameServers::Refusing) || self.remembered.contains(domain) {
+            let failure = Lookup::ServFail {
+                extended: vec![],
+                answers_unchecked: false,
+            };
+            return (failure, quick);
         }
         let ttl = Duration::from_secs(5);
         let answer = match found {
