@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use crate::model::{Anchor, DomainName, Subject};
 use crate::picture::Picture;
 
+use super::provider::neighbours;
 use super::vantage::refuters;
 
 /// The most siblings of an address, or addresses behind a gateway, that one failure asks.
@@ -19,6 +20,7 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             asked.push(Subject::Host(address.ip()));
             asked.extend(picture.gateways_of(address.ip()).map(|gateway| gateway.subject()));
             asked.extend(siblings(picture, *address).into_iter().map(Subject::Smtp));
+            asked.extend(neighbours(picture, *address).into_iter().map(Subject::Smtp));
         }
         Subject::Mx(domain) => asked.push(Subject::NameServers(domain.clone())),
         Subject::Addresses(host) => {

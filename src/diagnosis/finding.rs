@@ -63,6 +63,13 @@ impl Finding {
         self
     }
 
+    /// Beside these who answered meanwhile.
+    #[must_use]
+    pub fn beside(mut self, control: Option<String>) -> Self {
+        self.control = control;
+        self
+    }
+
     /// Inferred, for this reason.
     #[must_use]
     pub fn probable(mut self, reason: impl Into<String>) -> Self {

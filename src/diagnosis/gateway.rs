@@ -11,6 +11,7 @@ use crate::model::smtp::SmtpFailureKind;
 use crate::model::{Code, DialError, Evidence, Observation, Root, RootKind, Subject};
 use crate::picture::{Health, Picture};
 
+use super::control;
 use super::doubt::Doubt;
 use super::finding::Finding;
 use super::note::summary;
@@ -63,7 +64,10 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
         return GatewayState::Unproven;
     }
     doubt.want_line(picture, settled.doubted);
-    GatewayState::Down(Box::new(down(picture, gateway, &settled.observation, &behind)))
+    let others = control::others(picture, &behind.iter().copied().collect(), now);
+    GatewayState::Down(Box::new(
+        down(picture, gateway, &settled.observation, &behind).beside(others),
+    ))
 }
 
 fn down(

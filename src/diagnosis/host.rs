@@ -10,6 +10,7 @@ use crate::model::{Code, Confidence, DomainName, Evidence, Root, RootKind, State
 use crate::picture::{Health, Picture, Track};
 
 use super::address::{AddressState, AddressView, address, describe};
+use super::control;
 use super::dns::{DnsState, REMEMBERED_FAILURE, dns};
 use super::doubt::Doubt;
 use super::finding::Finding;
@@ -67,7 +68,7 @@ pub fn host(
         view.addresses.push(address(picture, socket, now, doubt));
     }
     warn_of_alias(picture, name, &mut view);
-    view.state = together(picture, &view);
+    view.state = together(picture, &view, now);
     if view.state == HostState::Usable {
         look_closer(picture, domain, &mut view, now);
     }
@@ -185,7 +186,7 @@ fn warn_of_alias(picture: &Picture, name: &DomainName, view: &mut HostView) {
 }
 
 /// From addresses up (`semantics` 9): usable when any is; unknown when any refuses us or is unknown.
-fn together(picture: &Picture, view: &HostView) -> HostState {
+fn together(picture: &Picture, view: &HostView, now: Timestamp) -> HostState {
     if view.addresses.iter().any(AddressView::is_usable) {
         return HostState::Usable;
     }
@@ -205,7 +206,15 @@ fn together(picture: &Picture, view: &HostView) -> HostState {
     }
     // IPv4 is what most senders use: its first address speaks for the host.
     match view.addresses.iter().find(|one| one.has_failed()) {
-        Some(first) => HostState::Failed(failure(picture, &view.name, first, view.addresses.len())),
+        Some(first) => {
+            let failed: BTreeSet<_> = view.addresses.iter().map(|one| one.address).collect();
+            let finding = failure(picture, &view.name, first, failed.len());
+            let others = finding
+                .control
+                .clone()
+                .or_else(|| control::others(picture, &failed, now));
+            HostState::Failed(finding.beside(others))
+        }
         None => HostState::Unknown(None),
     }
 }

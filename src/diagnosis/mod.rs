@@ -7,6 +7,7 @@
 mod address;
 mod ask;
 mod classify;
+mod control;
 mod dns;
 mod domain;
 mod doubt;

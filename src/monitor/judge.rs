@@ -230,7 +230,8 @@ impl Monitor {
         let masked = self.own.masks_smtp().is_some();
         let outage = diagnosis::outage(&self.picture, &provider, now, &mut doubt).filter(|_| !masked);
         let before = self.outages.contains_key(name);
-        if outage.is_some() && !before && self.hold(&target, &doubt, now) {
+        // Also while one client fails and others may be about to: its domains wait for that.
+        if !before && self.hold(&target, &doubt, now) {
             return false;
         }
         self.held.remove(&target);

@@ -176,6 +176,64 @@ fn the_provider_is_down_as_a_whole() {
     });
 }
 
+/// Two clients fail at every address that they use, a third at the same provider flows: it is the provider's outage, and
+/// who flows is named as the control group.
+#[test]
+fn a_provider_is_down_for_some_of_its_clients() {
+    let mut sim = Sim::new(Mode::Watch);
+    sim.world.servers.insert("192.0.2.63", Server::Up);
+    for (host, address) in [("a", "192.0.2.61"), ("b", "192.0.2.62"), ("c", "192.0.2.63")] {
+        let host = &*format!("{host}.bigmail.test").leak();
+        sim.world.hosts.insert(host, vec![address]);
+    }
+    for domain in ["gamma.test", "delta.test"] {
+        sim.world.mx.insert(domain, vec!["a.bigmail.test"]);
+    }
+    for domain in ["epsilon.test", "zeta.test"] {
+        sim.world.mx.insert(domain, vec!["b.bigmail.test"]);
+    }
+    sim.world.mx.insert("beta.test", vec!["c.bigmail.test"]);
+    sim.run(60.0);
+    assert_eq!(sim.state("beta.test"), (Flowing, None));
+    sim.forget();
+    sim.world.servers.insert("192.0.2.61", Server::LineDown);
+    sim.world.servers.insert("192.0.2.62", Server::LineDown);
+    sim.run(40.0);
+    for domain in PROVIDER {
+        assert_eq!(sim.state(domain), (Broken, Some(ProviderOutage)), "{domain}");
+        assert_eq!(sim.turns_of(domain, sim.now).len(), 1, "{domain}");
+    }
+    assert_eq!(sim.state("beta.test"), (Flowing, None));
+    let cause = sim.verdict("gamma.test").cause.unwrap();
+    assert!(
+        cause
+            .detail
+            .contains("All 2 addresses of BIGMAIL that GAMMA and ZETA use"),
+        "{}",
+        cause.detail
+    );
+    let control = cause.evidence[0].control.as_deref();
+    assert_eq!(control, Some("at the same provider mail still flows for BETA"));
+}
+
+/// Who else answered is the control group of a failed router or host.
+#[test]
+fn evidence_names_who_else_answered() {
+    let mut sim = Sim::settled();
+    sim.world.routers.insert("198.51.100.1", false);
+    sim.world.servers.insert("203.0.113.10", Server::Stopped);
+    sim.run(40.0);
+    for domain in ["acme.test", "beta.test"] {
+        let cause = sim.verdict(domain).cause.unwrap();
+        let control = cause.evidence[0].control.as_deref();
+        let expected = if domain == "beta.test" { 4 } else { 5 };
+        assert!(
+            control.unwrap().starts_with(|c: char| c.is_ascii_digit()),
+            "{domain}: {control:?} ({expected})"
+        );
+    }
+}
+
 fn everybody() -> Vec<&'static str> {
     ACME.iter()
         .chain(PROVIDER)
