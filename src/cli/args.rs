@@ -109,8 +109,11 @@ pub enum Format {
 #[derive(Debug, Args)]
 pub struct Explain {
     /// A cause's code, such as `gateway.down`.
-    #[arg(value_name = "CODE")]
-    pub code: String,
+    #[arg(value_name = "CODE", required_unless_present = "all")]
+    pub code: Option<String>,
+    /// Every cause, as a page of Markdown.
+    #[arg(long, conflicts_with = "code")]
+    pub all: bool,
     /// One JSON document on standard output.
     #[arg(long)]
     pub json: bool,

@@ -8,6 +8,7 @@ mod host_smtp;
 mod messages;
 mod nearest;
 mod own_side;
+mod page;
 mod render;
 mod services;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tls_policy;
 use super::{Code, State};
 
 pub use nearest::nearest;
+pub use page::page;
 pub use render::render;
 
 /// Who is at fault, as a role: a watched domain's receiver is the client or its provider; on a route the sender

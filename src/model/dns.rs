@@ -228,7 +228,7 @@ impl AddressEvidence {
 
 fn is_somebody_elses(address: IpAddr) -> bool {
     let address = address.to_canonical();
-    let own = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].contains(&address);
+    let own = address.is_loopback();
     let nobody = match address {
         IpAddr::V4(v4) => v4.octets()[0] == 0 || v4.is_broadcast(),
         IpAddr::V6(v6) => v6.is_unspecified(),

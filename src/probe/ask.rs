@@ -313,8 +313,9 @@ fn classify(exchange: &str) -> Exchange {
         Ok(name) => {
             let last = name.as_str().rsplit('.').next().unwrap_or_default();
             let numeric = last.bytes().all(|byte| byte.is_ascii_digit());
-            let local = matches!(last, "localhost" | "localdomain");
-            if numeric || local {
+            // Names that lead nowhere by rule (RFC 6761 6.3, 6.4): Microsoft 365 hands one out until a domain is verified.
+            let nowhere = matches!(last, "localhost" | "localdomain" | "invalid");
+            if numeric || nowhere {
                 invalid()
             } else {
                 Exchange::Host(name)
@@ -440,7 +441,7 @@ mod tests {
             ("_odd.acme.test.", host("_odd.acme.test")),
             (
                 "acme-test.mail.msv1.invalid.",
-                host("acme-test.mail.msv1.invalid"),
+                invalid("acme-test.mail.msv1.invalid"),
             ),
             (".", Exchange::Null),
             ("", Exchange::Null),

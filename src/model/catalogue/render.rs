@@ -47,7 +47,7 @@ pub fn render(code: Code, colour: bool, width: usize) -> String {
     out
 }
 
-fn state_in_words(entry: &Entry) -> &'static str {
+pub(super) fn state_in_words(entry: &Entry) -> &'static str {
     match entry.state {
         State::Flowing => "flowing, with a warning",
         state => state.as_str(),

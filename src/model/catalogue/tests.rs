@@ -242,3 +242,14 @@ proptest! {
         prop_assert_eq!(nearest(&text), Some(code));
     }
 }
+
+/// The page that readers find is the one that the table gives.
+#[test]
+fn the_page_of_causes_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/causes.md");
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        kept == page(),
+        "docs/causes.md is out of date: cargo run -- explain --all > docs/causes.md"
+    );
+}
