@@ -22,6 +22,8 @@ const DELIVERY: Duration = Duration::from_secs(3);
 const HOLD: Duration = Duration::from_secs(6);
 /// The same after healing.
 const SETTLE: Duration = Duration::from_secs(2);
+/// How long a daemon that starts from nothing watches a healthy world: two rounds, so that it has learnt what is usual.
+const LEARN: Duration = Duration::from_secs(11);
 /// How long a world may take to be calm before a scenario.
 const CALM: Duration = Duration::from_mins(1);
 
@@ -95,6 +97,7 @@ impl<'world> Runner<'world> {
             lost: false,
         };
         runner.wait_for_calm()?;
+        std::thread::sleep(LEARN);
         Ok(runner)
     }
 
@@ -364,7 +367,9 @@ impl<'world> Runner<'world> {
         let _ = self.daemon.kill();
         self.daemon.forget()?;
         self.daemon.start()?;
-        self.wait_for_calm()
+        self.wait_for_calm()?;
+        std::thread::sleep(LEARN);
+        Ok(())
     }
 
     fn timeline(&self, play: &Play) -> String {
