@@ -91,6 +91,12 @@ impl Monitor {
                     targets.extend(domains(names));
                 }
             }
+            Subject::Policy(name, _) => {
+                targets.insert(Target::Domain(name.clone()));
+            }
+            Subject::Tlsa(host) => {
+                targets.extend(domains(picture.leads().domains(host).cloned().collect()));
+            }
             Subject::Anchor(_) | Subject::Resolver(_) => {}
         }
         // Any answer from outside may refute that we are blind.
@@ -337,6 +343,10 @@ impl Monitor {
             }
         }
         let target = Target::Domain(name.clone());
+        if self.is_first_sight(&target, &judged) {
+            self.held.insert(target);
+            return;
+        }
         self.settle(target.clone(), Draft::from(judged), &doubt, now);
         let stale = self
             .picture
@@ -350,6 +360,16 @@ impl Monitor {
                 .unwrap_or(stale);
             self.recheck(&target, after);
         }
+    }
+
+    /// Whether a domain of which nothing was known until now has yet to have its policies looked at: what is wrong
+    /// with them belongs to the first verdict, and must not come as a turn after it (`semantics` 23).
+    fn is_first_sight(&self, target: &Target, judged: &Judgement) -> bool {
+        let known = self.verdicts.get(target);
+        judged.first_look
+            && self.mode == Mode::Watch
+            && matches!(judged.state, State::Flowing | State::Degraded)
+            && known.is_some_and(|known| known.state == State::Unknown)
     }
 
     /// Publishes a draft, unless it turns for the worse while something is still in doubt.

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::ResolvedProbe;
 use crate::inventory::Inventory;
 use crate::model::dns::NameServerAnswer;
+use crate::model::policy::{HeldPolicy, PolicyPart};
 use crate::model::{Code, DomainName, Evidence, Subject, Target};
 use crate::picture::{Change, SMTP_PORT};
 use crate::probe::{Detail, Task};
@@ -49,10 +50,18 @@ impl Monitor {
             };
             self.watch(&Subject::Mx(domain.name.clone()), first);
             self.watch(&Subject::NameServers(domain.name.clone()), first);
+            for part in PolicyPart::ALL {
+                self.watch(&Subject::Policy(domain.name.clone(), part), first);
+            }
         }
     }
 
     pub(super) fn watch(&mut self, subject: &Subject, first: Timestamp) {
+        if !self.matters(subject) {
+            self.agenda.unwatch(subject);
+            self.picture.forget(subject);
+            return;
+        }
         let settings = self.settings(subject);
         let routine = self.is_routine(subject);
         let pace = Pace {
@@ -63,6 +72,18 @@ impl Monitor {
         self.agenda.watch(subject, pace, budgets, first);
         if routine && self.mode == Mode::OneLook {
             self.agenda.ask(subject, Timestamp::MIN, first);
+        }
+    }
+
+    /// Whether anybody goes by what a subject says: nobody looks at the MTA-STS of a domain that takes no mail, nor at
+    /// TLSA records without DNSSEC.
+    fn matters(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Policy(name, PolicyPart::Sts) => {
+                self.picture.domain(name).is_some_and(|domain| domain.receives)
+            }
+            Subject::Tlsa(_) => self.picture.inventory.dnssec,
+            _ => true,
         }
     }
 
@@ -97,6 +118,8 @@ impl Monitor {
                 |gateway| gateway.settings.clone(),
             ),
             Subject::Anchor(_) | Subject::Resolver(_) => inventory.vantage_settings.clone(),
+            Subject::Policy(name, _) => of_domain(name, |domain| &domain.policy),
+            Subject::Tlsa(host) => self.picture.host_settings(host, |domain| &domain.policy),
         }
     }
 
@@ -208,6 +231,12 @@ impl Monitor {
                 }
                 Detail::NameServers { known }
             }
+            Subject::Policy(name, PolicyPart::Dkim) => Detail::Dkim {
+                selectors: self.selectors(name),
+            },
+            Subject::Policy(_, PolicyPart::Sts) => Detail::Sts {
+                held: self.held_policy(&subject),
+            },
             _ => Detail::Plain,
         };
         Task {
@@ -215,6 +244,37 @@ impl Monitor {
             timeout: settings.timeout,
             detail,
         }
+    }
+
+    /// The DKIM selectors of a domain: the configured ones, and those that its provider usually has.
+    fn selectors(&self, name: &DomainName) -> Vec<(String, bool)> {
+        let configured = self
+            .picture
+            .domain(name)
+            .map(|domain| domain.dkim_selectors.as_slice());
+        let configured = configured.unwrap_or_default();
+        let usual = self.picture.provider_of(name);
+        let guessed = usual.into_iter().flat_map(|provider| &provider.dkim_selectors);
+        let guessed = guessed.filter(|selector| !configured.contains(selector));
+        let named = configured.iter().map(|selector| (selector.clone(), true));
+        named
+            .chain(guessed.map(|selector| (selector.clone(), false)))
+            .collect()
+    }
+
+    /// The MTA-STS policy that was read last.
+    fn held_policy(&self, subject: &Subject) -> Option<HeldPolicy> {
+        let track = self.picture.track(subject)?;
+        let settled = track.settled.as_ref().map(|settled| &settled.observation);
+        let newest_first = [Some(&track.latest), settled, track.last_good.as_ref()];
+        let seen = newest_first
+            .into_iter()
+            .flatten()
+            .find_map(|seen| match &seen.evidence {
+                Evidence::Sts(evidence) => Some(evidence),
+                _ => None,
+            });
+        seen?.held.clone()
     }
 
     /// Watches what an answer led to, and forgets what nothing leads to any more.
@@ -296,7 +356,8 @@ impl Monitor {
             .copied()
             .map(Subject::Smtp)
             .collect();
-        for subject in hosts.iter().chain(&addresses) {
+        let records: Vec<Subject> = self.picture.leads().hosts().cloned().map(Subject::Tlsa).collect();
+        for subject in hosts.iter().chain(&addresses).chain(&records) {
             self.watch(subject, now);
         }
         self.agenda.tidy(now);

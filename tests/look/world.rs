@@ -27,7 +27,7 @@ pub const ANCHOR: [u8; 4] = [192, 0, 2, 200];
 /// How long a look may take.
 pub const DEADLINE: Duration = Duration::from_secs(50);
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 [vantage]
 name = "hq"
 helo = "probe.msp.test"
