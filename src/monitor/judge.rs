@@ -550,7 +550,7 @@ fn no_gateway_evidence(gateway: &Gateway) -> Finding {
 }
 
 /// The certificate that a session showed, by its fingerprint.
-fn certificate(observation: &Observation) -> Option<&str> {
+pub(super) fn certificate(observation: &Observation) -> Option<&str> {
     match &observation.evidence {
         Evidence::Smtp(smtp) => Some(&smtp.tls.as_ref()?.certificate.as_ref()?.fingerprint),
         _ => None,

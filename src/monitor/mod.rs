@@ -226,6 +226,7 @@ impl Monitor {
             self.agenda.ask(&subject, now, now);
         }
         self.follow(&change, now);
+        self.ask_what_must_fit(&subject, before.as_ref(), &change, now);
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
             self.ask_for_more(&subject, in_doubt, observation.ended(), now);
         }

@@ -12,10 +12,11 @@ use crate::inventory::Inventory;
 use crate::model::dns::NameServerAnswer;
 use crate::model::policy::{HeldPolicy, PolicyPart};
 use crate::model::{Code, DomainName, Evidence, Subject, Target};
-use crate::picture::{Change, SMTP_PORT};
+use crate::picture::{Change, SMTP_PORT, Track};
 use crate::probe::{Detail, Task};
 use crate::schedule::{Allowance, Budget, Pace};
 
+use super::judge::certificate;
 use super::{Mode, Monitor};
 
 /// The first round of a fleet is spread: this much time a subject, so that a hundred start at once in effect.
@@ -275,6 +276,47 @@ impl Monitor {
                 _ => None,
             });
         seen?.held.clone()
+    }
+
+    /// Whether TLSA records were found last.
+    fn has_records(&self, tlsa: &Subject) -> bool {
+        let track = self.picture.track(tlsa);
+        track.is_some_and(
+            |track| matches!(&track.latest.evidence, Evidence::Tlsa(found) if found.answer.records().is_some()),
+        )
+    }
+
+    /// Policies are looked at seldom, so whatever must fit them has them looked at when it changes: the MX hosts of a
+    /// domain, and the certificate of a server.
+    pub(super) fn ask_what_must_fit(
+        &mut self,
+        subject: &Subject,
+        before: Option<&Track>,
+        change: &Change,
+        now: Timestamp,
+    ) {
+        match (subject, before) {
+            (Subject::Mx(domain), Some(_)) if *change != Change::default() => {
+                let policy = Subject::Policy(domain.clone(), PolicyPart::Sts);
+                if self.matters(&policy) {
+                    self.agenda.ask(&policy, now, now);
+                }
+            }
+            (Subject::Smtp(address), Some(before)) => {
+                let after = self
+                    .picture
+                    .track(subject)
+                    .map(|track| certificate(&track.latest));
+                if after != Some(certificate(&before.latest)) {
+                    let names = self.picture.leads().names(*address).cloned().map(Subject::Tlsa);
+                    let published: Vec<Subject> = names.filter(|tlsa| self.has_records(tlsa)).collect();
+                    for tlsa in published {
+                        self.agenda.ask(&tlsa, now, now);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Watches what an answer led to, and forgets what nothing leads to any more.

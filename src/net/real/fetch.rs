@@ -147,3 +147,7 @@ fn words(error: &reqwest::Error) -> String {
     }
     clean(deepest.to_string().as_bytes(), WORDS)
 }
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;
