@@ -278,12 +278,14 @@ impl Monitor {
         seen?.held.clone()
     }
 
-    /// Whether TLSA records were found last.
-    fn has_records(&self, tlsa: &Subject) -> bool {
-        let track = self.picture.track(tlsa);
-        track.is_some_and(
-            |track| matches!(&track.latest.evidence, Evidence::Tlsa(found) if found.answer.records().is_some()),
-        )
+    /// Whether there was a policy, or TLSA records, when they were looked at last.
+    fn is_published(&self, policy: &Subject) -> bool {
+        let latest = self.picture.track(policy).map(|track| &track.latest.evidence);
+        match latest {
+            Some(Evidence::Sts(sts)) => sts.held.is_some(),
+            Some(Evidence::Tlsa(tlsa)) => tlsa.answer.records().is_some(),
+            _ => false,
+        }
     }
 
     /// Policies are looked at seldom, so whatever must fit them has them looked at when it changes: the MX hosts of a
@@ -295,27 +297,23 @@ impl Monitor {
         change: &Change,
         now: Timestamp,
     ) {
-        match (subject, before) {
-            (Subject::Mx(domain), Some(_)) if *change != Change::default() => {
-                let policy = Subject::Policy(domain.clone(), PolicyPart::Sts);
-                if self.matters(&policy) {
-                    self.agenda.ask(&policy, now, now);
-                }
+        let mut fits: Vec<Subject> = Vec::new();
+        match subject {
+            Subject::Mx(domain) if *change != Change::default() => {
+                fits.push(Subject::Policy(domain.clone(), PolicyPart::Sts));
             }
-            (Subject::Smtp(address), Some(before)) => {
-                let after = self
-                    .picture
-                    .track(subject)
-                    .map(|track| certificate(&track.latest));
-                if after != Some(certificate(&before.latest)) {
-                    let names = self.picture.leads().names(*address).cloned().map(Subject::Tlsa);
-                    let published: Vec<Subject> = names.filter(|tlsa| self.has_records(tlsa)).collect();
-                    for tlsa in published {
-                        self.agenda.ask(&tlsa, now, now);
-                    }
+            Subject::Smtp(address) => {
+                let shown = |track: &Track| certificate(&track.latest).map(str::to_owned);
+                let after = self.picture.track(subject).and_then(shown);
+                if after.is_some() && after != before.and_then(shown) {
+                    fits.extend(self.picture.leads().names(*address).cloned().map(Subject::Tlsa));
                 }
             }
             _ => {}
+        }
+        fits.retain(|policy| self.is_published(policy));
+        for policy in fits {
+            self.agenda.ask(&policy, now, now);
         }
     }
 

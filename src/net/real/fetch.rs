@@ -84,10 +84,7 @@ fn verdict(error: &reqwest::Error) -> FetchError {
             return FetchError::Tls(tls_reason(tls));
         }
         if let Some(io) = one.downcast_ref::<io::Error>() {
-            if let Some(tls) = io
-                .get_ref()
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
+            if let Some(tls) = within(io) {
                 return FetchError::Tls(tls_reason(tls));
             }
             if error.is_connect()
@@ -105,6 +102,14 @@ fn verdict(error: &reqwest::Error) -> FetchError {
         return FetchError::Timeout;
     }
     FetchError::Http(words(error))
+}
+
+/// The error of TLS that errors of input and output are wrapped around.
+fn within(io: &io::Error) -> Option<&rustls::Error> {
+    let inner = io.get_ref()?;
+    inner
+        .downcast_ref::<rustls::Error>()
+        .or_else(|| within(inner.downcast_ref::<io::Error>()?))
 }
 
 /// What an error of the socket means.
