@@ -43,8 +43,8 @@ struct Case {
     /// The last year of the mail server's certificate.
     #[serde(default = "next_year")]
     certificate: i32,
-    /// What is wrong on our own side.
-    own: Option<String>,
+    /// What is wrong elsewhere.
+    fault: Option<String>,
     state: String,
     #[serde(default)]
     code: String,
@@ -75,6 +75,9 @@ fn world(case: &Case) -> World {
     let table = format!("domains = [{{ name = \"acme.test\", {} }}]", case.domain);
     world.config =
         configured(&CONFIG.replace("domains = [\"acme.test\"]", table.replace(", }", " }").as_str()));
+    for at in ["acme.test", "_dmarc.acme.test"] {
+        world.net.remove(&name(at), Some(RecordType::Txt));
+    }
     let txt = |at: &str, text: &str| world.net.add(&format!("{at} TXT \"{text}\"")).unwrap();
     for text in &case.spf {
         txt("acme.test.", text);
@@ -97,9 +100,10 @@ fn world(case: &Case) -> World {
         let tls = world.authority.serves("mx.acme.test", case.certificate);
         world.mail_server(MX, MailServer::new("mx.acme.test").with_tls(tls));
     }
-    match case.own.as_deref() {
+    match case.fault.as_deref() {
         None => {}
         Some("the line is cut") => world.net.set_uplink(Uplink::Cut),
+        Some("lame.test is down") => world.net.set_reach([203, 0, 113, 99], Reach::Silent),
         Some("port 443 is blocked") => world.net.set_blocked(443, true),
         Some(other) => panic!("{other}?"),
     }
@@ -171,11 +175,6 @@ fn each_code_is_found_where_it_is_true_and_nowhere_else() {
 fn signed(records: &[&str]) -> World {
     let world = World::healthy();
     world.net.set_signed(&name("acme.test"), true);
-    world.net.add("acme.test. TXT v=spf1 mx -all").unwrap();
-    world
-        .net
-        .add("_dmarc.acme.test. TXT \"v=DMARC1; p=none\"")
-        .unwrap();
     for record in records {
         world
             .net

@@ -129,12 +129,15 @@ pub(super) fn judge(
             .as_ref()
             .filter(|settled| settled.health.code().is_some());
         // A certificate that has been changed meanwhile, or records that have: what counts is how they fit now.
-        if let Some(settled) = confirmed.filter(|_| compare(picture, &host.name, evidence) == Fit::No) {
+        if let Some(settled) = confirmed.filter(|_| misfits_now) {
             for view in &host.addresses {
                 let settings = picture.smtp_settings(view.address);
                 doubt.want(picture, &Subject::Smtp(view.address), settled.since, &settings);
             }
             misfits.push((&host.name, seen, evidence));
+        } else {
+            // A session that came after the records: how the two fit is yet to be confirmed.
+            all.first_look |= misfits_now;
         }
         if track.fresh(now).is_none() {
             all.state = State::Unknown;

@@ -181,6 +181,11 @@ pub fn policies(
             .iter()
             .map(|warning| found(warning).giving(State::Flowing));
         all.warnings.extend(warnings);
+        // MX hosts that became known after the policy: how the two fit is yet to be confirmed.
+        all.first_look |= opinion
+            .fault
+            .as_ref()
+            .is_some_and(|fault| confirmed != Some(fault.code));
         if let Some(fault) = opinion.fault.filter(|fault| confirmed == Some(fault.code)) {
             if let Some(settled) = track.settled.as_ref().filter(|_| fault.inferred) {
                 doubt.want_line(picture, settled.doubted);
