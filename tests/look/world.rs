@@ -59,7 +59,7 @@ const ZONES: &str = "
     ns2.nic.test.  A 192.0.2.54
     acme.test.     5 MX 10 mx.acme.test.
     acme.test.     5 TXT v=spf1 ip4:198.51.100.0/26 -all
-    _dmarc.acme.test. 5 TXT "v=DMARC1; p=reject"
+    _dmarc.acme.test. 5 TXT \"v=DMARC1; p=reject\"
     mx.acme.test.  5 A 198.51.100.10
 ";
 

@@ -15,7 +15,7 @@ use crate::picture::{Health, Picture};
 
 use super::super::doubt::Doubt;
 use super::super::host::HostView;
-use super::{Fault, Policies, finding, is_first_look, standing};
+use super::{Fault, Policies, finding, is_first_look, is_unfinished, standing};
 
 /// What an observation of TLSA records means by itself.
 pub(super) fn health(picture: &Picture, host: &DomainName, observation: &Observation) -> Health {
@@ -124,6 +124,7 @@ pub(super) fn judge(
             continue;
         };
         secured += usize::from(!usable(evidence).is_empty());
+        let misfits_now = compare(picture, &host.name, evidence) == Fit::No;
         let confirmed = track
             .settled
             .as_ref()
@@ -137,7 +138,7 @@ pub(super) fn judge(
             misfits.push((&host.name, seen, evidence));
         } else {
             // A session that came after the records: how the two fit is yet to be confirmed.
-            all.first_look |= misfits_now;
+            all.first_look |= misfits_now && is_unfinished(track);
         }
         if track.fresh(now).is_none() {
             all.state = State::Unknown;

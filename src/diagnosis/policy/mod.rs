@@ -182,10 +182,11 @@ pub fn policies(
             .map(|warning| found(warning).giving(State::Flowing));
         all.warnings.extend(warnings);
         // MX hosts that became known after the policy: how the two fit is yet to be confirmed.
-        all.first_look |= opinion
+        let unconfirmed = opinion
             .fault
             .as_ref()
             .is_some_and(|fault| confirmed != Some(fault.code));
+        all.first_look |= unconfirmed && is_unfinished(track);
         if let Some(fault) = opinion.fault.filter(|fault| confirmed == Some(fault.code)) {
             if let Some(settled) = track.settled.as_ref().filter(|_| fault.inferred) {
                 doubt.want_line(picture, settled.doubted);
@@ -222,6 +223,11 @@ fn code(part: PolicyPart) -> Code {
 /// Nothing is settled yet, and more is on its way.
 fn is_first_look(track: &Track) -> bool {
     track.settled.is_none() && track.streak.is_some()
+}
+
+/// More looks are on their way: what was seen is being confirmed, or is about to be looked at anew.
+fn is_unfinished(track: &Track) -> bool {
+    track.is_in_doubt() || Arc::ptr_eq(&track.latest, standing(track))
 }
 
 /// The observation that counts: what is settled; before anything is, the newest.
