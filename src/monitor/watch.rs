@@ -312,8 +312,10 @@ impl Monitor {
             _ => {}
         }
         fits.retain(|policy| self.is_published(policy));
+        // What began at this very moment did not know of the change.
+        let after = now.checked_add(SignedDuration::from_nanos(1)).unwrap_or(now);
         for policy in fits {
-            self.agenda.ask(&policy, now, now);
+            self.agenda.ask(&policy, after, now);
         }
     }
 

@@ -233,7 +233,7 @@ pub(super) fn weigh(
         HostState::Unknown(_) => true,
         HostState::Failed(_) => false,
     };
-    if !open.into_iter().any(deliverable) {
+    if !hosts.is_empty() && !open.into_iter().any(deliverable) {
         fault.state = State::Broken;
     }
 }
