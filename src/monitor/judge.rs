@@ -63,10 +63,10 @@ impl Monitor {
         };
         let mut targets = BTreeSet::new();
         match subject {
-            Subject::Mx(name) | Subject::NameServers(name) => {
+            Subject::Mx(name) | Subject::NameServers(name) | Subject::Policy(name, _) => {
                 targets.insert(Target::Domain(name.clone()));
             }
-            Subject::Addresses(host) => {
+            Subject::Addresses(host) | Subject::Tlsa(host) => {
                 targets.extend(domains(picture.leads().domains(host).cloned().collect()));
             }
             Subject::Smtp(address) => {
@@ -90,12 +90,6 @@ impl Monitor {
                         .collect();
                     targets.extend(domains(names));
                 }
-            }
-            Subject::Policy(name, _) => {
-                targets.insert(Target::Domain(name.clone()));
-            }
-            Subject::Tlsa(host) => {
-                targets.extend(domains(picture.leads().domains(host).cloned().collect()));
             }
             Subject::Anchor(_) | Subject::Resolver(_) => {}
         }

@@ -159,7 +159,7 @@ pub(super) fn judge(
         };
         let more = misfits.iter().skip(1).map(|(_, seen, _)| Arc::clone(seen));
         let shown = misfits.iter().flat_map(|(host, ..)| sessions(picture, host));
-        let found = finding(picture, domain, seen, fault).on(more).on(shown.take(4));
+        let found = finding(picture, domain, seen, &fault).on(more).on(shown.take(4));
         all.findings.push(found);
         return Some("DANE does not fit".into());
     }

@@ -191,7 +191,7 @@ pub fn policies(
             if let Some(settled) = track.settled.as_ref().filter(|_| fault.inferred) {
                 doubt.want_line(picture, settled.doubted);
             }
-            all.findings.push(finding(picture, domain, seen, fault));
+            all.findings.push(finding(picture, domain, seen, &fault));
         }
     }
     if domain.receives {
@@ -246,7 +246,7 @@ fn about<'a>(
     move |detail| Finding::new(code, domain_root(domain), domain.name.as_str(), detail).on([Arc::clone(seen)])
 }
 
-fn finding(picture: &Picture, domain: &Domain, seen: &Arc<Observation>, fault: Fault) -> Finding {
+fn finding(picture: &Picture, domain: &Domain, seen: &Arc<Observation>, fault: &Fault) -> Finding {
     let found = about(domain, fault.code, seen)(&fault.detail).giving(fault.state);
     if fault.inferred {
         found.seen_from(picture)

@@ -206,7 +206,7 @@ mod tests {
         let policy = StsPolicy::parse(GOOD).unwrap();
         assert_eq!(
             (policy.mode, policy.max_age),
-            (StsMode::Enforce, Duration::from_secs(604_800))
+            (StsMode::Enforce, Duration::from_hours(7 * 24))
         );
         let allows = |host: &str| policy.allows(&DomainName::parse(host).unwrap());
         assert!(allows("mx.acme.test") && allows("MX1.bigmail.test"));

@@ -119,15 +119,14 @@ impl<N: Net> Walk<'_, N> {
             if self.lookups > COUNTED {
                 break;
             }
-            let target = match &term.kind {
-                SpfKind::Include(SpfTarget::Name(name)) | SpfKind::Redirect(SpfTarget::Name(name)) => name,
-                _ => {
-                    self.look_up(&at, &term).await?;
-                    if self.is_stopped() {
-                        break;
-                    }
-                    continue;
+            let (SpfKind::Include(SpfTarget::Name(target)) | SpfKind::Redirect(SpfTarget::Name(target))) =
+                &term.kind
+            else {
+                self.look_up(&at, &term).await?;
+                if self.is_stopped() {
+                    break;
                 }
+                continue;
             };
             if stack.iter().any(|frame| frame.domain == *target) {
                 self.fault(invalid(
@@ -188,20 +187,14 @@ impl<N: Net> Walk<'_, N> {
             },
             _ => return Ok(()),
         };
-        let looker = self.looker;
         let found = match &term.kind {
-            SpfKind::Mx(_) => looker.ask(&name, RecordType::Mx, any).await?.map(|all| all.len()),
-            _ => {
-                let v4 = looker.ask(&name, RecordType::A, any).await?.map(|all| all.len());
-                match (&v4, &term.kind) {
-                    // Senders of both families are looked for; only what none of them finds is void for sure.
-                    (Lookup::NoData { .. }, SpfKind::A(_)) => looker
-                        .ask(&name, RecordType::Aaaa, any)
-                        .await?
-                        .map(|all| all.len()),
-                    _ => v4,
-                }
-            }
+            SpfKind::Mx(_) => self.count_of(&name, RecordType::Mx).await?,
+            // Senders of both families are looked for; only what none of them finds is void for sure.
+            SpfKind::A(_) => match self.count_of(&name, RecordType::A).await? {
+                Lookup::NoData { .. } => self.count_of(&name, RecordType::Aaaa).await?,
+                found => found,
+            },
+            _ => self.count_of(&name, RecordType::A).await?,
         };
         match found {
             Lookup::Found { records, .. } if records > MOST_MX && matches!(term.kind, SpfKind::Mx(_)) => {
@@ -214,6 +207,11 @@ impl<N: Net> Walk<'_, N> {
             other => self.untold = Some(format!("{name}: {}", other.outcome())),
         }
         Ok(())
+    }
+
+    async fn count_of(&self, name: &DomainName, kind: RecordType) -> Result<Lookup<usize>, LocalFault> {
+        let found = self.looker.ask(name, kind, any).await?;
+        Ok(found.map(|all| all.len()))
     }
 
     fn find_nothing(&mut self, at: &DomainName, term: &SpfTerm) {

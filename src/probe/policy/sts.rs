@@ -98,7 +98,7 @@ async fn fetch<N: Net>(
     };
     let (outcome, policy) = match looker.net.fetch(&page, trust, limits).await {
         Ok(fetched) => read(&fetched),
-        Err(error) => (failure(error), None),
+        Err(error) => (failure(&error), None),
     };
     let fetch = StsFetch {
         url,
@@ -146,7 +146,7 @@ async fn locate<N: Net>(
     }))
 }
 
-fn failure(error: FetchError) -> StsOutcome {
+fn failure(error: &FetchError) -> StsOutcome {
     let reason = error.to_string();
     match error {
         FetchError::Local(_)
