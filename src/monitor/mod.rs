@@ -22,6 +22,7 @@ use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView};
 
 mod judge;
+mod policies;
 mod recover;
 mod view;
 mod watch;
