@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use crate::model::policy::PolicyPart;
 use crate::model::{Anchor, DomainName, Subject};
 use crate::picture::Picture;
 
@@ -39,7 +40,11 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             }
         }
         Subject::Anchor(_) | Subject::Resolver(_) => asked.extend(refuters(picture)),
-        Subject::Host(_) => {}
+        Subject::Tlsa(host) => {
+            let addresses = picture.reachable_addresses(host).into_iter().take(MOST_SIBLINGS);
+            asked.extend(addresses.map(Subject::Smtp));
+        }
+        Subject::Host(_) | Subject::Policy(..) => {}
     }
     asked
 }
@@ -55,10 +60,14 @@ fn own_side(picture: &Picture, subject: &Subject) -> Vec<Subject> {
         .map(Subject::Anchor);
     let resolvers = inventory.resolvers.iter().copied().map(Subject::Resolver);
     match subject {
-        Subject::Host(_) => Vec::new(),
-        Subject::Gateway(..) | Subject::Smtp(_) | Subject::Anchor(_) => {
-            anchors.filter(|anchor| anchor != subject).collect()
-        }
+        // What a record says, it says whatever our line is like.
+        Subject::Host(_)
+        | Subject::Tlsa(_)
+        | Subject::Policy(_, PolicyPart::Spf | PolicyPart::Dmarc | PolicyPart::Dkim) => Vec::new(),
+        Subject::Gateway(..)
+        | Subject::Smtp(_)
+        | Subject::Anchor(_)
+        | Subject::Policy(_, PolicyPart::Sts) => anchors.filter(|anchor| anchor != subject).collect(),
         Subject::Mx(_) | Subject::Addresses(_) | Subject::NameServers(_) | Subject::Resolver(_) => anchors
             .filter(|anchor| {
                 matches!(anchor, Subject::Anchor(Anchor::Ping { .. })) || !inventory.anchors.is_empty()

@@ -10,6 +10,7 @@ use crate::model::smtp::{SmtpEvidence, SmtpFailure, SmtpFailureKind};
 use crate::model::{Anchor, Code, DialError, DomainName, Evidence, Observation, SmtpStage, Subject};
 use crate::picture::{Health, MxSet, Picture, mx_set};
 
+use super::policy;
 use super::refusal::{self, Refusal};
 
 /// What an observation means by itself.
@@ -46,6 +47,7 @@ pub fn classify(picture: &Picture, observation: &Observation) -> Health {
             };
             unless_unrunnable(anchor.address.is_some(), code)
         }
+        (Subject::Policy(..) | Subject::Tlsa(_), _) => policy::classify(picture, observation),
         (_, Evidence::Resolver(resolver)) => match resolver.answer {
             Lookup::Found { .. } => Health::Good,
             _ => Health::Failed(Code::VantageResolverFailed),
@@ -177,15 +179,23 @@ fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence)
         return Health::Good;
     }
     let wanted = picture.learnt.offers_starttls(address)
-        || picture
-            .domains_at(address)
-            .iter()
-            .any(|name| picture.domain(name).is_some_and(|d| d.tls_required));
+        || picture.domains_at(address).iter().any(|name| {
+            picture
+                .domain(name)
+                .is_some_and(|domain| demanded(picture, domain, address))
+        });
     match (capabilities.masked, wanted) {
         (true, _) => Health::Failed(Code::TlsStripped),
         (false, true) => Health::Failed(Code::TlsNotOffered),
         (false, false) => Health::Good,
     }
+}
+
+/// Whether senders of a domain's mail demand TLS of any host that leads to an address.
+fn demanded(picture: &Picture, domain: &Domain, address: SocketAddr) -> bool {
+    let names = picture.leads().names(address);
+    let mut leading = names.filter(|host| picture.leads().domains(host).any(|one| *one == domain.name));
+    leading.any(|host| policy::demand(picture, domain, host).is_some())
 }
 
 fn smtp_failure(

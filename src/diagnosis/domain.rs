@@ -16,6 +16,7 @@ use super::doubt::Doubt;
 use super::finding::Finding;
 use super::host::{HostState, HostView, host};
 use super::path;
+use super::policy::{Policies, policies};
 use super::vantage::OwnSide;
 
 /// What the evidence says of a domain now.
@@ -41,6 +42,8 @@ pub struct Judgement {
     pub addresses: [u32; 4],
     /// The earliest end of a certificate.
     pub certificate_expiry: Option<Timestamp>,
+    /// Whether what the domain publishes has yet to be looked at for the first time.
+    pub first_look: bool,
 }
 
 /// What a domain's judgement is made of.
@@ -50,6 +53,7 @@ pub(super) struct Parts<'a> {
     pub(super) own: &'a OwnSide,
     pub(super) dns: DnsState,
     pub(super) hosts: Vec<HostView>,
+    pub(super) policies: Policies,
     pub(super) implicit: bool,
 }
 
@@ -80,12 +84,14 @@ pub fn domain(
         }
     }
     wait_for_siblings(picture, &hosts, doubt);
+    let policies = policies(picture, domain, &hosts, now, doubt);
     let parts = Parts {
         picture,
         domain,
         own,
         dns,
         hosts,
+        policies,
         implicit,
     };
     let verdict = parts.roll_up(outage, &mail_hosts);
@@ -103,7 +109,7 @@ impl Parts<'_> {
             DnsState::Known(findings) => findings.clone(),
         };
         if !self.domain.receives {
-            return self.settle(impaired, Vec::new());
+            return self.settle(impaired, self.policies.warnings.clone());
         }
         let failed: Vec<Finding> = self.hosts.iter().filter_map(failure).cloned().collect();
         let usable = self
@@ -155,6 +161,7 @@ impl Parts<'_> {
                 finding.state = State::Degraded;
             }
         }
+        impaired.extend(self.policies.findings.iter().cloned());
         impaired.sort_by_key(|finding| {
             (
                 std::cmp::Reverse(finding.state.urgency()),
@@ -271,6 +278,7 @@ impl Parts<'_> {
         if let MailHosts::Records(records) = mail_hosts {
             warnings.extend(self.odd_records(records));
         }
+        warnings.extend(self.policies.warnings.iter().cloned());
         warnings
     }
 
@@ -322,6 +330,7 @@ impl Parts<'_> {
             path: path::draw(self),
             addresses: self.count(),
             certificate_expiry: path::earliest_expiry(self),
+            first_look: self.policies.first_look,
         }
     }
 

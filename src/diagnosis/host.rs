@@ -15,6 +15,7 @@ use super::dns::{DnsState, REMEMBERED_FAILURE, dns};
 use super::doubt::Doubt;
 use super::finding::Finding;
 use super::note::summary;
+use super::policy::demand;
 use super::tls::tls;
 use super::vantage::OwnSide;
 
@@ -263,6 +264,7 @@ fn failure(picture: &Picture, name: &DomainName, view: &AddressView, all: usize)
 /// What is impaired, and what somebody should know, of a host that takes mail.
 fn look_closer(picture: &Picture, domain: &Domain, view: &mut HostView, now: Timestamp) {
     let mut seen: BTreeSet<Code> = BTreeSet::new();
+    let demand = demand(picture, domain, &view.name);
     let usable = view.addresses.iter().filter(|one| one.is_usable()).count();
     for one in &view.addresses {
         let label = label(&view.name, one);
@@ -275,7 +277,7 @@ fn look_closer(picture: &Picture, domain: &Domain, view: &mut HostView, now: Tim
                     describe(picture, &label, one),
                 )
                 .on(one.observation.clone());
-                let finding = if domain.tls_required && code.layer() == "tls" {
+                let finding = if demand.is_some() && code.layer() == "tls" {
                     finding.giving(State::Broken)
                 } else {
                     finding.giving(State::Degraded)
@@ -311,7 +313,7 @@ fn look_closer(picture: &Picture, domain: &Domain, view: &mut HostView, now: Tim
             AddressState::Refused => view.warnings.push(refusal(picture, &view.name, one)),
             AddressState::Usable | AddressState::Unknown => {}
         }
-        for finding in tls(picture, &view.name, one, domain.tls_required, now) {
+        for finding in tls(picture, &view.name, one, demand, now) {
             if finding.state == State::Flowing {
                 view.warnings.push(finding);
             } else if seen.insert(finding.code) {

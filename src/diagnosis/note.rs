@@ -8,12 +8,14 @@ use crate::model::reach::{AnchorOutcome, LifeCheck};
 use crate::model::smtp::{SmtpEvidence, SmtpFailureKind};
 use crate::model::{Evidence, EvidenceNote, Observation, Subject};
 
+use super::records::{published, records};
+
 /// An observation as a piece of evidence.
 pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
     let transcript = match &observation.evidence {
         Evidence::Smtp(smtp) => smtp.transcript.clone(),
         Evidence::NameServers(servers) => servers.servers.iter().map(name_server).collect(),
-        _ => Vec::new(),
+        evidence => records(&observation.subject, evidence),
     };
     EvidenceNote {
         probe: observation.subject.probe(),
@@ -60,6 +62,9 @@ pub fn summary(observation: &Observation) -> String {
             Lookup::Found { .. } => "it answers".into(),
             other => other.outcome(),
         },
+        Evidence::Spf(_) | Evidence::Dmarc(_) | Evidence::Dkim(_) | Evidence::Sts(_) | Evidence::Tlsa(_) => {
+            published(&observation.evidence)
+        }
         Evidence::Unrunnable { reason } => format!("could not be probed: {reason}"),
     }
 }

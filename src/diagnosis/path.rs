@@ -24,7 +24,17 @@ pub(super) fn draw(parts: &Parts<'_>) -> Vec<Hop> {
             address(parts, host, view, &mut hops);
         }
     }
+    hops.push(policy(parts));
     hops
+}
+
+fn policy(parts: &Parts<'_>) -> Hop {
+    let policies = &parts.policies;
+    let summary = match policies.findings.first() {
+        Some(finding) => finding.detail.clone(),
+        None => policies.words.clone(),
+    };
+    hop("policy", parts.domain.name.as_str(), policies.state, summary)
 }
 
 fn hop(hop: &'static str, subject: impl Into<String>, state: State, summary: impl Into<String>) -> Hop {

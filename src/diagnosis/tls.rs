@@ -10,6 +10,7 @@ use crate::picture::Picture;
 
 use super::address::AddressView;
 use super::finding::Finding;
+use super::policy::Demand;
 
 /// Days before the end of a certificate that are worth a warning.
 const EXPIRING: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -19,7 +20,7 @@ pub fn tls(
     picture: &Picture,
     host: &DomainName,
     view: &AddressView,
-    required: bool,
+    demand: Option<Demand>,
     now: Timestamp,
 ) -> Vec<Finding> {
     let Some(observation) = &view.observation else {
@@ -34,16 +35,19 @@ pub fn tls(
         client: None,
         name: host.as_str().into(),
     };
-    let serious = if required { State::Broken } else { State::Degraded };
+    // With DANE, TLSA records say which certificate is right, and the usual rules do not.
+    let strict = demand.is_some_and(Demand::judges_certificates);
+    let serious = if strict { State::Broken } else { State::Degraded };
     let make = |code: Code, detail: String, observation: &Arc<Observation>| {
         Finding::new(code, root.clone(), label.clone(), detail)
             .giving(serious)
             .on([Arc::clone(observation)])
     };
     let mut findings = Vec::new();
-    if required && smtp.tls.is_none() && view.is_usable() && smtp.failure.is_none() {
-        let detail = format!("{label} offers no STARTTLS, which is required for this domain.");
-        findings.push(make(Code::TlsNotOffered, detail, observation));
+    if let Some(demand) = demand.filter(|_| smtp.tls.is_none() && view.is_usable() && smtp.failure.is_none())
+    {
+        let detail = format!("{label} offers no STARTTLS, which {}.", demand.in_words());
+        findings.push(make(Code::TlsNotOffered, detail, observation).giving(State::Broken));
     }
     let Some(evidence) = &smtp.tls else {
         return findings;

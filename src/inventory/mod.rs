@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{self, ExpectMx, IpNet, ProbeOverrides, ResolvedProbe, TlsPolicy};
+use crate::config::{self, DnssecMode, ExpectMx, IpNet, ProbeOverrides, ResolvedProbe, TlsPolicy};
 use crate::model::{Anchor, ClientId, DomainName, Endpoint, ProbeKind, Subject};
 
 mod providers;
@@ -29,6 +29,8 @@ pub struct Inventory {
     pub witnesses: Vec<Anchor>,
     /// Whether this vantage has a way to the IPv6 internet.
     pub ipv6: bool,
+    /// Whether our resolvers are believed when they say that DNSSEC vouches for an answer.
+    pub dnssec: bool,
     /// Clients by id.
     pub clients: BTreeMap<ClientId, Client>,
     /// Domains by name.
@@ -77,6 +79,12 @@ pub struct Domain {
     pub smtp: ResolvedProbe,
     /// Settings by kind of probe.
     pub host: ResolvedProbe,
+    /// Settings by kind of probe.
+    pub policy: ResolvedProbe,
+    /// Whether mail leaves from it.
+    pub sends: bool,
+    /// The DKIM keys that should be published.
+    pub dkim_selectors: Vec<String>,
 }
 
 /// A client's gateway.
@@ -157,6 +165,7 @@ impl Inventory {
             witnesses: witnesses(&config.vantage.anchors, &providers),
             anchors: config.vantage.anchors.clone(),
             ipv6: surroundings.ipv6,
+            dnssec: config.resolver.dnssec != DnssecMode::Off,
             clients: clients.collect(),
             domains: domains(config),
             gateways: gateways(config),
@@ -276,6 +285,9 @@ fn settle_domain(
         nameserver: config.probes.resolve(ProbeKind::Nameserver, &levels),
         smtp: config.probes.resolve(ProbeKind::Smtp, &levels),
         host: config.probes.resolve(ProbeKind::Host, &levels),
+        policy: config.probes.resolve(ProbeKind::Policy, &levels),
+        sends: domain.mail.sends(),
+        dkim_selectors: domain.dkim_selectors.clone(),
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Provider {
     pub per_minute: Option<NonZeroU32>,
     /// An MX host that answers all year round.
     pub witness: Option<DomainName>,
+    /// DKIM selectors that its customers usually have.
+    pub dkim_selectors: Vec<String>,
 }
 
 /// The providers that this daemon recognises: the configured ones first, then those built in.
@@ -52,6 +54,8 @@ struct Row {
     concurrent: Option<NonZeroU32>,
     per_minute: Option<NonZeroU32>,
     witness: Option<DomainName>,
+    #[serde(default)]
+    dkim_selectors: Vec<String>,
 }
 
 const BUILT_IN: &str = include_str!("providers.toml");
@@ -71,6 +75,7 @@ impl Providers {
             concurrent: None,
             per_minute: None,
             witness: None,
+            dkim_selectors: Vec::new(),
         });
         // A broken table is a mistake of ours that the test below catches before anybody meets it.
         let file = toml::from_str::<File>(BUILT_IN).ok();
@@ -83,6 +88,7 @@ impl Providers {
             concurrent: row.concurrent,
             per_minute: row.per_minute,
             witness: row.witness,
+            dkim_selectors: row.dkim_selectors,
         });
         Self {
             list: own.chain(built_in).map(Arc::new).collect(),

@@ -10,6 +10,7 @@ mod json;
 mod message;
 mod name;
 mod observation;
+pub mod policy;
 pub mod reach;
 pub mod smtp;
 mod subject;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::dns::{AddressEvidence, MxEvidence, NameServerEvidence, ResolverEvidence};
+use super::policy::{DkimEvidence, DmarcEvidence, SpfEvidence, StsEvidence, TlsaEvidence};
 use super::reach::{AnchorEvidence, GatewayEvidence, HostEvidence};
 use super::smtp::SmtpEvidence;
 use super::{SmtpStage, Subject};
@@ -55,6 +56,16 @@ pub enum Evidence {
     Anchor(AnchorEvidence),
     /// Of [`Subject::Resolver`].
     Resolver(ResolverEvidence),
+    /// Of [`Subject::Policy`].
+    Spf(SpfEvidence),
+    /// Of [`Subject::Policy`].
+    Dmarc(DmarcEvidence),
+    /// Of [`Subject::Policy`].
+    Dkim(DkimEvidence),
+    /// Of [`Subject::Policy`].
+    Sts(Box<StsEvidence>),
+    /// Of [`Subject::Tlsa`].
+    Tlsa(TlsaEvidence),
     /// The probe could not be run: no descriptor, no right, a panic. It says nothing about anybody else.
     Unrunnable {
         /// What stood in the way, in words.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::PolicyPart;
 use super::{ClientId, DomainName};
 
 /// The subject of one probe. Two domains that lead to the same address share its subject, and so its session.
@@ -28,6 +29,10 @@ pub enum Subject {
     Anchor(Anchor),
     /// One of our own resolvers.
     Resolver(SocketAddr),
+    /// A part of what a domain publishes about its mail.
+    Policy(DomainName, PolicyPart),
+    /// The TLSA records of a mail host (RFC 7672).
+    Tlsa(DomainName),
 }
 
 impl Subject {
@@ -40,6 +45,7 @@ impl Subject {
             Self::Host(_) => ProbeKind::Host,
             Self::Gateway(..) => ProbeKind::Gateway,
             Self::Anchor(_) | Self::Resolver(_) => ProbeKind::Vantage,
+            Self::Policy(..) | Self::Tlsa(_) => ProbeKind::Policy,
         }
     }
 }
@@ -55,6 +61,8 @@ impl fmt::Display for Subject {
             Self::Gateway(client, name) => write!(f, "gateway {name} of {client}"),
             Self::Anchor(anchor) => write!(f, "anchor {anchor}"),
             Self::Resolver(address) => write!(f, "resolver {address}"),
+            Self::Policy(domain, part) => write!(f, "{part} of {domain}"),
+            Self::Tlsa(host) => write!(f, "TLSA of {host}"),
         }
     }
 }

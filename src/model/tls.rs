@@ -17,6 +17,22 @@ pub struct TlsEvidence {
     pub certificate: Option<Certificate>,
     /// Whether a chain leads to a root that we trust, apart from any name.
     pub chain: ChainVerdict,
+    /// What TLSA records could name of the certificates as they were sent, the server's own first; at most eight.
+    #[serde(default)]
+    pub hashes: Vec<CertificateHashes>,
+}
+
+/// What a TLSA record could name of one certificate (RFC 6698 2.1), in hex.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateHashes {
+    /// SHA-256 of the whole certificate in DER form.
+    pub certificate_sha256: String,
+    /// SHA-512 of the whole certificate.
+    pub certificate_sha512: String,
+    /// SHA-256 of its key (SubjectPublicKeyInfo) in DER form.
+    pub key_sha256: String,
+    /// SHA-512 of its key.
+    pub key_sha512: String,
 }
 
 /// Facts of a server's certificate.

@@ -63,10 +63,10 @@ impl Monitor {
         };
         let mut targets = BTreeSet::new();
         match subject {
-            Subject::Mx(name) | Subject::NameServers(name) => {
+            Subject::Mx(name) | Subject::NameServers(name) | Subject::Policy(name, _) => {
                 targets.insert(Target::Domain(name.clone()));
             }
-            Subject::Addresses(host) => {
+            Subject::Addresses(host) | Subject::Tlsa(host) => {
                 targets.extend(domains(picture.leads().domains(host).cloned().collect()));
             }
             Subject::Smtp(address) => {
@@ -338,6 +338,10 @@ impl Monitor {
             }
         }
         let target = Target::Domain(name.clone());
+        if self.is_first_sight(&target, &judged) {
+            self.held.insert(target);
+            return;
+        }
         self.settle(target.clone(), Draft::from(judged), &doubt, now);
         let stale = self
             .picture
@@ -351,6 +355,16 @@ impl Monitor {
                 .unwrap_or(stale);
             self.recheck(&target, after);
         }
+    }
+
+    /// Whether a domain of which nothing was known until now has yet to have its policies looked at: what is wrong
+    /// with them belongs to the first verdict, and must not come as a turn after it (`semantics` 23).
+    fn is_first_sight(&self, target: &Target, judged: &Judgement) -> bool {
+        let known = self.verdicts.get(target);
+        judged.first_look
+            && self.mode == Mode::Watch
+            && matches!(judged.state, State::Flowing | State::Degraded)
+            && known.is_some_and(|known| known.state == State::Unknown)
     }
 
     /// Publishes a draft, unless it turns for the worse while something is still in doubt.
@@ -531,7 +545,7 @@ fn no_gateway_evidence(gateway: &Gateway) -> Finding {
 }
 
 /// The certificate that a session showed, by its fingerprint.
-fn certificate(observation: &Observation) -> Option<&str> {
+pub(super) fn certificate(observation: &Observation) -> Option<&str> {
     match &observation.evidence {
         Evidence::Smtp(smtp) => Some(&smtp.tls.as_ref()?.certificate.as_ref()?.fingerprint),
         _ => None,

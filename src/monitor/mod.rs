@@ -22,6 +22,7 @@ use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView};
 
 mod judge;
+mod policies;
 mod recover;
 mod view;
 mod watch;
@@ -226,6 +227,7 @@ impl Monitor {
             self.agenda.ask(&subject, now, now);
         }
         self.follow(&change, now);
+        self.ask_what_must_fit(&subject, before.as_ref(), &change, now);
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
             self.ask_for_more(&subject, in_doubt, observation.ended(), now);
         }

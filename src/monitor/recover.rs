@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 
 use crate::diagnosis;
+use crate::model::policy::PolicyPart;
 use crate::model::{Anchor, DomainName, Subject};
 use crate::picture::{SMTP_PORT, Settled};
 
@@ -126,7 +127,10 @@ impl Monitor {
         let gateways = inventory.gateways.iter().map(|gateway| gateway.subject());
         let servers = inventory.domains.keys().cloned().map(Subject::NameServers);
         let resolvers = inventory.resolvers.iter().copied().map(Subject::Resolver);
+        let policies = inventory.domains.keys().cloned();
+        let policies = policies.map(|domain| Subject::Policy(domain, PolicyPart::Sts));
         addresses
+            .chain(policies)
             .chain(resolvers)
             .chain(gateways)
             .chain(servers)

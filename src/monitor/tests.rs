@@ -4,5 +4,6 @@
 
 mod approval;
 mod chaos;
+mod policies;
 mod scenarios;
 mod sim;

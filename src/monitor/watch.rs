@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::ResolvedProbe;
 use crate::inventory::Inventory;
 use crate::model::dns::NameServerAnswer;
+use crate::model::policy::PolicyPart;
 use crate::model::{Code, DomainName, Evidence, Subject, Target};
 use crate::picture::{Change, SMTP_PORT};
 use crate::probe::{Detail, Task};
@@ -49,10 +50,18 @@ impl Monitor {
             };
             self.watch(&Subject::Mx(domain.name.clone()), first);
             self.watch(&Subject::NameServers(domain.name.clone()), first);
+            for part in PolicyPart::ALL {
+                self.watch(&Subject::Policy(domain.name.clone(), part), first);
+            }
         }
     }
 
     pub(super) fn watch(&mut self, subject: &Subject, first: Timestamp) {
+        if !self.matters(subject) {
+            self.agenda.unwatch(subject);
+            self.picture.forget(subject);
+            return;
+        }
         let settings = self.settings(subject);
         let routine = self.is_routine(subject);
         let pace = Pace {
@@ -97,6 +106,8 @@ impl Monitor {
                 |gateway| gateway.settings.clone(),
             ),
             Subject::Anchor(_) | Subject::Resolver(_) => inventory.vantage_settings.clone(),
+            Subject::Policy(name, _) => of_domain(name, |domain| &domain.policy),
+            Subject::Tlsa(host) => self.picture.host_settings(host, |domain| &domain.policy),
         }
     }
 
@@ -208,6 +219,12 @@ impl Monitor {
                 }
                 Detail::NameServers { known }
             }
+            Subject::Policy(name, PolicyPart::Dkim) => Detail::Dkim {
+                selectors: self.selectors(name),
+            },
+            Subject::Policy(_, PolicyPart::Sts) => Detail::Sts {
+                held: self.held_policy(&subject),
+            },
             _ => Detail::Plain,
         };
         Task {
@@ -296,7 +313,8 @@ impl Monitor {
             .copied()
             .map(Subject::Smtp)
             .collect();
-        for subject in hosts.iter().chain(&addresses) {
+        let records: Vec<Subject> = self.picture.leads().hosts().cloned().map(Subject::Tlsa).collect();
+        for subject in hosts.iter().chain(&addresses).chain(&records) {
             self.watch(subject, now);
         }
         self.agenda.tidy(now);

@@ -39,12 +39,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dns::{Answer, AskError, Question, RecordType};
-use super::{Connection, Net, PingError, PingPlan, Routes};
+use super::trust::Trust;
+use super::{Connection, FetchError, FetchLimits, Fetched, Net, Page, PingError, PingPlan, Routes};
 use crate::model::reach::PingReport;
 use crate::model::{DialError, DomainName};
 
 pub use host::{Counts, DnsMode, Reach, Uplink};
-pub use peer::{MailServer, Peer, Step};
+pub use peer::{MailServer, Peer, Step, WebPage};
 pub use wire::FakeStream;
 pub use zones::{ZoneError, Zones};
 
@@ -127,6 +128,16 @@ impl FakeNet {
     /// disabled; or heals that.
     pub fn set_bogus(&self, zone: &DomainName, bogus: bool) {
         self.world().set_bogus(zone, bogus);
+    }
+
+    /// Makes resolvers vouch by DNSSEC (AD) for what they know of `zone`; or no longer.
+    pub fn set_signed(&self, zone: &DomainName, signed: bool) {
+        let mut world = self.world();
+        if signed {
+            world.signed.insert(zone.clone());
+        } else {
+            world.signed.remove(zone);
+        }
     }
 
     /// Brings a host up that answers pings and refuses connections.
@@ -254,6 +265,30 @@ impl Net for FakeNet {
             stream,
             source: Some(source),
         })
+    }
+
+    async fn fetch(
+        &self,
+        page: &Page<'_>,
+        _trust: &Trust,
+        limits: FetchLimits,
+    ) -> Result<Fetched, FetchError> {
+        let mut last = FetchError::Local("no address was given".into());
+        for address in page.addresses {
+            let (travel, outcome) = self.world().dial(*address);
+            last = match outcome {
+                Dialled::Open(_, part) if travel <= limits.time => {
+                    tokio::time::sleep(travel).await;
+                    return peer::give(&part, limits).await;
+                }
+                Dialled::Failed(error) => FetchError::Dial(error),
+                Dialled::Open(..) | Dialled::Lost => {
+                    tokio::time::sleep(limits.time / 2).await;
+                    FetchError::Dial(DialError::Timeout)
+                }
+            };
+        }
+        Err(last)
     }
 
     async fn ping(&self, peer: IpAddr, plan: PingPlan) -> Result<PingReport, PingError> {

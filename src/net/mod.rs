@@ -1,4 +1,4 @@
-//! The one narrow port to the outside: ask DNS, dial, ping, and the time. Two implementations: the real one,
+//! The one narrow port to the outside: ask DNS, dial, fetch, ping, and the time. Two implementations: the real one,
 //! and for tests a fake one that serves zones and scripted peers under driven time.
 //!
 //! No decisions live here: what an answer means is for `probe` and `diagnosis` to say.
@@ -15,11 +15,13 @@ use crate::model::reach::PingReport;
 
 pub mod dns;
 pub mod fake;
+pub mod fetch;
 pub mod real;
 pub mod trust;
 
 pub use dns::{Answer, AskError, Question, Record, RecordData, RecordType};
 pub use fake::FakeNet;
+pub use fetch::{FetchError, FetchLimits, Fetched, Page};
 pub use real::RealNet;
 
 /// The port to the outside.
@@ -51,6 +53,18 @@ pub trait Net: Send + Sync + 'static {
         peer: SocketAddr,
         limit: Duration,
     ) -> impl Future<Output = Result<Connection<Self::Stream>, DialError>> + Send;
+
+    /// Fetches one page over HTTPS from the given addresses, by certificates that lead to a root that we trust. No
+    /// redirect is followed.
+    ///
+    /// # Errors
+    /// [`FetchError`] when no answer came; a status code that says no is an answer.
+    fn fetch(
+        &self,
+        page: &Page<'_>,
+        trust: &trust::Trust,
+        limits: FetchLimits,
+    ) -> impl Future<Output = Result<Fetched, FetchError>> + Send;
 
     /// Sends `plan.count` echo requests and collects the answers.
     ///

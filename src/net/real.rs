@@ -2,6 +2,7 @@
 
 mod clock;
 mod dns;
+mod fetch;
 mod machine;
 mod message;
 mod notice;
@@ -18,7 +19,8 @@ use jiff::Timestamp;
 use tokio::net::TcpStream;
 
 use super::dns::{Answer, AskError, Question};
-use super::{Connection, Net, PingError, PingPlan, Routes};
+use super::trust::Trust;
+use super::{Connection, FetchError, FetchLimits, Fetched, Net, Page, PingError, PingPlan, Routes};
 use crate::model::DialError;
 use crate::model::reach::PingReport;
 
@@ -62,6 +64,15 @@ impl Net for RealNet {
 
     async fn dial(&self, peer: SocketAddr, limit: Duration) -> Result<Connection<TcpStream>, DialError> {
         tcp::dial(peer, limit).await
+    }
+
+    async fn fetch(
+        &self,
+        page: &Page<'_>,
+        trust: &Trust,
+        limits: FetchLimits,
+    ) -> Result<Fetched, FetchError> {
+        fetch::fetch(page, trust, limits).await
     }
 
     async fn ping(&self, peer: IpAddr, plan: PingPlan) -> Result<PingReport, PingError> {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -13,11 +13,13 @@ use rustls::crypto::aws_lc_rs as provider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::model::text::clean;
 use crate::model::tls::ChainVerdict;
+
+mod strict;
 
 /// Verdicts that are remembered at once.
 const REMEMBERED: usize = 4096;
@@ -56,9 +58,9 @@ pub enum TrustError {
 /// The roots that we trust, and the verdicts that they led to.
 #[derive(Debug)]
 pub struct Trust {
-    roots: RootCertStore,
+    roots: Arc<RootCertStore>,
     /// Certificates that were named themselves: a server may show one without any issuer.
-    named: HashSet<Fingerprint>,
+    named: Arc<HashSet<Fingerprint>>,
     algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     verdicts: Mutex<HashMap<Fingerprint, Remembered>>,
 }
@@ -88,9 +90,11 @@ impl Trust {
             .map(|error| format!("the system's roots: {error}"))
             .collect();
         let mut trust = Self::only([]);
-        trust.roots.add_parsable_certificates(system.certs);
+        trust.roots_mut().add_parsable_certificates(system.certs);
         if trust.roots.is_empty() {
-            trust.roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            trust
+                .roots_mut()
+                .extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
             warnings.push("the system has no root certificates: Mozilla's, as built in, are used".to_owned());
         }
         for path in extra_ca_files {
@@ -106,8 +110,8 @@ impl Trust {
     /// These certificates and nothing else.
     pub fn only(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         let mut trust = Self {
-            roots: RootCertStore::empty(),
-            named: HashSet::new(),
+            roots: Arc::new(RootCertStore::empty()),
+            named: Arc::default(),
             algorithms: provider::default_provider().signature_verification_algorithms.all,
             verdicts: Mutex::default(),
         };
@@ -119,11 +123,38 @@ impl Trust {
     }
 
     fn add(&mut self, certificate: CertificateDer<'static>) -> Result<(), String> {
-        self.named.insert(fingerprint([&certificate]));
-        self.roots.add(certificate).map_err(|error| {
+        Arc::make_mut(&mut self.named).insert(fingerprint([&certificate]));
+        self.roots_mut().add(certificate).map_err(|error| {
             let reason = clean(error.to_string().as_bytes(), REASON);
             format!("a certificate can vouch for itself only ({reason})")
         })
+    }
+
+    fn roots_mut(&mut self) -> &mut RootCertStore {
+        Arc::make_mut(&mut self.roots)
+    }
+
+    /// The same roots, with nothing remembered.
+    fn share(&self) -> Self {
+        Self {
+            roots: Arc::clone(&self.roots),
+            named: Arc::clone(&self.named),
+            algorithms: self.algorithms,
+            verdicts: Mutex::default(),
+        }
+    }
+
+    /// The client's side of TLS with whoever has to prove who it is: by these roots, and for the name that is asked for.
+    ///
+    /// # Errors
+    /// None that a sound build knows of.
+    pub fn https(&self) -> Result<ClientConfig, rustls::Error> {
+        let config = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(strict::Strict::new(self.share())))
+            .with_no_client_auth();
+        Ok(config)
     }
 
     /// What a chain is worth, apart from any name. A verdict is remembered until a certificate of the chain

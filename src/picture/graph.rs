@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 
 use crate::config::ResolvedProbe;
+use crate::model::policy::PolicyPart;
 use crate::model::{DomainName, Subject};
 
 use super::Picture;
@@ -65,6 +66,7 @@ impl Leads {
             let domains = self.host_domains.entry(host.clone()).or_default();
             if domains.is_empty() {
                 change.added.push(Subject::Addresses(host.clone()));
+                change.added.push(Subject::Tlsa(host.clone()));
             }
             domains.insert(domain.clone());
         }
@@ -74,6 +76,7 @@ impl Leads {
                 if domains.is_empty() {
                     self.host_domains.remove(host);
                     change.removed.push(Subject::Addresses(host.clone()));
+                    change.removed.push(Subject::Tlsa(host.clone()));
                     let gone = self.link_host(host, &[]);
                     change.removed.extend(gone.removed);
                 }
@@ -212,6 +215,8 @@ impl Picture {
         let mut change = self.leads.unlink_domain(domain);
         change.removed.push(Subject::Mx(domain.clone()));
         change.removed.push(Subject::NameServers(domain.clone()));
+        let parts = PolicyPart::ALL.map(|part| Subject::Policy(domain.clone(), part));
+        change.removed.extend(parts);
         self.forget_links(&change.removed);
         change
     }

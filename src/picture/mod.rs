@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use crate::config::ResolvedProbe;
 use crate::inventory::{Domain, Gateway, Inventory, Provider};
 use crate::model::dns::{Exchange, Lookup, MxRecord};
+use crate::model::policy::{StsEvidence, StsOutcome};
+use crate::model::reach::LifeCheck;
 use crate::model::{Anchor, DomainName, Evidence, Observation, Subject};
 use crate::net::Routes;
 
@@ -48,6 +50,8 @@ enum Outside {
     Any,
     /// An SMTP server spoke to us.
     Smtp,
+    /// A web server did, or took our connection.
+    Https,
 }
 
 /// Where a domain's mail goes, as far as DNS tells.
@@ -138,11 +142,15 @@ impl Picture {
             {
                 Some(Outside::Any)
             }
+            Evidence::Sts(sts) if has_answered(sts) => Some(Outside::Https),
             _ => None,
         };
+        if opens_https(&observation.evidence) {
+            self.last_success.insert(Outside::Https, observation.at);
+        }
         // Evidence that began before a failure says nothing about what came after it: the start counts.
-        for kind in [Outside::Any, Outside::Smtp] {
-            if outside == Some(kind) || (outside == Some(Outside::Smtp) && kind == Outside::Any) {
+        for kind in [Outside::Any, Outside::Smtp, Outside::Https] {
+            if outside == Some(kind) || (outside.is_some() && kind == Outside::Any) {
                 let newest = self.last_success.entry(kind).or_insert(observation.at);
                 *newest = observation.at.max(*newest);
             }
@@ -157,6 +165,11 @@ impl Picture {
     /// When an SMTP server outside last spoke to us, by the start of that probe.
     pub fn last_smtp_success(&self) -> Option<Timestamp> {
         self.last_success.get(&Outside::Smtp).copied()
+    }
+
+    /// Whether anybody's port 443 has ever answered us: else silence there may be our own side's doing.
+    pub fn has_reached_https(&self) -> bool {
+        self.last_success.contains_key(&Outside::Https)
     }
 
     /// Where a domain's mail goes: by what is settled, or while that is a failure, by what was last good.
@@ -387,4 +400,31 @@ impl Picture {
             .cloned()
             .collect()
     }
+}
+
+/// Whether a web server has answered with anything.
+fn has_answered(sts: &StsEvidence) -> bool {
+    matches!(
+        sts.fetch.as_ref().map(|fetch| &fetch.outcome),
+        Some(StsOutcome::Read { .. } | StsOutcome::Failed { text: Some(_), .. })
+    )
+}
+
+/// Whether a check of a host or gateway reached its port 443.
+fn opens_https(evidence: &Evidence) -> bool {
+    let checks = match evidence {
+        Evidence::Host(host) => &host.checks,
+        Evidence::Gateway(gateway) => &gateway.checks,
+        _ => return false,
+    };
+    let open = |check: &LifeCheck| {
+        matches!(
+            check,
+            LifeCheck::Tcp {
+                port: 443,
+                result: Ok(_)
+            }
+        )
+    };
+    checks.iter().any(open)
 }

@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod helo;
 pub mod host;
 pub mod nameserver;
+pub mod policy;
 pub mod smtp;
 pub mod vantage;
 
@@ -17,6 +18,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::policy::HeldPolicy;
 use crate::model::{DomainName, Evidence, Observation, Subject};
 use crate::net::Net;
 use crate::net::trust::Trust;
@@ -85,6 +87,10 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
         (Subject::Gateway(..), _) => Seen::unrunnable("this gateway is no longer configured"),
         (Subject::Anchor(anchor), _) => vantage::anchor(net, context, anchor, timeout).await,
         (Subject::Resolver(server), _) => vantage::resolver(net, *server, timeout).await,
+        (Subject::Policy(domain, part), detail) => {
+            policy::run(net, context, trust, domain, *part, detail, timeout).await
+        }
+        (Subject::Tlsa(host), _) => policy::tlsa(net, context, host, timeout).await,
     }
 }
 
@@ -121,6 +127,16 @@ pub enum Detail {
         ping: bool,
         /// TCP ports.
         ports: Vec<u16>,
+    },
+    /// DKIM: the selectors to ask for.
+    Dkim {
+        /// Each with whether the configuration names it; else it is a guess by the provider.
+        selectors: Vec<(String, bool)>,
+    },
+    /// MTA-STS: the policy that was read last, for when it cannot be read now.
+    Sts {
+        /// It.
+        held: Option<HeldPolicy>,
     },
     /// Name servers: those known from before, for when nobody can tell them now.
     NameServers {

@@ -227,6 +227,7 @@ fn a_healthy_domain_shows_its_whole_path() {
     host mx.acme.test (198.51.100.10) flowing
     smtp mx.acme.test (198.51.100.10) flowing
     tls mx.acme.test (198.51.100.10) flowing
+    policy acme.test flowing
     ");
     assert_eq!(looked.warnings(), Vec::<&str>::new());
 }

@@ -11,5 +11,6 @@
 mod faults;
 mod hostile;
 mod own_side;
+mod policy;
 mod round_trips;
 mod world;

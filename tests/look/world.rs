@@ -27,7 +27,7 @@ pub const ANCHOR: [u8; 4] = [192, 0, 2, 200];
 /// How long a look may take.
 pub const DEADLINE: Duration = Duration::from_secs(50);
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 [vantage]
 name = "hq"
 helo = "probe.msp.test"
@@ -58,6 +58,8 @@ const ZONES: &str = "
     ns1.nic.test.  A 192.0.2.53
     ns2.nic.test.  A 192.0.2.54
     acme.test.     5 MX 10 mx.acme.test.
+    acme.test.     5 TXT v=spf1 ip4:198.51.100.0/26 -all
+    _dmarc.acme.test. 5 TXT \"v=DMARC1; p=reject\"
     mx.acme.test.  5 A 198.51.100.10
 ";
 

@@ -222,11 +222,6 @@ impl Read for Domain {
 impl Domain {
     fn note_unbuilt(&self, t: &Table<'_>) {
         let used = [
-            (
-                "dkim_selectors",
-                Part::PolicyProbe,
-                self.dkim_selectors.is_empty(),
-            ),
             ("services", Part::ServiceProbe, self.services.is_empty()),
             ("accept", Part::Accept, self.accept.is_empty()),
         ];

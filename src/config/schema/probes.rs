@@ -137,7 +137,6 @@ impl Read for Probes {
 
 fn unbuilt(kind: ProbeKind) -> Option<Part> {
     match kind {
-        ProbeKind::Policy => Some(Part::PolicyProbe),
         ProbeKind::Blocklist => Some(Part::BlocklistProbe),
         ProbeKind::Service => Some(Part::ServiceProbe),
         ProbeKind::Vantage
@@ -145,7 +144,8 @@ fn unbuilt(kind: ProbeKind) -> Option<Part> {
         | ProbeKind::Nameserver
         | ProbeKind::Host
         | ProbeKind::Smtp
-        | ProbeKind::Gateway => None,
+        | ProbeKind::Gateway
+        | ProbeKind::Policy => None,
     }
 }
 

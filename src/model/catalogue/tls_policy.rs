@@ -108,13 +108,14 @@ pub(super) const POLICY: &[Entry] = &[
         code: Code::PolicyStsMismatch,
         state: State::Broken,
         role: Role::Receiver,
-        title: "The domain's mail policy does not fit its mail server",
+        title: "The domain's mail policy does not list its mail server",
         explanation: "The domain publishes a strict rule for senders (MTA-STS): only these servers, only with a \
-            valid certificate. The real mail server does not meet it, so large senders such as Google and \
-            Microsoft hold mail back.",
-        action: "Have the policy file at mta-sts.DOMAIN list the present mail servers, and its id in DNS changed; \
-            or have the server's certificate repaired.",
-        seen: "Under mode: enforce, an MX that the policy does not list, or a bad certificate (RFC 8461 5); 5.4.8, 5.7.5.",
+            valid certificate. A server that its MX records name is not on that list, so large senders such as \
+            Google and Microsoft do not use it; where none is on the list, they hold the domain's mail back.",
+        action: "Have the policy file at https://mta-sts.DOMAIN/.well-known/mta-sts.txt list the present mail servers \
+            (the lines \"mx: ...\"), and then the id in the TXT record at _mta-sts.DOMAIN changed, or senders go on \
+            with the old list. If the mail server in DNS is the wrong one, have the MX record corrected instead.",
+        seen: "Under mode: enforce, an MX host that no mx line of the policy matches (RFC 8461 4.1, 5); 5.4.8.",
         route: None,
     },
     Entry {
@@ -125,7 +126,8 @@ pub(super) const POLICY: &[Entry] = &[
         explanation: "The domain publishes a fingerprint of its mail server's certificate (DANE). The certificate \
             in use is another one, as happens when it is renewed and the record forgotten. Senders that check it \
             do not deliver.",
-        action: "Have the TLSA record in DNS replaced by one for the present certificate.",
+        action: "Have the TLSA record in DNS replaced by one for the present certificate: the finding shows the right \
+            one. Have whoever renews the certificate keep its key, or change the record first the next time.",
         seen: "No TLSA record matches (RFC 7672 2.2); Microsoft reports 5.7.323.",
         route: None,
     },
@@ -136,7 +138,10 @@ pub(super) const POLICY: &[Entry] = &[
         title: "The domain's mail policy cannot be fetched",
         explanation: "DNS says that the domain has a rule for senders (MTA-STS), but the web server that should \
             hold it does not give it out. Senders go by what they remember; new ones go without.",
-        action: "Have the web server at mta-sts.DOMAIN and its certificate repaired.",
+        action: "Open https://mta-sts.DOMAIN/.well-known/mta-sts.txt in a browser: it should show a short text, \
+            without a certificate warning. Have whoever runs that web server repair what is named here. If the \
+            domain no longer wants the rule, have a policy with \"mode: none\" published for as long as its max_age \
+            says, and only then the TXT record at _mta-sts.DOMAIN removed.",
         seen: "https://mta-sts.DOMAIN/.well-known/mta-sts.txt fails (RFC 8461 3.3).",
         route: None,
     },
@@ -144,11 +149,13 @@ pub(super) const POLICY: &[Entry] = &[
         code: Code::PolicySpfInvalid,
         state: State::Degraded,
         role: Role::Sender,
-        title: "The list of allowed senders (SPF) is invalid",
+        title: "The list of allowed senders (SPF) is missing or invalid",
         explanation: "The domain's SPF record, which says who may send mail in its name, has a mistake: written \
-            twice, misspelt, or needing more than ten lookups. Receivers may treat the domain's mail as forged.",
-        action: "Have the record corrected by whoever hosts the domain's DNS: one record only, with unused \
-            services removed.",
+            twice, misspelt, or needing more than ten lookups. Receivers may treat the domain's mail as forged. \
+            Without any record (then this is only a warning) they cannot tell its mail from forged mail.",
+        action: "Have the TXT record corrected by whoever hosts the domain's DNS, at the place that is named here: one \
+            record that begins with \"v=spf1 \", and the services that no longer send removed from it. A domain that \
+            sends no mail has \"v=spf1 -all\".",
         seen: "SPF \"permerror\" (RFC 7208 2.6.7, 4.6.4).",
         route: None,
     },
@@ -158,8 +165,11 @@ pub(super) const POLICY: &[Entry] = &[
         role: Role::Sender,
         title: "The forgery policy (DMARC) is missing or invalid",
         explanation: "The domain's DMARC record, which tells receivers what to do with forged mail, cannot be \
-            read. Large receivers slow down or refuse mail from domains without one.",
-        action: "Have the TXT record at _dmarc.DOMAIN corrected by whoever hosts the domain's DNS.",
+            read. Large receivers slow down or refuse mail from domains without one. Where there is none at all, this \
+            is only a warning.",
+        action: "Have the TXT record at _dmarc.DOMAIN corrected by whoever hosts the domain's DNS: exactly one, that \
+            begins with \"v=DMARC1; p=\" and none, quarantine or reject. \"v=DMARC1; p=none\" changes nothing for \
+            anybody and is a beginning.",
         seen: "No usable record at _dmarc.DOMAIN (RFC 9989).",
         route: None,
     },

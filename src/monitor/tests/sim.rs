@@ -11,9 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config;
 use crate::inventory::{Inventory, Surroundings};
 use crate::model::dns::*;
+use crate::model::policy::*;
 use crate::model::reach::*;
 use crate::model::smtp::*;
-use crate::model::tls::{Certificate, ChainVerdict, TlsEvidence};
+use crate::model::tls::{Certificate, CertificateHashes, ChainVerdict, TlsEvidence};
 use crate::model::*;
 use crate::monitor::{Mode, Monitor};
 use crate::net::Routes;
@@ -105,6 +106,12 @@ pub struct World {
     pub remembered: BTreeSet<&'static str>,
     pub certificates: BTreeMap<&'static str, (ChainVerdict, &'static str, i64)>,
     pub starttls: bool,
+    /// What stands in DNS in place of what is in order.
+    pub policies: BTreeMap<(&'static str, PolicyPart), Evidence>,
+    /// TLSA records by host, for which everything is signed.
+    pub tlsa: BTreeMap<&'static str, TlsaRecord>,
+    /// What the certificates of servers hash to.
+    pub keys: BTreeMap<&'static str, CertificateHashes>,
 }
 
 impl World {
@@ -141,6 +148,9 @@ impl World {
             remembered: BTreeSet::new(),
             certificates: BTreeMap::new(),
             starttls: true,
+            policies: BTreeMap::new(),
+            tlsa: BTreeMap::new(),
+            keys: BTreeMap::new(),
         }
     }
 
@@ -222,6 +232,7 @@ impl World {
 
     fn mx(&self, domain: &DomainName) -> (Evidence, Duration) {
         let (answer, elapsed) = self.lookup(domain.as_str(), self.mx_records(domain.as_str()));
+        let answer = signed(answer, !self.tlsa.is_empty());
         (
             Evidence::Mx(MxEvidence {
                 server: "192.0.2.52:53".parse().unwrap(),
@@ -418,7 +429,32 @@ impl World {
                 self_signed: false,
             }),
             chain,
+            hashes: self.keys.get(address.as_str()).cloned().into_iter().collect(),
         });
+    }
+
+    fn policy(&self, domain: &DomainName, part: PolicyPart) -> (Evidence, Duration) {
+        let (told, elapsed) = self.lookup(domain.as_str(), Some(()));
+        let evidence = match self.policies.get(&(domain.as_str(), part)) {
+            // A policy host that is silent is so whatever DNS says from memory.
+            Some(evidence) if told.is_definite() || part == PolicyPart::Sts => evidence.clone(),
+            _ => in_order(part, told),
+        };
+        (evidence, elapsed)
+    }
+
+    fn tlsa(&self, host: &DomainName) -> (Evidence, Duration) {
+        let record = self.tlsa.get(host.as_str()).map(|record| vec![record.clone()]);
+        let (answer, elapsed) = self.lookup(host.as_str(), record);
+        let answer = signed(answer, true);
+        let addresses_authentic = answer.records().is_some();
+        (
+            Evidence::Tlsa(TlsaEvidence {
+                answer,
+                addresses_authentic,
+            }),
+            elapsed,
+        )
     }
 
     fn answer(&self, task: &Task) -> (Evidence, Duration) {
@@ -480,6 +516,8 @@ impl World {
                 )
             }
             Subject::Anchor(anchor) => self.anchor(anchor, lost),
+            Subject::Policy(domain, part) => self.policy(domain, *part),
+            Subject::Tlsa(host) => self.tlsa(host),
             Subject::Resolver(_) => {
                 let up = self.up() && self.resolver;
                 let answer = if up {
@@ -518,6 +556,63 @@ impl World {
             Evidence::Anchor(AnchorEvidence { address, outcome }),
             if up { after } else { silent },
         )
+    }
+}
+
+/// Evidence that a part of what a domain publishes is in order, or that nobody could tell.
+fn in_order(part: PolicyPart, told: Lookup<()>) -> Evidence {
+    let definite = told.is_definite();
+    let texts = |text: &str| told.clone().map(|()| vec![text.to_owned()]);
+    match part {
+        PolicyPart::Spf => Evidence::Spf(SpfEvidence {
+            own: texts("v=spf1 mx -all"),
+            read: vec![],
+            lookups: 1,
+            void: vec![],
+            outcome: if definite {
+                SpfOutcome::Valid {
+                    all: Some('-'),
+                    ptr: false,
+                }
+            } else {
+                SpfOutcome::Untold {
+                    reason: told.outcome(),
+                }
+            },
+        }),
+        PolicyPart::Dmarc => Evidence::Dmarc(DmarcEvidence {
+            own: texts("v=DMARC1; p=none"),
+            inherited: None,
+            untold: None,
+        }),
+        PolicyPart::Dkim => Evidence::Dkim(DkimEvidence { keys: vec![] }),
+        PolicyPart::Sts => {
+            let nothing = if definite {
+                Lookup::NoData {
+                    ttl: Duration::from_secs(5),
+                }
+            } else {
+                told.map(|()| vec![])
+            };
+            Evidence::Sts(Box::new(StsEvidence {
+                record: nothing.clone(),
+                fetch: None,
+                held: None,
+                tls_rpt: nothing,
+            }))
+        }
+    }
+}
+
+/// The same answer, vouched for by DNSSEC.
+fn signed<T>(answer: Lookup<T>, authentic: bool) -> Lookup<T> {
+    match answer {
+        Lookup::Found { records, ttl, .. } => Lookup::Found {
+            records,
+            ttl,
+            authentic,
+        },
+        other => other,
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::wire::PeerEnd;
 use crate::model::DialError;
+use crate::net::fetch::{FetchError, FetchLimits, Fetched};
 
 /// A line longer than this ends a fake server's patience.
 const LONGEST_COMMAND: usize = 8 * 1024;
@@ -22,6 +23,8 @@ pub enum Peer {
     Mail(Box<MailServer>),
     /// A fixed sequence, whoever calls.
     Script(Arc<[Step]>),
+    /// A web server, to whoever fetches a page.
+    Web(WebPage),
     /// Connects, and never says anything nor hangs up.
     Silent,
     /// A reset answers the connection attempt.
@@ -49,6 +52,40 @@ pub enum Step {
     Stall,
     /// Hangs up by a reset.
     Reset,
+}
+
+/// What a web server gives, whatever the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebPage {
+    /// A page: status, Content-Type, body.
+    Text(u16, String, String),
+    /// A certificate that is not good for the host, for this reason.
+    BadCertificate(String),
+}
+
+impl WebPage {
+    /// A page in order, as plain text.
+    pub fn plain(body: &str) -> Self {
+        Self::Text(200, "text/plain".into(), body.into())
+    }
+}
+
+/// What a fetch of a page comes to at a peer.
+pub(super) async fn give(peer: &Peer, limits: FetchLimits) -> Result<Fetched, FetchError> {
+    match peer {
+        Peer::Web(WebPage::Text(status, content_type, body)) => Ok(Fetched {
+            status: *status,
+            content_type: Some(content_type.clone()),
+            body: body.bytes().take(limits.bytes).collect(),
+            cut: body.len() > limits.bytes,
+        }),
+        Peer::Web(WebPage::BadCertificate(reason)) => Err(FetchError::Tls(reason.clone())),
+        Peer::Silent => {
+            tokio::time::sleep(limits.time).await;
+            Err(FetchError::Timeout)
+        }
+        _ => Err(FetchError::Tls("what the server sent is no TLS".into())),
+    }
 }
 
 impl Peer {
@@ -236,7 +273,7 @@ pub(super) async fn play(peer: Peer, end: PeerEnd) {
         Peer::Script(steps) => {
             let _ = follow(&steps, end).await;
         }
-        Peer::Silent => stall(end).await,
+        Peer::Silent | Peer::Web(_) => stall(end).await,
         Peer::Refuse | Peer::Drop | Peer::Fail(_) => {}
     }
 }

@@ -23,6 +23,7 @@ pub(super) struct World {
     pub local_fault: Option<String>,
     pub ping_forbidden: bool,
     pub questions: Vec<(SocketAddr, Question)>,
+    pub signed: BTreeSet<DomainName>,
     bogus: BTreeSet<DomainName>,
     hosts: HashMap<IpAddr, Host>,
     ledgers: HashMap<IpAddr, Ledger>,
@@ -189,8 +190,13 @@ impl World {
             None => self.zones.resolved(question),
             Some(apex) => self.resolve_in(&apex, question),
         };
+        let signed = question.name.as_ref().is_some_and(|name| {
+            let zone = self.signed.iter().any(|zone| name.is_within(zone));
+            zone && answer.rcode != rcode::SERV_FAIL
+        });
         Answer {
             authoritative: false,
+            authentic: signed,
             ..answer
         }
     }

@@ -31,15 +31,16 @@ pub struct ZoneError {
 
 impl Zones {
     /// Reads one record a line: `NAME [TTL] TYPE DATA`. The time to live is in seconds, 300 by default; names
-    /// are absolute, with or without the final dot; `;` and `#` begin a remark. The data of an SOA is
-    /// `SERIAL NEGATIVE-TTL`, of a TXT the rest of the line, of a TLSA `USAGE SELECTOR MATCHING HEX`.
+    /// are absolute, with or without the final dot; `;` and `#` begin a remark, except within double quotes. The data
+    /// of an SOA is `SERIAL NEGATIVE-TTL`, of a TXT the rest of the line with quotes around it taken off, of a TLSA
+    /// `USAGE SELECTOR MATCHING HEX`.
     ///
     /// # Errors
     /// [`ZoneError`] names the first line that is none.
     pub fn parse(text: &str) -> Result<Self, ZoneError> {
         let mut records = Vec::new();
         for (index, line) in text.lines().enumerate() {
-            let bare = line.split([';', '#']).next().unwrap_or_default().trim();
+            let bare = without_remark(line).trim();
             if bare.is_empty() {
                 continue;
             }
@@ -252,7 +253,10 @@ fn parse_data(kind: &str, data: &str) -> Option<RecordData> {
             serial: serial.parse().ok()?,
             negative_ttl: Duration::from_secs(negative.parse().ok()?),
         },
-        ("TXT", _) => RecordData::Txt(data.as_bytes().to_vec()),
+        ("TXT", _) => {
+            let bare = data.strip_prefix('"').and_then(|data| data.strip_suffix('"'));
+            RecordData::Txt(bare.unwrap_or(data).as_bytes().to_vec())
+        }
         ("TLSA", [usage, selector, matching, hex]) => RecordData::Tlsa(
             usage.parse().ok()?,
             selector.parse().ok()?,
@@ -261,6 +265,16 @@ fn parse_data(kind: &str, data: &str) -> Option<RecordData> {
         ),
         _ => return None,
     })
+}
+
+/// A line up to the remark on it.
+fn without_remark(line: &str) -> &str {
+    let mut quoted = false;
+    let end = line.find(|sign| {
+        quoted ^= sign == '"';
+        !quoted && matches!(sign, ';' | '#')
+    });
+    &line[..end.unwrap_or(line.len())]
 }
 
 fn next_word(text: &str) -> Option<(&str, &str)> {

@@ -9,7 +9,7 @@ use x509_parser::time::ASN1Time;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
 use crate::model::text::clean;
-use crate::model::tls::Certificate;
+use crate::model::tls::{Certificate, CertificateHashes};
 
 /// Names that are kept, characters of each, and characters of a subject or issuer.
 const NAMES_MOST: usize = 200;
@@ -39,6 +39,19 @@ pub(super) fn facts(der: &[u8]) -> Option<Certificate> {
         key: key_name(parsed.public_key()),
         fingerprint: hex(digest::digest(&digest::SHA256, der).as_ref()),
         self_signed: parsed.subject().as_raw() == parsed.issuer().as_raw(),
+    })
+}
+
+/// What TLSA records could name of a certificate in DER form; `None` when it cannot be read.
+pub(super) fn hashes(der: &[u8]) -> Option<CertificateHashes> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    let key = parsed.public_key().raw;
+    let of = |algorithm, bytes: &[u8]| hex(digest::digest(algorithm, bytes).as_ref());
+    Some(CertificateHashes {
+        certificate_sha256: of(&digest::SHA256, der),
+        certificate_sha512: of(&digest::SHA512, der),
+        key_sha256: of(&digest::SHA256, key),
+        key_sha512: of(&digest::SHA512, key),
     })
 }
 

@@ -23,6 +23,8 @@ use crate::model::text::clean;
 use crate::model::tls::{ChainVerdict, TlsEvidence, TlsFailure};
 use crate::net::trust::Trust;
 
+/// Certificates of a chain whose hashes are kept.
+const HASHED: usize = 8;
 /// Characters of a reason in words.
 const REASON: usize = 200;
 
@@ -82,6 +84,11 @@ pub(super) fn evidence(session: &ClientConnection, trust: &Trust, now: Timestamp
                 reason: "the server showed no certificate".to_owned(),
             },
         },
+        hashes: chain
+            .iter()
+            .take(HASHED)
+            .filter_map(|one| certificate::hashes(one))
+            .collect(),
     }
 }
 

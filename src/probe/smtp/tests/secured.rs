@@ -172,6 +172,14 @@ async fn facts_of_a_certificate() {
     let mut shown = held.smtp().tls.clone().unwrap();
     let own = shown.certificate.as_mut().unwrap();
     assert_eq!(own.fingerprint.len(), 64);
+    let hashes = std::mem::take(&mut shown.hashes);
+    assert_eq!(hashes[0].certificate_sha256, own.fingerprint);
+    let lengths = [
+        &hashes[0].certificate_sha512,
+        &hashes[0].key_sha256,
+        &hashes[0].key_sha512,
+    ];
+    assert_eq!(lengths.map(String::len), [128, 64, 128]);
     own.fingerprint = "[fingerprint]".to_owned();
     insta::assert_json_snapshot!(shown, @r#"
     {
@@ -192,7 +200,8 @@ async fn facts_of_a_certificate() {
       },
       "chain": {
         "verdict": "unknown-issuer"
-      }
+      },
+      "hashes": []
     }
     "#);
 }

@@ -25,6 +25,7 @@ use crate::model::{DialError, DomainName, Evidence};
 use crate::net::trust::Trust;
 use crate::net::trust::tests::pki::Identity;
 use crate::net::{Answer, AskError, Connection, Net, PingError, PingPlan, Question, Routes};
+use crate::net::{FetchError, FetchLimits, Fetched, Page};
 use crate::probe::{Context, Seen};
 
 /// When the tests' time begins.
@@ -120,6 +121,10 @@ impl Net for OnePeer {
             stream,
             source: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         })
+    }
+
+    async fn fetch(&self, _: &Page<'_>, _: &Trust, _: FetchLimits) -> Result<Fetched, FetchError> {
+        Err(FetchError::Timeout)
     }
 
     async fn ping(&self, _: IpAddr, _: PingPlan) -> Result<PingReport, PingError> {
