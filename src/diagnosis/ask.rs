@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use crate::model::{Anchor, DomainName, Subject};
-use crate::picture::Picture;
+use crate::model::{Anchor, DomainName, Service, Subject};
+use crate::picture::{Picture, SMTP_PORT};
 
 use super::vantage::refuters;
 
@@ -19,6 +19,7 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             asked.push(Subject::Host(address.ip()));
             asked.extend(picture.gateways_of(address.ip()).map(|gateway| gateway.subject()));
             asked.extend(siblings(picture, *address).into_iter().map(Subject::Smtp));
+            asked.extend(services(picture.services_at(address.ip())));
         }
         Subject::Mx(domain) => asked.push(Subject::NameServers(domain.clone())),
         Subject::Addresses(host) => {
@@ -34,12 +35,28 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             if let Some(gateway) = picture.inventory.gateway(client, name) {
                 let behind = picture.addresses_behind(gateway).into_iter().take(MOST_SIBLINGS);
                 asked.extend(behind.map(Subject::Smtp));
+                asked.extend(services(picture.services_behind(gateway)));
             }
         }
         Subject::Anchor(_) | Subject::Resolver(_) => asked.extend(refuters(picture)),
-        Subject::Host(_) => {}
+        Subject::Service(service) => {
+            for address in picture.service_addresses(service) {
+                asked.push(Subject::Smtp(SocketAddr::new(address, SMTP_PORT)));
+                asked.extend(picture.gateways_of(address).map(|gateway| gateway.subject()));
+            }
+            let beside = picture.domains_with(service).take(MOST_SIBLINGS);
+            let beside = beside.filter_map(|name| picture.domain(name));
+            let beside: BTreeSet<Service> = beside.flat_map(|domain| domain.services.clone()).collect();
+            asked.extend(services(beside.into_iter().filter(|other| other != service)));
+        }
+        Subject::Listing(zone, _) => asked.push(Subject::Blocklist(zone.clone())),
+        Subject::Host(_) | Subject::Blocklist(_) => {}
     }
     asked
+}
+
+fn services(found: impl IntoIterator<Item = Service>) -> impl Iterator<Item = Subject> {
+    found.into_iter().take(MOST_SIBLINGS).map(Subject::Service)
 }
 
 /// The anchors and resolvers, which could explain anything; pings alone where only they matter.
@@ -53,7 +70,9 @@ fn own_side(picture: &Picture, subject: &Subject) -> Vec<Subject> {
         .map(Subject::Anchor);
     let resolvers = inventory.resolvers.iter().copied().map(Subject::Resolver);
     match subject {
-        Subject::Host(_) => Vec::new(),
+        Subject::Host(_) | Subject::Blocklist(_) | Subject::Listing(..) => Vec::new(),
+        // Its name may be what fails, and any anchor can clear or explain the rest.
+        Subject::Service(_) => anchors.chain(resolvers).collect(),
         Subject::Gateway(..) | Subject::Smtp(_) | Subject::Anchor(_) => {
             anchors.filter(|anchor| anchor != subject).collect()
         }

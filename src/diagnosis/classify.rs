@@ -11,6 +11,7 @@ use crate::model::{Anchor, Code, DialError, DomainName, Evidence, Observation, S
 use crate::picture::{Health, MxSet, Picture, mx_set};
 
 use super::refusal::{self, Refusal};
+use super::{reputation, service};
 
 /// What an observation means by itself.
 pub fn classify(picture: &Picture, observation: &Observation) -> Health {
@@ -50,6 +51,9 @@ pub fn classify(picture: &Picture, observation: &Observation) -> Health {
             Lookup::Found { .. } => Health::Good,
             _ => Health::Failed(Code::VantageResolverFailed),
         },
+        (_, Evidence::Service(evidence)) => service::classify(picture, observation, evidence),
+        (_, Evidence::Blocklist(evidence)) => reputation::classify_list(evidence),
+        (_, Evidence::Listing(evidence)) => reputation::classify_listing(evidence),
         _ => Health::Unrunnable,
     }
 }

@@ -16,6 +16,8 @@ use super::doubt::Doubt;
 use super::finding::Finding;
 use super::host::{HostState, HostView, host};
 use super::path;
+use super::reputation::{Reputation, reputation};
+use super::service::{ServiceView, services};
 use super::vantage::OwnSide;
 
 /// What the evidence says of a domain now.
@@ -41,6 +43,8 @@ pub struct Judgement {
     pub addresses: [u32; 4],
     /// The earliest end of a certificate.
     pub certificate_expiry: Option<Timestamp>,
+    /// Its services, each judged by itself.
+    pub services: Vec<ServiceView>,
 }
 
 /// What a domain's judgement is made of.
@@ -51,6 +55,8 @@ pub(super) struct Parts<'a> {
     pub(super) dns: DnsState,
     pub(super) hosts: Vec<HostView>,
     pub(super) implicit: bool,
+    pub(super) services: Vec<ServiceView>,
+    pub(super) reputation: Reputation,
 }
 
 /// The outcome of the roll-up: a state with the finding that gives it.
@@ -87,8 +93,11 @@ pub fn domain(
         dns,
         hosts,
         implicit,
+        services: services(picture, own, domain, now),
+        reputation: reputation(picture, domain),
     };
-    let verdict = parts.roll_up(outage, &mail_hosts);
+    let mut verdict = parts.roll_up(outage, &mail_hosts);
+    parts.add_beside(&mut verdict, now, doubt);
     parts.judgement(verdict)
 }
 
@@ -176,6 +185,68 @@ impl Parts<'_> {
                 warnings,
             },
         }
+    }
+
+    /// What stands beside the way that mail comes in: services and reputation impair a domain that takes mail, and
+    /// never explain why one does not. What still waits for its own explanation gives way to what does not, and holds
+    /// the judgement back only where nothing else would be the cause.
+    fn add_beside(&self, verdict: &mut Verdict, now: Timestamp, doubt: &mut Doubt) {
+        let services = self.services.iter().filter_map(|view| Some((view.finding.as_ref()?, &view.doubt)));
+        let listed = self.reputation.listed.iter().map(|(finding, doubt)| (finding, doubt));
+        let (waiting, clear): (Vec<_>, Vec<_>) = services
+            .chain(listed)
+            .partition(|(_, doubt)| doubt.until(now).is_some());
+        let soon = self.services.iter().filter_map(|view| view.warning.clone());
+        match verdict.state {
+            State::Unknown => {}
+            State::Broken => {
+                let explained = |finding: &Finding| {
+                    verdict.cause.as_ref().is_some_and(|cause| cause.root == finding.root)
+                        || self.shares_an_address(finding)
+                };
+                let (under, apart): (Vec<_>, Vec<_>) = clear.into_iter().partition(|(one, _)| explained(one));
+                verdict.others.extend(under.into_iter().map(|(one, _)| one.clone()));
+                verdict.warnings.extend(apart.into_iter().map(|(one, _)| one.clone()));
+            }
+            State::Flowing | State::Degraded => {
+                verdict.warnings.extend(soon);
+                let mut beside = clear;
+                if verdict.cause.is_none() && beside.is_empty() {
+                    beside = waiting;
+                    for (_, waits) in &beside {
+                        doubt.join(waits);
+                    }
+                }
+                let mut beside = beside.into_iter().map(|(finding, _)| finding.clone());
+                if verdict.cause.is_none()
+                    && let Some(first) = beside.next()
+                {
+                    verdict.state = first.state;
+                    verdict.cause = Some(first);
+                }
+                let known = |one: &Finding| {
+                    let cause = verdict.cause.iter();
+                    cause.chain(&verdict.others).any(|other| other.root == one.root && other.code == one.code)
+                };
+                let new: Vec<Finding> = beside.filter(|one| !known(one)).collect();
+                verdict.others.extend(new);
+            }
+        }
+    }
+
+    /// Whether a service that fails lies at an address that takes the domain's mail: then whatever the machine has
+    /// explains both.
+    fn shares_an_address(&self, finding: &Finding) -> bool {
+        let failing = |view: &&ServiceView| {
+            view.finding
+                .as_ref()
+                .is_some_and(|one| one.root == finding.root && one.code == Code::ServiceUnreachable)
+        };
+        let mail = || self.hosts.iter().flat_map(|host| &host.addresses);
+        self.services.iter().filter(failing).any(|view| {
+            let places = self.picture.service_addresses(&view.service);
+            mail().any(|one| places.contains(&one.address.ip()))
+        })
     }
 
     fn all_failed(&self, outage: Option<&Finding>, failed: &[Finding]) -> Verdict {
@@ -322,6 +393,7 @@ impl Parts<'_> {
             path: path::draw(self),
             addresses: self.count(),
             certificate_expiry: path::earliest_expiry(self),
+            services: self.services.clone(),
         }
     }
 

@@ -17,6 +17,8 @@ mod note;
 mod path;
 mod provider;
 mod refusal;
+mod reputation;
+mod service;
 mod tls;
 mod vantage;
 
@@ -30,4 +32,5 @@ pub use gateway::{GatewayState, gateway};
 pub use note::{brief, note, summary};
 pub use path::stages;
 pub use provider::outage;
+pub use service::ServiceView;
 pub use vantage::{OwnSide, Suspicion, own_side, refuters};

@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clocks, no async. Times are [`jiff::Timestamp`] (UTC); spans are [`std::time::Duration`].
 
+pub mod blocklist;
 pub mod catalogue;
 mod code;
 pub mod dns;
@@ -11,6 +12,7 @@ mod message;
 mod name;
 mod observation;
 pub mod reach;
+pub mod service;
 pub mod smtp;
 mod subject;
 pub mod text;
@@ -22,6 +24,7 @@ pub use incident::{Affected, Event, Incident, IncidentId, IncidentState, LogEntr
 pub use message::{Message, MessageId, Notice, Outcome};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
+pub use service::{Service, ServiceKind};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
 pub use subject::{Anchor, Endpoint, ProbeKind, Subject};
 pub use verdict::{

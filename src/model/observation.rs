@@ -6,8 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::blocklist::{BlocklistEvidence, ListingEvidence};
 use super::dns::{AddressEvidence, MxEvidence, NameServerEvidence, ResolverEvidence};
 use super::reach::{AnchorEvidence, GatewayEvidence, HostEvidence};
+use super::service::ServiceEvidence;
 use super::smtp::SmtpEvidence;
 use super::{SmtpStage, Subject};
 
@@ -55,6 +57,12 @@ pub enum Evidence {
     Anchor(AnchorEvidence),
     /// Of [`Subject::Resolver`].
     Resolver(ResolverEvidence),
+    /// Of [`Subject::Service`].
+    Service(Box<ServiceEvidence>),
+    /// Of [`Subject::Blocklist`].
+    Blocklist(BlocklistEvidence),
+    /// Of [`Subject::Listing`].
+    Listing(ListingEvidence),
     /// The probe could not be run: no descriptor, no right, a panic. It says nothing about anybody else.
     Unrunnable {
         /// What stood in the way, in words.

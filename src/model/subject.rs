@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, DomainName};
+use super::{ClientId, DomainName, Service};
 
 /// The subject of one probe. Two domains that lead to the same address share its subject, and so its session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,6 +28,12 @@ pub enum Subject {
     Anchor(Anchor),
     /// One of our own resolvers.
     Resolver(SocketAddr),
+    /// A service that people use beside MX.
+    Service(Service),
+    /// A blocklist itself, by its zone: whether it can be believed.
+    Blocklist(DomainName),
+    /// What a blocklist says of an address.
+    Listing(DomainName, IpAddr),
 }
 
 impl Subject {
@@ -40,6 +46,8 @@ impl Subject {
             Self::Host(_) => ProbeKind::Host,
             Self::Gateway(..) => ProbeKind::Gateway,
             Self::Anchor(_) | Self::Resolver(_) => ProbeKind::Vantage,
+            Self::Service(_) => ProbeKind::Service,
+            Self::Blocklist(_) | Self::Listing(..) => ProbeKind::Blocklist,
         }
     }
 }
@@ -55,6 +63,9 @@ impl fmt::Display for Subject {
             Self::Gateway(client, name) => write!(f, "gateway {name} of {client}"),
             Self::Anchor(anchor) => write!(f, "anchor {anchor}"),
             Self::Resolver(address) => write!(f, "resolver {address}"),
+            Self::Service(service) => f.write_str(&service.label()),
+            Self::Blocklist(zone) => write!(f, "blocklist {zone}"),
+            Self::Listing(zone, address) => write!(f, "{address} at blocklist {zone}"),
         }
     }
 }

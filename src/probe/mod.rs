@@ -3,6 +3,7 @@
 //! A probe runs once. It neither loops, nor counts, nor judges.
 
 mod ask;
+pub mod blocklist;
 pub mod dns;
 #[cfg(test)]
 mod fixtures;
@@ -10,6 +11,7 @@ pub mod gateway;
 pub mod helo;
 pub mod host;
 pub mod nameserver;
+pub mod service;
 pub mod smtp;
 pub mod vantage;
 
@@ -85,6 +87,11 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
         (Subject::Gateway(..), _) => Seen::unrunnable("this gateway is no longer configured"),
         (Subject::Anchor(anchor), _) => vantage::anchor(net, context, anchor, timeout).await,
         (Subject::Resolver(server), _) => vantage::resolver(net, *server, timeout).await,
+        (Subject::Service(service), _) => service::run(net, context, trust, service, timeout).await,
+        (Subject::Blocklist(zone), _) => blocklist::self_test(net, context, zone, timeout).await,
+        (Subject::Listing(zone, address), _) => {
+            blocklist::listing(net, context, zone, *address, timeout).await
+        }
     }
 }
 

@@ -138,14 +138,14 @@ impl Read for Probes {
 fn unbuilt(kind: ProbeKind) -> Option<Part> {
     match kind {
         ProbeKind::Policy => Some(Part::PolicyProbe),
-        ProbeKind::Blocklist => Some(Part::BlocklistProbe),
-        ProbeKind::Service => Some(Part::ServiceProbe),
         ProbeKind::Vantage
         | ProbeKind::Dns
         | ProbeKind::Nameserver
         | ProbeKind::Host
         | ProbeKind::Smtp
-        | ProbeKind::Gateway => None,
+        | ProbeKind::Gateway
+        | ProbeKind::Blocklist
+        | ProbeKind::Service => None,
     }
 }
 
