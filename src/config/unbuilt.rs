@@ -34,7 +34,9 @@ impl Part {
             Self::Validate => "checking DNSSEC signatures here; the resolver's word is taken",
             Self::PolicyProbe => "policy probes",
             Self::Routes => "routes",
-            Self::SenderNames => "checking the name that a sender greets with; its addresses are asked for at blocklists",
+            Self::SenderNames => {
+                "checking the name that a sender greets with; its addresses are asked for at blocklists"
+            }
             Self::Canaries => "canaries",
             Self::BounceMailboxes => "mailboxes for bounces",
             Self::MailLogs => "reading mail logs",

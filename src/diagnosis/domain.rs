@@ -191,8 +191,15 @@ impl Parts<'_> {
     /// never explain why one does not. What still waits for its own explanation gives way to what does not, and holds
     /// the judgement back only where nothing else would be the cause.
     fn add_beside(&self, verdict: &mut Verdict, now: Timestamp, doubt: &mut Doubt) {
-        let services = self.services.iter().filter_map(|view| Some((view.finding.as_ref()?, &view.doubt)));
-        let listed = self.reputation.listed.iter().map(|(finding, doubt)| (finding, doubt));
+        let services = self
+            .services
+            .iter()
+            .filter_map(|view| Some((view.finding.as_ref()?, &view.doubt)));
+        let listed = self
+            .reputation
+            .listed
+            .iter()
+            .map(|(finding, doubt)| (finding, doubt));
         let (waiting, clear): (Vec<_>, Vec<_>) = services
             .chain(listed)
             .partition(|(_, doubt)| doubt.until(now).is_some());
@@ -201,12 +208,19 @@ impl Parts<'_> {
             State::Unknown => {}
             State::Broken => {
                 let explained = |finding: &Finding| {
-                    verdict.cause.as_ref().is_some_and(|cause| cause.root == finding.root)
+                    verdict
+                        .cause
+                        .as_ref()
+                        .is_some_and(|cause| cause.root == finding.root)
                         || self.shares_an_address(finding)
                 };
                 let (under, apart): (Vec<_>, Vec<_>) = clear.into_iter().partition(|(one, _)| explained(one));
-                verdict.others.extend(under.into_iter().map(|(one, _)| one.clone()));
-                verdict.warnings.extend(apart.into_iter().map(|(one, _)| one.clone()));
+                verdict
+                    .others
+                    .extend(under.into_iter().map(|(one, _)| one.clone()));
+                verdict
+                    .warnings
+                    .extend(apart.into_iter().map(|(one, _)| one.clone()));
             }
             State::Flowing | State::Degraded => {
                 verdict.warnings.extend(soon);
@@ -226,7 +240,9 @@ impl Parts<'_> {
                 }
                 let known = |one: &Finding| {
                     let cause = verdict.cause.iter();
-                    cause.chain(&verdict.others).any(|other| other.root == one.root && other.code == one.code)
+                    cause
+                        .chain(&verdict.others)
+                        .any(|other| other.root == one.root && other.code == one.code)
                 };
                 let new: Vec<Finding> = beside.filter(|one| !known(one)).collect();
                 verdict.others.extend(new);

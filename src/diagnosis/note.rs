@@ -222,8 +222,12 @@ fn service(evidence: &ServiceEvidence) -> String {
         ServiceFailureKind::Untold { said } => format!("its address could not be found out ({said})"),
         ServiceFailureKind::Dial(error) => format!("{error} after {after}"),
         ServiceFailureKind::Timeout => format!("nothing at stage {stage} for {after}"),
-        ServiceFailureKind::Closed { reset: true } => format!("connection reset at stage {stage} after {after}"),
-        ServiceFailureKind::Closed { reset: false } => format!("connection closed at stage {stage} after {after}"),
+        ServiceFailureKind::Closed { reset: true } => {
+            format!("connection reset at stage {stage} after {after}")
+        }
+        ServiceFailureKind::Closed { reset: false } => {
+            format!("connection closed at stage {stage} after {after}")
+        }
         ServiceFailureKind::Refused { line, .. } => format!("answered \"{line}\" at stage {stage}"),
         ServiceFailureKind::Protocol { reason } => format!("{reason}, at stage {stage}"),
         ServiceFailureKind::Tls(tls) => tls_failure(tls),
@@ -236,7 +240,10 @@ fn listing(evidence: &ListingEvidence) -> String {
         (Listing::Listed, None) => format!("listed ({})", evidence.answer.outcome()),
         (Listing::NotListed, _) => "not listed".into(),
         (Listing::RefusesUs, _) => {
-            format!("the list turns our questions away ({})", evidence.answer.outcome())
+            format!(
+                "the list turns our questions away ({})",
+                evidence.answer.outcome()
+            )
         }
         (Listing::Untold, _) => format!("the list could not be asked: {}", evidence.answer.outcome()),
     }

@@ -94,7 +94,12 @@ fn listed(
     for (zone, settled) in &hits {
         // A list that has begun to list everybody is found out first.
         let itself = Subject::Blocklist((*zone).clone());
-        doubt.want(picture, &itself, settled.doubted, &picture.inventory.blocklist_settings);
+        doubt.want(
+            picture,
+            &itself,
+            settled.doubted,
+            &picture.inventory.blocklist_settings,
+        );
     }
     let said: Vec<String> = hits
         .iter()

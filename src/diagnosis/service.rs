@@ -53,7 +53,15 @@ pub fn services(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestam
     let mut views: Vec<ServiceView> = domain
         .services
         .iter()
-        .map(|service| Judging { picture, own, domain, service }.view(now))
+        .map(|service| {
+            Judging {
+                picture,
+                own,
+                domain,
+                service,
+            }
+            .view(now)
+        })
         .collect();
     views.sort_by(|a, b| (a.since, &a.service).cmp(&(b.since, &b.service)));
     views
@@ -115,11 +123,7 @@ fn left(evidence: &ServiceEvidence, now: Timestamp) -> Option<SignedDuration> {
 
 fn expiring(label: &str, left: SignedDuration, until: Timestamp) -> String {
     let days = left.as_hours() / 24;
-    let urgent = if left < LAST_DAYS {
-        " Renew it today."
-    } else {
-        ""
-    };
+    let urgent = if left < LAST_DAYS { " Renew it today." } else { "" };
     format!(
         "The certificate of {label} has {days} days left, until {}.{urgent}",
         day(until)
@@ -151,8 +155,12 @@ impl Judging<'_> {
         };
         view.observation = Some(Arc::clone(&track.latest));
         if let Some(since) = track.in_doubt_since() {
-            view.doubt
-                .want(self.picture, &subject, since, &self.picture.service_settings(self.service));
+            view.doubt.want(
+                self.picture,
+                &subject,
+                since,
+                &self.picture.service_settings(self.service),
+            );
         }
         // What cannot be verified stays as it was; only that it works has to be seen anew.
         let Some(settled) = track.settled.as_ref() else {
@@ -193,7 +201,8 @@ impl Judging<'_> {
         }
         view.state = State::Broken;
         view.since = settled.since;
-        if !evidence.has_replied() && !no_address
+        if !evidence.has_replied()
+            && !no_address
             && let Some(finding) = self.behind(settled, now, &mut view.doubt)
         {
             view.finding = Some(finding);
@@ -243,8 +252,7 @@ impl Judging<'_> {
             .map(|address| SocketAddr::new(address, SMTP_PORT))
             .map(|address| (Subject::Smtp(address), picture.smtp_settings(address)));
         let others = self.domain.services.iter().filter(|other| *other != self.service);
-        let others =
-            others.map(|other| (Subject::Service(other.clone()), picture.service_settings(other)));
+        let others = others.map(|other| (Subject::Service(other.clone()), picture.service_settings(other)));
         for (subject, settings) in mail.chain(others) {
             let Some(track) = picture.track(&subject) else {
                 continue;
@@ -271,8 +279,7 @@ impl Judging<'_> {
             _ => None,
         };
         let detail = shown.map(|(_, detail)| detail).unwrap_or_default();
-        Finding::new(code, self.root(), self.service.label(), detail)
-            .on([Arc::clone(&settled.observation)])
+        Finding::new(code, self.root(), self.service.label(), detail).on([Arc::clone(&settled.observation)])
     }
 
     fn expires_soon(&self, settled: &Settled, now: Timestamp) -> Option<Finding> {
@@ -284,13 +291,16 @@ impl Judging<'_> {
         let label = self.service.label();
         let detail = expiring(&label, left, until);
         let found = Finding::new(Code::ServiceCertificateExpiring, self.root(), label, detail);
-        Some(found.giving(State::Flowing).on([Arc::clone(&settled.observation)]))
+        Some(
+            found
+                .giving(State::Flowing)
+                .on([Arc::clone(&settled.observation)]),
+        )
     }
 
     fn refusal(&self, settled: &Settled) -> Finding {
         let label = self.service.label();
         let detail = format!("{label}: {}.", summary(&settled.observation));
-        Finding::new(Code::VantageRefused, self.root(), label, detail)
-            .on([Arc::clone(&settled.observation)])
+        Finding::new(Code::VantageRefused, self.root(), label, detail).on([Arc::clone(&settled.observation)])
     }
 }

@@ -84,13 +84,14 @@ impl Monitor {
                 targets.insert(Target::Gateway(client.clone(), Arc::clone(name)));
                 if let Some(gateway) = picture.inventory.gateway(client, name) {
                     let behind = picture.addresses_behind(gateway);
-                    let names = behind
-                        .into_iter()
-                        .flat_map(|address| picture.domains_at(address))
-                        .chain(picture.services_behind(gateway).iter().flat_map(|service| {
-                            picture.domains_with(service).cloned().collect::<Vec<_>>()
-                        }))
-                        .collect();
+                    let names =
+                        behind
+                            .into_iter()
+                            .flat_map(|address| picture.domains_at(address))
+                            .chain(picture.services_behind(gateway).iter().flat_map(|service| {
+                                picture.domains_with(service).cloned().collect::<Vec<_>>()
+                            }))
+                            .collect();
                     targets.extend(domains(names));
                 }
             }

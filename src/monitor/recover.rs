@@ -61,7 +61,9 @@ impl Monitor {
                 // So may the others of the same domains.
                 let domains = self.picture.domains_with(service);
                 let domains = domains.filter_map(|name| self.picture.domain(name));
-                let others = domains.flat_map(|domain| domain.services.iter().cloned()).collect();
+                let others = domains
+                    .flat_map(|domain| domain.services.iter().cloned())
+                    .collect();
                 self.ask_failing(others, now);
                 return;
             }
@@ -100,7 +102,10 @@ impl Monitor {
     /// Our port 25 is open again: likewise for what uses it.
     pub(super) fn port25_recovered(&mut self, since: Timestamp, now: Timestamp) {
         let addresses = self.picture.leads().addresses().copied();
-        let services = self.picture.services().filter(|service| service.port == SMTP_PORT);
+        let services = self
+            .picture
+            .services()
+            .filter(|service| service.port == SMTP_PORT);
         let services = services.cloned().map(Subject::Service);
         let addresses: Vec<Subject> = addresses.map(Subject::Smtp).chain(services).collect();
         self.look_again(&addresses, since, now);

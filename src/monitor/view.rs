@@ -8,9 +8,7 @@ use jiff::Timestamp;
 
 use crate::diagnosis::{self, AddressState, Doubt};
 use crate::model::reach::{GatewayEvidence, LifeCheck};
-use crate::model::{
-    Code, DomainName, Evidence, Observation, Service, State, Subject, Target, Verdict,
-};
+use crate::model::{Code, DomainName, Evidence, Observation, Service, State, Subject, Target, Verdict};
 use crate::picture::Health;
 use crate::snapshot::{
     ClientView, Counters, GatewayView, Histogram, HostView, ListingView, ServiceView, StageView,
@@ -150,7 +148,8 @@ impl Monitor {
             let mut new = service_view(view);
             let old = before.iter().find(|old| old.service == new.service);
             let waits = self.mode == Mode::Watch && view.doubt.until(now).is_some();
-            if let Some(old) = old.filter(|old| waits && new.state != State::Flowing && old.state != new.state)
+            if let Some(old) =
+                old.filter(|old| waits && new.state != State::Flowing && old.state != new.state)
             {
                 (new.state, new.code) = (old.state, old.code);
             } else if old.is_none() && waits {
@@ -170,7 +169,10 @@ impl Monitor {
             let Subject::Listing(zone, address) = subject else {
                 continue;
             };
-            let settled = self.picture.track(subject).and_then(|track| track.settled.as_ref());
+            let settled = self
+                .picture
+                .track(subject)
+                .and_then(|track| track.settled.as_ref());
             let listed = match settled.map(|settled| settled.health) {
                 Some(Health::Good) => false,
                 Some(Health::Failed(_)) => true,
@@ -248,12 +250,16 @@ fn service_view(judged: &diagnosis::ServiceView) -> ServiceView {
         _ => None,
     });
     let tls = evidence.and_then(|evidence| evidence.tls.as_ref());
-    let stages = evidence.map(|evidence| evidence.stages.as_slice()).unwrap_or_default();
+    let stages = evidence
+        .map(|evidence| evidence.stages.as_slice())
+        .unwrap_or_default();
     let code = judged.finding.as_ref().or(judged.warning.as_ref());
     ServiceView {
         service: judged.service.to_string(),
         state: judged.state,
-        code: code.map(|finding| finding.code).filter(|_| judged.state != State::Flowing),
+        code: code
+            .map(|finding| finding.code)
+            .filter(|_| judged.state != State::Flowing),
         checked: latest.map(Observation::ended),
         peer: evidence.and_then(|evidence| evidence.peer),
         source: latest.and_then(|latest| latest.source),
@@ -268,7 +274,9 @@ fn service_view(judged: &diagnosis::ServiceView) -> ServiceView {
         tls: tls.map(|tls| tls.version.clone()),
         certificate_expiry: tls.and_then(|tls| Some(tls.certificate.as_ref()?.not_after)),
         summary: latest.map(diagnosis::summary).unwrap_or_default(),
-        transcript: evidence.map(|evidence| evidence.transcript.clone()).unwrap_or_default(),
+        transcript: evidence
+            .map(|evidence| evidence.transcript.clone())
+            .unwrap_or_default(),
     }
 }
 

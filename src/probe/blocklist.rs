@@ -23,7 +23,7 @@ const LONGEST_REASON: usize = 300;
 
 /// The addresses of the self-test (RFC 5782 5).
 const LISTED_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-const CLEAN_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
+const CLEAN_V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LISTED_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x7f00, 2));
 const CLEAN_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x7f00, 1));
 

@@ -128,12 +128,6 @@ to = ["oncall@msp.example"]
         2 | dnssec = "validate"
           | ^^^^^^ checked, and otherwise ignored
 
-        warning: not built yet: probes of services
-         --> mailflow.toml:9:1
-          |
-        9 | services = ["imaps:mail.acme.test"]
-          | ^^^^^^^^ checked, and otherwise ignored
-
         warning: the notifier "mail" stands on what it reports
           --> mailflow.toml:12:8
            |
@@ -153,7 +147,7 @@ to = ["oncall@msp.example"]
                    instead
 
         mailflow.toml: 1 client, 1 domain, 0 gateways, 1 notifier
-        no mistakes, 4 warnings
+        no mistakes, 3 warnings
         "##);
 }
 

@@ -22,6 +22,8 @@ pub enum Peer {
     Mail(Box<MailServer>),
     /// A fixed sequence, whoever calls.
     Script(Arc<[Step]>),
+    /// Shakes hands at once, says these bytes, and then listens until the caller hangs up.
+    Secured(Arc<ServerConfig>, Vec<u8>),
     /// Connects, and never says anything nor hangs up.
     Silent,
     /// A reset answers the connection attempt.
@@ -235,6 +237,13 @@ pub(super) async fn play(peer: Peer, end: PeerEnd) {
         Peer::Mail(server) => server.serve(end).await,
         Peer::Script(steps) => {
             let _ = follow(&steps, end).await;
+        }
+        Peer::Secured(tls, says) => {
+            if let Ok(mut stream) = TlsAcceptor::from(tls).accept(end.stream).await {
+                let _ = stream.write_all(&says).await;
+                let _ = stream.flush().await;
+                while hear_line(&mut stream).await.is_some() {}
+            }
         }
         Peer::Silent => stall(end).await,
         Peer::Refuse | Peer::Drop | Peer::Fail(_) => {}

@@ -55,7 +55,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// EHLO, or HELO for a server that does not know EHLO (RFC 5321 3.2); the latter offers nothing.
-    pub(in crate::probe) async fn hello(&mut self, name: &str) -> Result<Option<Capabilities>, SmtpFailureKind> {
+    pub(in crate::probe) async fn hello(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<Capabilities>, SmtpFailureKind> {
         let reply = self.ask(&format!("EHLO {name}")).await?;
         if matches!(reply.code, 500 | 502) {
             let reply = self.ask(&format!("HELO {name}")).await?;
