@@ -121,6 +121,16 @@ pub fn has_replied(picture: &Picture, address: SocketAddr, since: Timestamp) -> 
         || host_lives(picture, address.ip(), since)
 }
 
+/// When something behind a gateway was last found good again: the gateway may have been away until then, and what
+/// failed behind it before may be over as well.
+pub fn back_behind(picture: &Picture, gateway: &Gateway) -> Option<Timestamp> {
+    let mail = picture.addresses_behind(gateway).into_iter().map(Subject::Smtp);
+    let services = picture.services_behind(gateway).into_iter().map(Subject::Service);
+    mail.chain(services)
+        .filter_map(|subject| picture.track(&subject)?.recovered_at())
+        .max()
+}
+
 /// Whether anything came back from a service behind a gateway, in a probe that began at or after `since`.
 fn service_has_replied(picture: &Picture, front: &Gateway, service: &Service, since: Timestamp) -> bool {
     let Some(track) = picture.track(&Subject::Service(service.clone())) else {

@@ -15,7 +15,7 @@ use crate::picture::{Health, Picture, SMTP_PORT, Settled};
 
 use super::doubt::Doubt;
 use super::finding::Finding;
-use super::gateway::{GatewayState, gateway};
+use super::gateway::{GatewayState, back_behind, gateway};
 use super::note::summary;
 use super::refusal;
 use super::tls::{chain, day};
@@ -179,6 +179,10 @@ impl Judging<'_> {
             Health::Failed(code) | Health::Settled(code) => {
                 view.state = State::Degraded;
                 view.finding = Some(self.bad_certificate(code, settled));
+                // One certificate serves several more often than not: they are renewed together.
+                for other in self.domain.services.iter().filter(|other| *other != self.service) {
+                    self.hear_itself_after(&Subject::Service(other.clone()), &mut view.doubt);
+                }
                 view.since = settled.since;
             }
         }
@@ -227,6 +231,11 @@ impl Judging<'_> {
                     return Some(finding.giving(State::Degraded));
                 }
                 doubt.want(self.picture, &front.subject(), settled.doubted, &front.settings);
+                if let Some(back) = back_behind(self.picture, front) {
+                    let itself = Subject::Service(self.service.clone());
+                    let settings = self.picture.service_settings(self.service);
+                    doubt.want(self.picture, &itself, back, &settings);
+                }
             }
         }
         None
@@ -258,10 +267,17 @@ impl Judging<'_> {
                 continue;
             };
             doubt.want(picture, &subject, settled.doubted, &settings);
-            if let Some(back) = track.recovered_at() {
-                let itself = Subject::Service(self.service.clone());
-                doubt.want(picture, &itself, back, &picture.service_settings(self.service));
-            }
+            self.hear_itself_after(&subject, doubt);
+        }
+    }
+
+    /// When something beside it has recovered, the service is heard anew: it may have recovered as well.
+    fn hear_itself_after(&self, other: &Subject, doubt: &mut Doubt) {
+        let track = self.picture.track(other);
+        if let Some(back) = track.and_then(crate::picture::Track::recovered_at) {
+            let itself = Subject::Service(self.service.clone());
+            let settings = self.picture.service_settings(self.service);
+            doubt.want(self.picture, &itself, back, &settings);
         }
     }
 

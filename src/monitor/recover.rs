@@ -1,7 +1,7 @@
 //! When something recovers, failures of what stood on it say nothing any more: a router that was away for
 //! twelve seconds must not leave a "dead server" behind, nor our own line forty.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
 
@@ -47,7 +47,9 @@ impl Monitor {
                         self.agenda.ask(&sibling, now, now);
                     }
                 }
-                self.ask_failing(self.picture.services_at(address.ip()), now);
+                let services = self.picture.services_at(address.ip());
+                self.ask_failing(services.into_iter().map(Subject::Service), now);
+                self.ask_behind_the_same(&[address.ip()], now);
                 return;
             }
             Subject::Host(address) => {
@@ -61,10 +63,12 @@ impl Monitor {
                 // So may the others of the same domains.
                 let domains = self.picture.domains_with(service);
                 let domains = domains.filter_map(|name| self.picture.domain(name));
-                let others = domains
+                let others: Vec<Service> = domains
                     .flat_map(|domain| domain.services.iter().cloned())
                     .collect();
-                self.ask_failing(others, now);
+                self.ask_failing(others.into_iter().map(Subject::Service), now);
+                let places = self.picture.service_addresses(service);
+                self.ask_behind_the_same(&places, now);
                 return;
             }
             Subject::Mx(domain) => {
@@ -81,9 +85,31 @@ impl Monitor {
         self.look_again(&standing, from, now);
     }
 
-    /// Asks those of some services that fail; their failures stand until then.
-    fn ask_failing(&mut self, services: Vec<Service>, now: Timestamp) {
-        for subject in services.into_iter().map(Subject::Service) {
+    /// Asks what fails behind the gateways of an address: what they have let through again may let them be seen too.
+    fn ask_behind_the_same(&mut self, addresses: &[IpAddr], now: Timestamp) {
+        let fronts: Vec<_> = addresses
+            .iter()
+            .flat_map(|address| self.picture.gateways_of(*address).cloned())
+            .collect();
+        for front in fronts {
+            let mail = self
+                .picture
+                .addresses_behind(&front)
+                .into_iter()
+                .map(Subject::Smtp);
+            let services = self
+                .picture
+                .services_behind(&front)
+                .into_iter()
+                .map(Subject::Service);
+            let behind: Vec<Subject> = mail.chain(services).collect();
+            self.ask_failing(behind, now);
+        }
+    }
+
+    /// Asks those that fail; their failures stand until then.
+    fn ask_failing(&mut self, subjects: impl IntoIterator<Item = Subject>, now: Timestamp) {
+        for subject in subjects {
             let track = self.picture.track(&subject);
             if track.is_some_and(|track| track.streak.is_some()) {
                 self.agenda.ask(&subject, now, now);

@@ -326,7 +326,7 @@ fn a_text_that_is_no_toml_is_shown_with_what_else_is_wrong() {
 )]
 #[case(
     "[[clients]]\nid = 'a'\n[[clients.domains]]\nname = 'a.test'\nservices = ['imapd:a.test']",
-    "5:13 \"imapd\" is no service; these are: submission, submissions, imap, imaps, pop3, pop3s, https"
+    "5:13 \"imapd\" is no service; these are: submission, submissions, smtps, smtp, imap, imaps, pop3, pop3s, https"
 )]
 #[case(
     "[[clients]]\nid = 'a'\n[[clients.domains]]\nname = 'a.test'\naccept = [{ code = 'gateway.don', until = 2027-02-30, reason = 'x' }]",

@@ -211,8 +211,9 @@ fn the_cause_stays_while_another_service_joins_it() {
     assert_eq!(root.client.unwrap().as_str(), "acme");
     sim.forget();
     sim.world.services.insert(993, Server::Stopped);
+    let from = sim.now;
     sim.run(30.0);
-    assert_eq!(sim.turns, []);
+    assert_eq!(sim.turns_of("acme.test", from), []);
     assert_eq!(sim.verdict("acme.test").also[0].code, ServiceUnreachable);
     assert_eq!(
         services(&sim, "acme.test"),
