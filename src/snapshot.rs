@@ -30,6 +30,10 @@ pub struct Snapshot {
     pub providers: Vec<Arc<Verdict>>,
     /// Every address that mail is taken at.
     pub hosts: Vec<Arc<HostView>>,
+    /// The services of each domain that has any, in the order of the configuration.
+    pub services: BTreeMap<DomainName, Vec<Arc<ServiceView>>>,
+    /// What believed blocklists say of the clients' addresses.
+    pub listings: Vec<ListingView>,
     /// Open incidents, the worst and newest first.
     pub open_incidents: Vec<Arc<Incident>>,
     /// The last incidents that ended, newest first; at most a hundred.
@@ -97,6 +101,57 @@ pub struct HostView {
     pub summary: String,
     /// The last dialogue, word for word.
     pub transcript: Vec<String>,
+}
+
+/// One service of a domain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServiceView {
+    /// As in the configuration: `imaps:mail.acme.test:993`.
+    pub service: String,
+    /// How it is: flowing, degraded (its certificate), broken (nobody can use it), or unknown.
+    pub state: State,
+    /// Why, where it is not flowing.
+    pub code: Option<Code>,
+    /// When it was last looked at.
+    pub checked: Option<Timestamp>,
+    /// Who we spoke to, or tried first.
+    pub peer: Option<SocketAddr>,
+    /// The address that we spoke from.
+    pub source: Option<IpAddr>,
+    /// Its first words.
+    pub greeting: Option<String>,
+    /// The last time of each stage.
+    pub stages: Vec<StageView>,
+    /// `TLS 1.3`, where negotiated.
+    pub tls: Option<String>,
+    /// When its certificate ends.
+    pub certificate_expiry: Option<Timestamp>,
+    /// In one line, what was last seen.
+    pub summary: String,
+    /// The last dialogue, word for word.
+    pub transcript: Vec<String>,
+}
+
+/// How long one stage of a look took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StageView {
+    /// The stage.
+    pub stage: &'static str,
+    /// In seconds.
+    pub elapsed: f64,
+}
+
+/// What a blocklist says of a client's address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListingView {
+    /// Whose the address is.
+    pub client: ClientId,
+    /// The address.
+    pub address: String,
+    /// The list's zone.
+    pub blocklist: DomainName,
+    /// Whether it is on the list.
+    pub listed: bool,
 }
 
 /// How the last reload of the configuration went.

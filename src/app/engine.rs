@@ -337,6 +337,8 @@ impl<N: Net> Engine<N> {
             gateways,
             providers: view.providers,
             hosts: view.hosts,
+            services: view.services,
+            listings: view.listings,
             open_incidents: open,
             closed_incidents: self.ended.iter().cloned().collect(),
             counters,

@@ -8,10 +8,8 @@ pub(super) enum Part {
     Auth,
     ProbeAny,
     Validate,
-    BlocklistProbe,
-    ServiceProbe,
     Routes,
-    Senders,
+    SenderNames,
     Canaries,
     BounceMailboxes,
     MailLogs,
@@ -33,10 +31,10 @@ impl Part {
             Self::Auth => "users and tokens of the page and the API",
             Self::ProbeAny => "probing domains that are not configured",
             Self::Validate => "checking DNSSEC signatures here; the resolver's word is taken",
-            Self::BlocklistProbe => "blocklist probes",
-            Self::ServiceProbe => "probes of services",
             Self::Routes => "routes",
-            Self::Senders => "senders",
+            Self::SenderNames => {
+                "checking the name that a sender greets with; its addresses are asked for at blocklists"
+            }
             Self::Canaries => "canaries",
             Self::BounceMailboxes => "mailboxes for bounces",
             Self::MailLogs => "reading mail logs",

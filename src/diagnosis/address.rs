@@ -12,7 +12,7 @@ use crate::picture::{Health, Picture, Settled, Track};
 
 use super::doubt::Doubt;
 use super::finding::Finding;
-use super::gateway::{GatewayState, gateway, host_lives};
+use super::gateway::{GatewayState, back_behind, gateway, host_lives};
 
 /// How an address is.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +124,10 @@ fn failed(
                 return AddressState::Behind(finding);
             }
             doubt.want(picture, &front.subject(), settled.doubted, &front.settings);
+            if let Some(back) = back_behind(picture, front) {
+                let settings = picture.smtp_settings(address);
+                doubt.want(picture, &Subject::Smtp(address), back, &settings);
+            }
         }
     }
     doubt.want_port25(picture, settled.doubted);

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::model::policy::PolicyPart;
-use crate::model::{Anchor, DomainName, Subject};
-use crate::picture::Picture;
+use crate::model::{Anchor, DomainName, Service, Subject};
+use crate::picture::{Picture, SMTP_PORT};
 
 use super::provider::neighbours;
 use super::vantage::refuters;
@@ -22,6 +22,7 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             asked.extend(picture.gateways_of(address.ip()).map(|gateway| gateway.subject()));
             asked.extend(siblings(picture, *address).into_iter().map(Subject::Smtp));
             asked.extend(neighbours(picture, *address).into_iter().map(Subject::Smtp));
+            asked.extend(services(picture.services_at(address.ip())));
         }
         Subject::Mx(domain) => asked.push(Subject::NameServers(domain.clone())),
         Subject::Addresses(host) => {
@@ -37,6 +38,7 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             if let Some(gateway) = picture.inventory.gateway(client, name) {
                 let behind = picture.addresses_behind(gateway).into_iter().take(MOST_SIBLINGS);
                 asked.extend(behind.map(Subject::Smtp));
+                asked.extend(services(picture.services_behind(gateway)));
             }
         }
         Subject::Anchor(_) | Subject::Resolver(_) => asked.extend(refuters(picture)),
@@ -44,9 +46,24 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             let addresses = picture.reachable_addresses(host).into_iter().take(MOST_SIBLINGS);
             asked.extend(addresses.map(Subject::Smtp));
         }
-        Subject::Host(_) | Subject::Policy(..) => {}
+        Subject::Service(service) => {
+            for address in picture.service_addresses(service) {
+                asked.push(Subject::Smtp(SocketAddr::new(address, SMTP_PORT)));
+                asked.extend(picture.gateways_of(address).map(|gateway| gateway.subject()));
+            }
+            let beside = picture.domains_with(service).take(MOST_SIBLINGS);
+            let beside = beside.filter_map(|name| picture.domain(name));
+            let beside: BTreeSet<Service> = beside.flat_map(|domain| domain.services.clone()).collect();
+            asked.extend(services(beside.into_iter().filter(|other| other != service)));
+        }
+        Subject::Listing(zone, _) => asked.push(Subject::Blocklist(zone.clone())),
+        Subject::Host(_) | Subject::Policy(..) | Subject::Blocklist(_) => {}
     }
     asked
+}
+
+fn services(found: impl IntoIterator<Item = Service>) -> impl Iterator<Item = Subject> {
+    found.into_iter().take(MOST_SIBLINGS).map(Subject::Service)
 }
 
 /// The anchors and resolvers, which could explain anything; pings alone where only they matter.
@@ -63,11 +80,15 @@ fn own_side(picture: &Picture, subject: &Subject) -> Vec<Subject> {
         // What a record says, it says whatever our line is like.
         Subject::Host(_)
         | Subject::Tlsa(_)
+        | Subject::Blocklist(_)
+        | Subject::Listing(..)
         | Subject::Policy(_, PolicyPart::Spf | PolicyPart::Dmarc | PolicyPart::Dkim) => Vec::new(),
         Subject::Gateway(..)
         | Subject::Smtp(_)
         | Subject::Anchor(_)
         | Subject::Policy(_, PolicyPart::Sts) => anchors.filter(|anchor| anchor != subject).collect(),
+        // Its name may be what fails, and any anchor can clear or explain the rest.
+        Subject::Service(_) => anchors.chain(resolvers).collect(),
         Subject::Mx(_) | Subject::Addresses(_) | Subject::NameServers(_) | Subject::Resolver(_) => anchors
             .filter(|anchor| {
                 matches!(anchor, Subject::Anchor(Anchor::Ping { .. })) || !inventory.anchors.is_empty()

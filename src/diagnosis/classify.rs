@@ -12,6 +12,7 @@ use crate::picture::{Health, MxSet, Picture, mx_set};
 
 use super::policy;
 use super::refusal::{self, Refusal};
+use super::{reputation, service};
 
 /// What an observation means by itself.
 pub fn classify(picture: &Picture, observation: &Observation) -> Health {
@@ -52,6 +53,9 @@ pub fn classify(picture: &Picture, observation: &Observation) -> Health {
             Lookup::Found { .. } => Health::Good,
             _ => Health::Failed(Code::VantageResolverFailed),
         },
+        (_, Evidence::Service(evidence)) => service::classify(picture, observation, evidence),
+        (_, Evidence::Blocklist(evidence)) => reputation::classify_list(evidence),
+        (_, Evidence::Listing(evidence)) => reputation::classify_listing(evidence),
         _ => Health::Unrunnable,
     }
 }

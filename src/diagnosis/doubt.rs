@@ -47,6 +47,11 @@ impl Doubt {
         }
     }
 
+    /// Waits for whatever the other waits for as well.
+    pub fn join(&mut self, other: &Self) {
+        self.until = self.until.max(other.until);
+    }
+
     /// Holds the judgement back until then.
     pub fn wait(&mut self, until: Timestamp) {
         self.until = self.until.max(Some(until));

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::inventory::Gateway;
 use crate::model::smtp::SmtpFailureKind;
-use crate::model::{Code, DialError, Evidence, Observation, Root, RootKind, Subject};
+use crate::model::{Code, DialError, Evidence, Observation, Root, RootKind, Service, Subject};
 use crate::picture::{Health, Picture};
 
 use super::control;
@@ -50,6 +50,20 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
         .any(|address| has_replied(picture, *address, settled.doubted))
     {
         return GatewayState::Up;
+    }
+    let services = picture.services_behind(gateway);
+    let answered = |service: &Service| service_has_replied(picture, gateway, service, settled.doubted);
+    if services.iter().any(answered) {
+        return GatewayState::Up;
+    }
+    for service in &services {
+        let settings = picture.service_settings(service);
+        doubt.want(
+            picture,
+            &Subject::Service(service.clone()),
+            settled.doubted,
+            &settings,
+        );
     }
     for address in &behind {
         let subject = Subject::Smtp(*address);
@@ -109,6 +123,32 @@ pub fn has_replied(picture: &Picture, address: SocketAddr, since: Timestamp) -> 
     };
     newest(&Subject::Smtp(address)).is_some_and(|observation| is_reply(observation))
         || host_lives(picture, address.ip(), since)
+}
+
+/// When something behind a gateway was last found good again: the gateway may have been away until then, and what
+/// failed behind it before may be over as well.
+pub fn back_behind(picture: &Picture, gateway: &Gateway) -> Option<Timestamp> {
+    let mail = picture.addresses_behind(gateway).into_iter().map(Subject::Smtp);
+    let services = picture.services_behind(gateway).into_iter().map(Subject::Service);
+    mail.chain(services)
+        .filter_map(|subject| picture.track(&subject)?.recovered_at())
+        .max()
+}
+
+/// Whether anything came back from a service behind a gateway, in a probe that began at or after `since`.
+fn service_has_replied(picture: &Picture, front: &Gateway, service: &Service, since: Timestamp) -> bool {
+    let Some(track) = picture.track(&Subject::Service(service.clone())) else {
+        return false;
+    };
+    let Evidence::Service(evidence) = &track.latest.evidence else {
+        return false;
+    };
+    let resolved = picture.gateway_address(front);
+    track.latest.at >= since
+        && evidence.has_replied()
+        && evidence
+            .peer
+            .is_some_and(|peer| front.fronts(peer.ip(), resolved))
 }
 
 /// Whether a host has shown that it lives, in a probe that began at or after `since`.

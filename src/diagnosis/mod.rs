@@ -20,6 +20,8 @@ mod policy;
 mod provider;
 mod records;
 mod refusal;
+mod reputation;
+mod service;
 mod tls;
 mod vantage;
 
@@ -33,4 +35,5 @@ pub use gateway::{GatewayState, gateway};
 pub use note::{brief, note, summary};
 pub use path::stages;
 pub use provider::outage;
+pub use service::ServiceView;
 pub use vantage::{OwnSide, Suspicion, own_side, refuters};

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::blocklist::{Listing, ListingEvidence};
 use crate::model::dns::{AddressEvidence, Lookup, MxEvidence, NameServerAnswer, NameServerEvidence};
 use crate::model::reach::{AnchorOutcome, LifeCheck};
+use crate::model::service::{ServiceEvidence, ServiceFailureKind};
 use crate::model::smtp::{SmtpEvidence, SmtpFailureKind};
+use crate::model::tls::TlsFailure;
 use crate::model::{Evidence, EvidenceNote, Observation, Subject};
 
 use super::records::{published, records};
@@ -14,6 +17,7 @@ use super::records::{published, records};
 pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
     let transcript = match &observation.evidence {
         Evidence::Smtp(smtp) => smtp.transcript.clone(),
+        Evidence::Service(service) => service.transcript.clone(),
         Evidence::NameServers(servers) => servers.servers.iter().map(name_server).collect(),
         evidence => records(&observation.subject, evidence),
     };
@@ -36,6 +40,10 @@ fn peer(observation: &Observation) -> String {
         (_, Evidence::Addresses(evidence)) => format!("{} (resolver)", evidence.server),
         (Subject::Smtp(address), _) => address.to_string(),
         (Subject::Host(address), _) => address.to_string(),
+        (Subject::Service(service), Evidence::Service(evidence)) => match evidence.peer {
+            Some(peer) => format!("{} ({})", service.label(), peer.ip()),
+            None => service.label(),
+        },
         (Subject::Gateway(_, name), Evidence::Gateway(evidence)) => match evidence.address {
             Some(address) => address.to_string(),
             None => name.to_string(),
@@ -65,6 +73,11 @@ pub fn summary(observation: &Observation) -> String {
         Evidence::Spf(_) | Evidence::Dmarc(_) | Evidence::Dkim(_) | Evidence::Sts(_) | Evidence::Tlsa(_) => {
             published(&observation.evidence)
         }
+        Evidence::Service(evidence) => service(evidence),
+        Evidence::Blocklist(evidence) => evidence
+            .complaint()
+            .unwrap_or_else(|| "it passes its self-test".into()),
+        Evidence::Listing(evidence) => listing(evidence),
         Evidence::Unrunnable { reason } => format!("could not be probed: {reason}"),
     }
 }
@@ -191,10 +204,60 @@ fn smtp(evidence: &SmtpEvidence) -> String {
         }
         SmtpFailureKind::Reply(reply) => format!("answered \"{reply}\" at stage {}", failure.stage),
         SmtpFailureKind::Protocol(error) => format!("{error}, at stage {}", failure.stage),
-        SmtpFailureKind::Tls(tls) => match &tls.alert {
-            Some(alert) => format!("TLS failed: the server's alert {alert}"),
-            None => format!("TLS failed: {}", tls.reason),
-        },
+        SmtpFailureKind::Tls(tls) => tls_failure(tls),
+    }
+}
+
+fn service(evidence: &ServiceEvidence) -> String {
+    let Some(failure) = &evidence.failure else {
+        let total: Duration = evidence.stages.iter().map(|timing| timing.elapsed).sum();
+        let tls = evidence.tls.as_ref();
+        let until = tls.and_then(|tls| Some(tls.certificate.as_ref()?.not_after));
+        let until = until.map(|at| format!(", certificate until {}", at.strftime("%Y-%m-%d")));
+        return format!(
+            "answers in {}, {}{}",
+            brief(total),
+            tls.map_or("without TLS", |tls| tls.version.as_str()),
+            until.unwrap_or_default()
+        );
+    };
+    let (stage, after) = (failure.stage, brief(failure.after));
+    match &failure.kind {
+        ServiceFailureKind::NoAddress { said } => format!("its name has no address ({said})"),
+        ServiceFailureKind::Untold { said } => format!("its address could not be found out ({said})"),
+        ServiceFailureKind::Dial(error) => format!("{error} after {after}"),
+        ServiceFailureKind::Timeout => format!("nothing at stage {stage} for {after}"),
+        ServiceFailureKind::Closed { reset: true } => {
+            format!("connection reset at stage {stage} after {after}")
+        }
+        ServiceFailureKind::Closed { reset: false } => {
+            format!("connection closed at stage {stage} after {after}")
+        }
+        ServiceFailureKind::Refused { line, .. } => format!("answered \"{line}\" at stage {stage}"),
+        ServiceFailureKind::Protocol { reason } => format!("{reason}, at stage {stage}"),
+        ServiceFailureKind::Tls(tls) => tls_failure(tls),
+    }
+}
+
+fn listing(evidence: &ListingEvidence) -> String {
+    match (evidence.answer.listing(), &evidence.reason) {
+        (Listing::Listed, Some(reason)) => format!("listed ({}): {reason}", evidence.answer.outcome()),
+        (Listing::Listed, None) => format!("listed ({})", evidence.answer.outcome()),
+        (Listing::NotListed, _) => "not listed".into(),
+        (Listing::RefusesUs, _) => {
+            format!(
+                "the list turns our questions away ({})",
+                evidence.answer.outcome()
+            )
+        }
+        (Listing::Untold, _) => format!("the list could not be asked: {}", evidence.answer.outcome()),
+    }
+}
+
+fn tls_failure(failure: &TlsFailure) -> String {
+    match &failure.alert {
+        Some(alert) => format!("TLS failed: the server's alert {alert}"),
+        None => format!("TLS failed: {}", failure.reason),
     }
 }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::smtp::SmtpEvidence;
-use crate::model::{Evidence, Hop, SmtpStage, State, Subject};
+use crate::model::{Code, Evidence, Hop, SmtpStage, State, Subject};
 
 use super::address::{AddressState, AddressView};
 use super::dns::DnsState;
 use super::domain::Parts;
 use super::host::{HostState, HostView};
 use super::note::{brief, summary};
+use super::service::ServiceView;
 
 /// Draws the path: our side, DNS, then each address of each host with what stands before and behind it.
 pub(super) fn draw(parts: &Parts<'_>) -> Vec<Hop> {
@@ -25,6 +26,8 @@ pub(super) fn draw(parts: &Parts<'_>) -> Vec<Hop> {
         }
     }
     hops.push(policy(parts));
+    hops.extend(parts.services.iter().map(service));
+    hops.extend(reputation(parts));
     hops
 }
 
@@ -35,6 +38,41 @@ fn policy(parts: &Parts<'_>) -> Hop {
         None => policies.words.clone(),
     };
     hop("policy", parts.domain.name.as_str(), policies.state, summary)
+}
+
+fn service(view: &ServiceView) -> Hop {
+    let seen = view
+        .observation
+        .as_ref()
+        .map_or_else(|| "not looked at yet".to_owned(), |seen| summary(seen));
+    let certificate = view.finding.as_ref().or(view.warning.as_ref());
+    let said = match certificate.filter(|found| found.code != Code::ServiceUnreachable) {
+        Some(found) => found.detail.clone(),
+        None => seen,
+    };
+    let elapsed = view.observation.as_ref().map(|seen| seen.elapsed);
+    timed(
+        hop("service", view.service.label(), view.state, said),
+        elapsed.unwrap_or_default(),
+    )
+}
+
+/// What blocklists say, once any has said anything.
+fn reputation(parts: &Parts<'_>) -> Option<Hop> {
+    let told = &parts.reputation;
+    told.checked?;
+    let subject = match told.addresses {
+        1 => "1 address".to_owned(),
+        more => format!("{more} addresses"),
+    };
+    let lists = match told.lists {
+        1 => "the one blocklist".to_owned(),
+        more => format!("any of {more} blocklists"),
+    };
+    Some(match told.listed.first() {
+        Some((finding, _)) => hop("reputation", subject, State::Degraded, finding.detail.clone()),
+        None => hop("reputation", subject, State::Flowing, format!("not on {lists}")),
+    })
 }
 
 fn hop(hop: &'static str, subject: impl Into<String>, state: State, summary: impl Into<String>) -> Hop {

@@ -51,7 +51,7 @@ pub fn read(reply: &Reply, stage: SmtpStage, provider: bool, us: &[IpAddr]) -> R
     if provider && temporary && stage <= SmtpStage::Ehlo {
         return Refusal::OfUs;
     }
-    if matches!(reply.enhanced, Some(EnhancedCode(4 | 5, 7, _))) || names_us(reply, us) {
+    if is_of_us(&reply.text(), reply.enhanced, us) {
         return Refusal::OfUs;
     }
     match reply.code {
@@ -63,8 +63,12 @@ pub fn read(reply: &Reply, stage: SmtpStage, provider: bool, us: &[IpAddr]) -> R
     }
 }
 
-fn names_us(reply: &Reply, us: &[IpAddr]) -> bool {
-    let text = reply.text().to_lowercase();
+/// Whether words of refusal are about us: by their enhanced code, or by what they say. `us` as for [`read`].
+pub fn is_of_us(text: &str, enhanced: Option<EnhancedCode>, us: &[IpAddr]) -> bool {
+    if matches!(enhanced, Some(EnhancedCode(4 | 5, 7, _))) {
+        return true;
+    }
+    let text = text.to_lowercase();
     let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
     ABOUT_US.iter().any(|about| text.contains(about))
         || words.any(|word| WORDS_ABOUT_US.contains(&word))

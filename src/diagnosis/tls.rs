@@ -81,7 +81,7 @@ pub fn tls(
     findings
 }
 
-fn chain(evidence: &TlsEvidence, label: &str, now: Timestamp) -> Option<(Code, String)> {
+pub(super) fn chain(evidence: &TlsEvidence, label: &str, now: Timestamp) -> Option<(Code, String)> {
     let certificate = evidence.certificate.as_ref();
     let ended = certificate.filter(|certificate| certificate.not_after < now);
     if let Some(certificate) = ended {
@@ -138,6 +138,6 @@ fn wrong_name(
         .then(|| (certificate.clone(), Arc::clone(session)))
 }
 
-fn day(at: Timestamp) -> String {
+pub(super) fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{self, DnssecMode, ExpectMx, IpNet, ProbeOverrides, ResolvedProbe, TlsPolicy};
-use crate::model::{Anchor, ClientId, DomainName, Endpoint, ProbeKind, Subject};
+use crate::model::{Anchor, ClientId, DomainName, Endpoint, ProbeKind, Service, Subject};
 
 mod providers;
 
@@ -39,6 +39,10 @@ pub struct Inventory {
     pub gateways: Vec<Arc<Gateway>>,
     /// The providers that are recognised.
     pub providers: Providers,
+    /// The zones of the blocklists that are asked.
+    pub blocklists: Vec<DomainName>,
+    /// Settings of blocklist probes.
+    pub blocklist_settings: ResolvedProbe,
     /// How much we ask of other people's servers.
     pub budgets: config::Budgets,
     /// Settings of vantage probes.
@@ -56,6 +60,8 @@ pub struct Client {
     pub name: String,
     /// Whom to call there.
     pub contact: Option<String>,
+    /// Where its mail leaves from, as configured.
+    pub senders: Vec<IpAddr>,
 }
 
 /// A watched domain.
@@ -69,8 +75,12 @@ pub struct Domain {
     pub expect_mx: Option<ExpectMx>,
     /// Whether mail should reach it.
     pub receives: bool,
+    /// Whether mail should leave it.
+    pub sends: bool,
     /// Whether senders must not deliver without good TLS.
     pub tls_required: bool,
+    /// Services that its people use beside MX, none twice.
+    pub services: Vec<Service>,
     /// Settings by kind of probe.
     pub dns: ResolvedProbe,
     /// Settings by kind of probe.
@@ -81,8 +91,8 @@ pub struct Domain {
     pub host: ResolvedProbe,
     /// Settings by kind of probe.
     pub policy: ResolvedProbe,
-    /// Whether mail leaves from it.
-    pub sends: bool,
+    /// Settings by kind of probe.
+    pub service: ResolvedProbe,
     /// The DKIM keys that should be published.
     pub dkim_selectors: Vec<String>,
 }
@@ -156,6 +166,11 @@ impl Inventory {
                 id: client.id.clone(),
                 name: client.name.clone(),
                 contact: client.contact.clone(),
+                senders: client
+                    .senders
+                    .iter()
+                    .flat_map(|sender| sender.addresses.iter().copied())
+                    .collect(),
             };
             (client.id.clone(), known)
         });
@@ -170,6 +185,8 @@ impl Inventory {
             domains: domains(config),
             gateways: gateways(config),
             providers,
+            blocklists: config.blocklists.iter().map(|list| list.zone.clone()).collect(),
+            blocklist_settings: config.probes.resolve(ProbeKind::Blocklist, &[]),
             budgets: config.budgets.clone(),
             vantage_settings: config.probes.resolve(ProbeKind::Vantage, &[]),
             fallback: config.probes.resolve(ProbeKind::Smtp, &[]),
@@ -280,15 +297,27 @@ fn settle_domain(
         client: client.map(|client| client.id.clone()),
         expect_mx: domain.expect_mx.clone(),
         receives: domain.mail.receives(),
+        sends: domain.mail.sends(),
         tls_required: domain.tls == TlsPolicy::Required,
+        services: distinct(&domain.services),
         dns: config.probes.resolve(ProbeKind::Dns, &levels),
         nameserver: config.probes.resolve(ProbeKind::Nameserver, &levels),
         smtp: config.probes.resolve(ProbeKind::Smtp, &levels),
         host: config.probes.resolve(ProbeKind::Host, &levels),
         policy: config.probes.resolve(ProbeKind::Policy, &levels),
-        sends: domain.mail.sends(),
+        service: config.probes.resolve(ProbeKind::Service, &levels),
         dkim_selectors: domain.dkim_selectors.clone(),
     }
+}
+
+fn distinct(services: &[Service]) -> Vec<Service> {
+    let mut list: Vec<Service> = Vec::with_capacity(services.len());
+    for service in services {
+        if !list.contains(service) {
+            list.push(service.clone());
+        }
+    }
+    list
 }
 
 fn gateways(config: &config::Config) -> Vec<Arc<Gateway>> {

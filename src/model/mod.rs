@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clocks, no async. Times are [`jiff::Timestamp`] (UTC); spans are [`std::time::Duration`].
 
+pub mod blocklist;
 pub mod catalogue;
 mod code;
 pub mod dns;
@@ -12,6 +13,7 @@ mod name;
 mod observation;
 pub mod policy;
 pub mod reach;
+pub mod service;
 pub mod smtp;
 mod subject;
 pub mod text;
@@ -23,6 +25,7 @@ pub use incident::{Affected, Event, Incident, IncidentId, IncidentState, LogEntr
 pub use message::{Message, MessageId, Notice, Outcome};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
+pub use service::{Service, ServiceKind};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
 pub use subject::{Anchor, Endpoint, ProbeKind, Subject};
 pub use verdict::{

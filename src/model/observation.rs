@@ -6,9 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::blocklist::{BlocklistEvidence, ListingEvidence};
 use super::dns::{AddressEvidence, MxEvidence, NameServerEvidence, ResolverEvidence};
 use super::policy::{DkimEvidence, DmarcEvidence, SpfEvidence, StsEvidence, TlsaEvidence};
 use super::reach::{AnchorEvidence, GatewayEvidence, HostEvidence};
+use super::service::ServiceEvidence;
 use super::smtp::SmtpEvidence;
 use super::{SmtpStage, Subject};
 
@@ -66,6 +68,12 @@ pub enum Evidence {
     Sts(Box<StsEvidence>),
     /// Of [`Subject::Tlsa`].
     Tlsa(TlsaEvidence),
+    /// Of [`Subject::Service`].
+    Service(Box<ServiceEvidence>),
+    /// Of [`Subject::Blocklist`].
+    Blocklist(BlocklistEvidence),
+    /// Of [`Subject::Listing`].
+    Listing(ListingEvidence),
     /// The probe could not be run: no descriptor, no right, a panic. It says nothing about anybody else.
     Unrunnable {
         /// What stood in the way, in words.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::policy::PolicyPart;
-use super::{ClientId, DomainName};
+use super::{ClientId, DomainName, Service};
 
 /// The subject of one probe. Two domains that lead to the same address share its subject, and so its session.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,6 +33,12 @@ pub enum Subject {
     Policy(DomainName, PolicyPart),
     /// The TLSA records of a mail host (RFC 7672).
     Tlsa(DomainName),
+    /// A service that people use beside MX.
+    Service(Service),
+    /// A blocklist itself, by its zone: whether it can be believed.
+    Blocklist(DomainName),
+    /// What a blocklist says of an address.
+    Listing(DomainName, IpAddr),
 }
 
 impl Subject {
@@ -46,6 +52,8 @@ impl Subject {
             Self::Gateway(..) => ProbeKind::Gateway,
             Self::Anchor(_) | Self::Resolver(_) => ProbeKind::Vantage,
             Self::Policy(..) | Self::Tlsa(_) => ProbeKind::Policy,
+            Self::Service(_) => ProbeKind::Service,
+            Self::Blocklist(_) | Self::Listing(..) => ProbeKind::Blocklist,
         }
     }
 }
@@ -63,6 +71,9 @@ impl fmt::Display for Subject {
             Self::Resolver(address) => write!(f, "resolver {address}"),
             Self::Policy(domain, part) => write!(f, "{part} of {domain}"),
             Self::Tlsa(host) => write!(f, "TLSA of {host}"),
+            Self::Service(service) => f.write_str(&service.label()),
+            Self::Blocklist(zone) => write!(f, "blocklist {zone}"),
+            Self::Listing(zone, address) => write!(f, "{address} at blocklist {zone}"),
         }
     }
 }

@@ -268,7 +268,7 @@ pub struct Warning {
 /// One step of the path that mail takes, for drawing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hop {
-    /// `vantage`, `dns`, `gateway`, `host`, `smtp`, `tls`, `policy`, `reputation` or `delivery`.
+    /// `vantage`, `dns`, `gateway`, `host`, `smtp`, `tls`, `policy`, `service`, `reputation` or `delivery`.
     pub hop: &'static str,
     /// The thing itself: a name, an address.
     pub subject: String,

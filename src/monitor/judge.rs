@@ -84,12 +84,31 @@ impl Monitor {
                 targets.insert(Target::Gateway(client.clone(), Arc::clone(name)));
                 if let Some(gateway) = picture.inventory.gateway(client, name) {
                     let behind = picture.addresses_behind(gateway);
-                    let names = behind
-                        .into_iter()
-                        .flat_map(|address| picture.domains_at(address))
-                        .collect();
+                    let names =
+                        behind
+                            .into_iter()
+                            .flat_map(|address| picture.domains_at(address))
+                            .chain(picture.services_behind(gateway).iter().flat_map(|service| {
+                                picture.domains_with(service).cloned().collect::<Vec<_>>()
+                            }))
+                            .collect();
                     targets.extend(domains(names));
                 }
+            }
+            Subject::Service(service) => {
+                targets.extend(domains(picture.domains_with(service).cloned().collect()));
+                for address in picture.service_addresses(service) {
+                    targets.extend(picture.gateways_of(address).map(|one| gateway_target(one)));
+                }
+            }
+            Subject::Blocklist(_) => {
+                targets.extend(domains(picture.inventory.domains.keys().cloned().collect()));
+                targets.insert(self.vantage_target());
+            }
+            Subject::Listing(_, address) => {
+                let own = picture.inventory.domains.values();
+                let own = own.filter(|domain| picture.own_mail_addresses(domain).contains(address));
+                targets.extend(domains(own.map(|domain| domain.name.clone()).collect()));
             }
             Subject::Anchor(_) | Subject::Resolver(_) => {}
         }
@@ -210,6 +229,7 @@ impl Monitor {
                 summary: "This machine has no way to the IPv6 internet: only IPv4 is looked at.".into(),
             });
         }
+        also.extend(self.unbelieved_lists());
         let checked = picture.last_outside_success();
         Draft {
             state,
@@ -218,6 +238,23 @@ impl Monitor {
             checked,
             ..Draft::default()
         }
+    }
+
+    /// Blocklists that failed their self-test: what they say of anybody is not believed, and that is ours to mend.
+    fn unbelieved_lists(&self) -> Vec<Warning> {
+        let zones = self.picture.inventory.blocklists.iter();
+        let warnings = zones.filter_map(|zone| {
+            let track = self.picture.track(&Subject::Blocklist(zone.clone()))?;
+            let Evidence::Blocklist(evidence) = &track.settled.as_ref()?.observation.evidence else {
+                return None;
+            };
+            Some(Warning {
+                code: Code::VantageRefused,
+                subject: format!("the blocklist {zone}"),
+                summary: format!("What it says is not believed: {}.", evidence.complaint()?),
+            })
+        });
+        warnings.collect()
     }
 
     /// Whether a provider is seen differently from before.
@@ -320,6 +357,7 @@ impl Monitor {
         let outage = provider.as_ref().and_then(|provider| self.outages.get(provider));
         let judged = diagnosis::domain(&self.picture, &self.own, outage, &domain, now, &mut doubt);
         self.addresses.insert(name.clone(), judged.addresses);
+        self.refresh_services(name, &judged.services, now);
         match judged.certificate_expiry {
             Some(at) => self.expiries.insert(name.clone(), at),
             None => self.expiries.remove(name),
@@ -548,6 +586,7 @@ fn no_gateway_evidence(gateway: &Gateway) -> Finding {
 pub(super) fn certificate(observation: &Observation) -> Option<&str> {
     match &observation.evidence {
         Evidence::Smtp(smtp) => Some(&smtp.tls.as_ref()?.certificate.as_ref()?.fingerprint),
+        Evidence::Service(service) => Some(&service.tls.as_ref()?.certificate.as_ref()?.fingerprint),
         _ => None,
     }
 }

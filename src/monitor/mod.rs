@@ -2,7 +2,7 @@
 //! `mailflow check` run the very same one. The time is handed in; nothing here does I/O.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
 use crate::model::dns::Lookup;
 use crate::model::{
-    Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
+    ClientId, Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Health, Learnt, MxSet, NewFact, Picture, Settled, Taking, mx_set};
+use crate::picture::{Change, Health, Learnt, MxSet, NewFact, Picture, Settled, Taking, mx_set};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
-use crate::snapshot::{Histogram, HostView};
+use crate::snapshot::{Histogram, HostView, ServiceView};
 
 mod judge;
 mod policies;
@@ -94,7 +94,10 @@ pub struct Monitor {
     held: BTreeSet<Target>,
     rechecks: BTreeSet<(Timestamp, Target)>,
     recheck_at: HashMap<Target, Timestamp>,
-    refusals: HashMap<SocketAddr, u32>,
+    refusals: HashMap<Subject, u32>,
+    services: BTreeMap<DomainName, Vec<Arc<ServiceView>>>,
+    listable: BTreeMap<IpAddr, BTreeSet<ClientId>>,
+    listings: BTreeSet<Subject>,
     counts: Counts,
     changes: Changes,
 }
@@ -135,6 +138,9 @@ impl Monitor {
             rechecks: BTreeSet::new(),
             recheck_at: HashMap::new(),
             refusals: HashMap::new(),
+            services: BTreeMap::new(),
+            listable: BTreeMap::new(),
+            listings: BTreeSet::new(),
             counts: Counts::default(),
             changes: Changes::default(),
         };
@@ -228,6 +234,9 @@ impl Monitor {
         }
         self.follow(&change, now);
         self.ask_what_must_fit(&subject, before.as_ref(), &change, now);
+        if change != Change::default() || matches!(subject, Subject::Blocklist(_) | Subject::Gateway(..)) {
+            self.follow_listings(now);
+        }
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
             self.ask_for_more(&subject, in_doubt, observation.ended(), now);
         }
@@ -364,19 +373,16 @@ impl Monitor {
     /// How long an address that refused us is left alone: ten minutes, doubling, bounded. One look does not come
     /// back, and so waits for nothing.
     fn backoff(&mut self, subject: &Subject, health: Health) -> Option<Duration> {
-        let Subject::Smtp(address) = subject else {
-            return None;
-        };
-        if self.mode == Mode::OneLook {
+        if self.mode == Mode::OneLook || !matches!(subject, Subject::Smtp(_) | Subject::Service(_)) {
             return None;
         }
         if health != Health::Refused {
             if health == Health::Good {
-                self.refusals.remove(address);
+                self.refusals.remove(subject);
             }
             return None;
         }
-        let times = self.refusals.entry(*address).or_default();
+        let times = self.refusals.entry(subject.clone()).or_default();
         let most = self.picture.inventory.budgets.refused_backoff;
         let pause = FIRST_BACKOFF
             .min(most)

@@ -1,13 +1,13 @@
 //! When something recovers, failures of what stood on it say nothing any more: a router that was away for
 //! twelve seconds must not leave a "dead server" behind, nor our own line forty.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
 
 use crate::diagnosis;
 use crate::model::policy::PolicyPart;
-use crate::model::{Anchor, DomainName, Subject};
+use crate::model::{Anchor, DomainName, Service, Subject};
 use crate::picture::{SMTP_PORT, Settled};
 
 use super::{Monitor, freshness};
@@ -22,10 +22,12 @@ impl Monitor {
                 let Some(gateway) = self.picture.inventory.gateway(client, name) else {
                     return;
                 };
+                let services = self.picture.services_behind(gateway);
                 self.picture
                     .addresses_behind(gateway)
                     .into_iter()
                     .map(Subject::Smtp)
+                    .chain(services.into_iter().map(Subject::Service))
                     .collect()
             }
             Subject::Resolver(_) => {
@@ -46,6 +48,9 @@ impl Monitor {
                         self.agenda.ask(&sibling, now, now);
                     }
                 }
+                let services = self.picture.services_at(address.ip());
+                self.ask_failing(services.into_iter().map(Subject::Service), now);
+                self.ask_behind_the_same(&[address.ip()], now);
                 return;
             }
             Subject::Host(address) => {
@@ -53,6 +58,18 @@ impl Monitor {
                 // failures from being confirmed: it is asked, and judged by what it says then.
                 self.agenda
                     .ask(&Subject::Smtp(SocketAddr::new(*address, SMTP_PORT)), now, now);
+                return;
+            }
+            Subject::Service(service) => {
+                // So may the others of the same domains.
+                let domains = self.picture.domains_with(service);
+                let domains = domains.filter_map(|name| self.picture.domain(name));
+                let others: Vec<Service> = domains
+                    .flat_map(|domain| domain.services.iter().cloned())
+                    .collect();
+                self.ask_failing(others.into_iter().map(Subject::Service), now);
+                let places = self.picture.service_addresses(service);
+                self.ask_behind_the_same(&places, now);
                 return;
             }
             Subject::Mx(domain) => {
@@ -69,6 +86,38 @@ impl Monitor {
         self.look_again(&standing, from, now);
     }
 
+    /// Asks what fails behind the gateways of an address: what they have let through again may let them be seen too.
+    fn ask_behind_the_same(&mut self, addresses: &[IpAddr], now: Timestamp) {
+        let fronts: Vec<_> = addresses
+            .iter()
+            .flat_map(|address| self.picture.gateways_of(*address).cloned())
+            .collect();
+        for front in fronts {
+            let mail = self
+                .picture
+                .addresses_behind(&front)
+                .into_iter()
+                .map(Subject::Smtp);
+            let services = self
+                .picture
+                .services_behind(&front)
+                .into_iter()
+                .map(Subject::Service);
+            let behind: Vec<Subject> = mail.chain(services).collect();
+            self.ask_failing(behind, now);
+        }
+    }
+
+    /// Asks those that fail; their failures stand until then.
+    fn ask_failing(&mut self, subjects: impl IntoIterator<Item = Subject>, now: Timestamp) {
+        for subject in subjects {
+            let track = self.picture.track(&subject);
+            if track.is_some_and(|track| track.streak.is_some()) {
+                self.agenda.ask(&subject, now, now);
+            }
+        }
+    }
+
     /// Our line is good again: whatever failed meanwhile is looked at anew.
     pub(super) fn line_recovered(&mut self, since: Timestamp, now: Timestamp) {
         let everything = self.everything_outside();
@@ -80,7 +129,12 @@ impl Monitor {
     /// Our port 25 is open again: likewise for what uses it.
     pub(super) fn port25_recovered(&mut self, since: Timestamp, now: Timestamp) {
         let addresses = self.picture.leads().addresses().copied();
-        let addresses: Vec<Subject> = addresses.map(Subject::Smtp).collect();
+        let services = self
+            .picture
+            .services()
+            .filter(|service| service.port == SMTP_PORT);
+        let services = services.cloned().map(Subject::Service);
+        let addresses: Vec<Subject> = addresses.map(Subject::Smtp).chain(services).collect();
         self.look_again(&addresses, since, now);
         let anchors = self.anchors(|anchor| matches!(anchor, Anchor::Smtp { .. }));
         self.look_again(&anchors, Timestamp::MIN, now);
@@ -124,6 +178,8 @@ impl Monitor {
     fn everything_outside(&self) -> Vec<Subject> {
         let inventory = &self.picture.inventory;
         let addresses = self.picture.leads().addresses().copied().map(Subject::Smtp);
+        let services = self.picture.services().filter(|service| service.name().is_none());
+        let services = services.cloned().map(Subject::Service);
         let gateways = inventory.gateways.iter().map(|gateway| gateway.subject());
         let servers = inventory.domains.keys().cloned().map(Subject::NameServers);
         let resolvers = inventory.resolvers.iter().copied().map(Subject::Resolver);
@@ -133,6 +189,7 @@ impl Monitor {
             .chain(policies)
             .chain(resolvers)
             .chain(gateways)
+            .chain(services)
             .chain(servers)
             .chain(self.everything_resolved())
             .collect()
@@ -140,7 +197,12 @@ impl Monitor {
 
     fn everything_resolved(&self) -> Vec<Subject> {
         let domains = self.picture.inventory.domains.keys().cloned().map(Subject::Mx);
+        let services = self.picture.services().filter(|service| service.name().is_some());
+        let services: Vec<Subject> = services.cloned().map(Subject::Service).collect();
         let hosts: Vec<DomainName> = self.picture.leads().hosts().cloned().collect();
-        domains.chain(hosts.into_iter().map(Subject::Addresses)).collect()
+        domains
+            .chain(hosts.into_iter().map(Subject::Addresses))
+            .chain(services)
+            .collect()
     }
 }

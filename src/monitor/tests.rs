@@ -3,6 +3,7 @@
 //! appear, when, and that no other one appears on the way.
 
 mod approval;
+mod beside;
 mod chaos;
 mod policies;
 mod scenarios;

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::diagnosis::{self, AddressState, Doubt};
 use crate::model::reach::{GatewayEvidence, LifeCheck};
-use crate::model::{Code, DomainName, Evidence, State, Subject, Target, Verdict};
+use crate::model::{Code, DomainName, Evidence, Observation, Service, State, Subject, Target, Verdict};
 use crate::picture::Health;
-use crate::snapshot::{ClientView, Counters, GatewayView, Histogram, HostView};
+use crate::snapshot::{
+    ClientView, Counters, GatewayView, Histogram, HostView, ListingView, ServiceView, StageView,
+};
 
-use super::Monitor;
+use super::{Mode, Monitor};
 
 /// What was pinged of a gateway.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +53,10 @@ pub struct View {
     pub providers: Vec<Arc<Verdict>>,
     /// All addresses that take mail.
     pub hosts: Vec<Arc<HostView>>,
+    /// Services by domain.
+    pub services: BTreeMap<DomainName, Vec<Arc<ServiceView>>>,
+    /// What believed blocklists say.
+    pub listings: Vec<ListingView>,
     /// Counts, without those of incidents and notifications.
     pub counters: Counters,
     /// Domains that are still looked at for the first time.
@@ -85,6 +93,8 @@ impl Monitor {
             gateways,
             providers,
             hosts: self.host_views.values().cloned().collect(),
+            services: self.services.clone(),
+            listings: self.listing_views(),
             counters: self.counters(),
             pending,
         }
@@ -119,6 +129,64 @@ impl Monitor {
             pings_lost: pings.lost,
             round_trips: pings.round_trips,
         }
+    }
+
+    /// Brings what is shown of a domain's services up to date. One that seems worse is shown so once everything that
+    /// could explain it has been heard, as a verdict is.
+    pub(super) fn refresh_services(
+        &mut self,
+        name: &DomainName,
+        judged: &[diagnosis::ServiceView],
+        now: Timestamp,
+    ) {
+        let Some(domain) = self.picture.domain(name) else {
+            return;
+        };
+        let before = self.services.remove(name).unwrap_or_default();
+        let shown = |service: &Service| {
+            let view = judged.iter().find(|view| view.service == *service)?;
+            let mut new = service_view(view);
+            let old = before.iter().find(|old| old.service == new.service);
+            let waits = self.mode == Mode::Watch && view.doubt.until(now).is_some();
+            if let Some(old) =
+                old.filter(|old| waits && new.state != State::Flowing && old.state != new.state)
+            {
+                (new.state, new.code) = (old.state, old.code);
+            } else if old.is_none() && waits {
+                (new.state, new.code) = (State::Unknown, None);
+            }
+            Some(Arc::new(new))
+        };
+        let views: Vec<Arc<ServiceView>> = domain.services.iter().filter_map(shown).collect();
+        if !views.is_empty() {
+            self.services.insert(name.clone(), views);
+        }
+    }
+
+    fn listing_views(&self) -> Vec<ListingView> {
+        let mut views = Vec::new();
+        for subject in &self.listings {
+            let Subject::Listing(zone, address) = subject else {
+                continue;
+            };
+            let settled = self
+                .picture
+                .track(subject)
+                .and_then(|track| track.settled.as_ref());
+            let listed = match settled.map(|settled| settled.health) {
+                Some(Health::Good) => false,
+                Some(Health::Failed(_)) => true,
+                _ => continue,
+            };
+            let clients = self.listable.get(address).into_iter().flatten();
+            views.extend(clients.map(|client| ListingView {
+                client: client.clone(),
+                address: address.to_string(),
+                blocklist: zone.clone(),
+                listed,
+            }));
+        }
+        views
     }
 
     /// Brings what is shown of an address up to date.
@@ -172,6 +240,43 @@ impl Monitor {
             summary: diagnosis::summary(latest),
             transcript: smtp.transcript.clone(),
         })
+    }
+}
+
+fn service_view(judged: &diagnosis::ServiceView) -> ServiceView {
+    let latest = judged.observation.as_deref();
+    let evidence = latest.and_then(|latest| match &latest.evidence {
+        Evidence::Service(evidence) => Some(&**evidence),
+        _ => None,
+    });
+    let tls = evidence.and_then(|evidence| evidence.tls.as_ref());
+    let stages = evidence
+        .map(|evidence| evidence.stages.as_slice())
+        .unwrap_or_default();
+    let code = judged.finding.as_ref().or(judged.warning.as_ref());
+    ServiceView {
+        service: judged.service.to_string(),
+        state: judged.state,
+        code: code
+            .map(|finding| finding.code)
+            .filter(|_| judged.state != State::Flowing),
+        checked: latest.map(Observation::ended),
+        peer: evidence.and_then(|evidence| evidence.peer),
+        source: latest.and_then(|latest| latest.source),
+        greeting: evidence.and_then(|evidence| evidence.greeting.clone()),
+        stages: stages
+            .iter()
+            .map(|timing| StageView {
+                stage: timing.stage.as_str(),
+                elapsed: timing.elapsed.as_secs_f64(),
+            })
+            .collect(),
+        tls: tls.map(|tls| tls.version.clone()),
+        certificate_expiry: tls.and_then(|tls| Some(tls.certificate.as_ref()?.not_after)),
+        summary: latest.map(diagnosis::summary).unwrap_or_default(),
+        transcript: evidence
+            .map(|evidence| evidence.transcript.clone())
+            .unwrap_or_default(),
     }
 }
 

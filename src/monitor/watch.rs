@@ -11,7 +11,7 @@ use crate::config::ResolvedProbe;
 use crate::inventory::Inventory;
 use crate::model::dns::NameServerAnswer;
 use crate::model::policy::PolicyPart;
-use crate::model::{Code, DomainName, Evidence, Subject, Target};
+use crate::model::{Code, DomainName, Evidence, Service, Subject, Target};
 use crate::picture::{Change, SMTP_PORT};
 use crate::probe::{Detail, Task};
 use crate::schedule::{Allowance, Budget, Pace};
@@ -38,21 +38,32 @@ impl Monitor {
         for gateway in &inventory.gateways {
             self.watch(&gateway.subject(), now);
         }
+        for zone in &inventory.blocklists {
+            self.watch(&Subject::Blocklist(zone.clone()), now);
+        }
+        let services: Vec<Service> = self.picture.services().cloned().collect();
+        for (index, service) in services.into_iter().enumerate() {
+            let first = self.spread(index, Duration::MAX, now);
+            self.watch(&Subject::Service(service), first);
+        }
         for (index, domain) in inventory.domains.values().enumerate() {
-            let wait = SPREAD
-                .saturating_mul(u32::try_from(index).unwrap_or(u32::MAX))
-                .min(domain.dns.interval);
-            let first = match self.mode {
-                Mode::OneLook => now,
-                Mode::Watch => now
-                    .checked_add(SignedDuration::try_from(wait).unwrap_or_default())
-                    .unwrap_or(now),
-            };
+            let first = self.spread(index, domain.dns.interval, now);
             self.watch(&Subject::Mx(domain.name.clone()), first);
             self.watch(&Subject::NameServers(domain.name.clone()), first);
             for part in PolicyPart::ALL {
                 self.watch(&Subject::Policy(domain.name.clone(), part), first);
             }
+        }
+    }
+
+    /// When the first probe of one of many is due: they are spread, no further than `most`.
+    fn spread(&self, index: usize, most: Duration, now: Timestamp) -> Timestamp {
+        let wait = SPREAD
+            .saturating_mul(u32::try_from(index).unwrap_or(u32::MAX))
+            .min(most);
+        match self.mode {
+            Mode::OneLook => now,
+            Mode::Watch => now.checked_add(signed(wait)).unwrap_or(now),
         }
     }
 
@@ -108,6 +119,8 @@ impl Monitor {
             Subject::Anchor(_) | Subject::Resolver(_) => inventory.vantage_settings.clone(),
             Subject::Policy(name, _) => of_domain(name, |domain| &domain.policy),
             Subject::Tlsa(host) => self.picture.host_settings(host, |domain| &domain.policy),
+            Subject::Service(service) => self.picture.service_settings(service),
+            Subject::Blocklist(_) | Subject::Listing(..) => inventory.blocklist_settings.clone(),
         }
     }
 
@@ -156,6 +169,16 @@ impl Monitor {
                     .into_iter()
                     .map(|address| (Budget::NameServer(address), allowance))
                     .collect()
+            }
+            // One question after the other, however many addresses there are.
+            Subject::Blocklist(zone) | Subject::Listing(zone, _) => {
+                let per_second = budgets.per_nameserver.per_second.get();
+                let allowance = Allowance {
+                    concurrent: per_second,
+                    burst: 1,
+                    period: SignedDuration::from_secs(1) / i32::try_from(per_second).unwrap_or(i32::MAX),
+                };
+                vec![(Budget::Blocklist(zone.clone()), allowance)]
             }
             _ => Vec::new(),
         }
@@ -239,9 +262,9 @@ impl Monitor {
         for subject in &change.removed {
             self.agenda.unwatch(subject);
             self.picture.forget(subject);
+            self.refusals.remove(subject);
             if let Subject::Smtp(address) = subject {
                 self.host_views.remove(address);
-                self.refusals.remove(address);
             }
         }
         for subject in &change.added {
@@ -249,6 +272,29 @@ impl Monitor {
             if let Subject::Smtp(address) = subject {
                 self.watch(&Subject::Host(address.ip()), now);
             }
+        }
+    }
+
+    /// Asks the blocklists that are believed for every address that is anybody's, and no other any more.
+    pub(super) fn follow_listings(&mut self, now: Timestamp) {
+        let zones = self.picture.inventory.blocklists.clone();
+        if zones.is_empty() && self.listings.is_empty() {
+            return;
+        }
+        self.listable = self.picture.listable_addresses();
+        let wanted: BTreeSet<Subject> = zones
+            .iter()
+            .flat_map(|zone| self.listable.keys().map(move |address| (zone, *address)))
+            .filter(|(zone, address)| self.picture.believes(zone, *address))
+            .map(|(zone, address)| Subject::Listing(zone.clone(), address))
+            .collect();
+        let before = std::mem::replace(&mut self.listings, wanted.clone());
+        for subject in before.difference(&wanted) {
+            self.agenda.unwatch(subject);
+            self.picture.forget(subject);
+        }
+        for subject in wanted.difference(&before) {
+            self.watch(subject, now);
         }
     }
 
@@ -265,6 +311,7 @@ impl Monitor {
             self.picture.learnt.forget_domain(name);
             self.addresses.remove(name);
             self.expiries.remove(name);
+            self.services.remove(name);
             self.drop_target(&Target::Domain(name.clone()));
         }
         for gateway in &before.gateways {
@@ -290,6 +337,10 @@ impl Monitor {
             .iter()
             .filter(|one| !inventory.resolvers.contains(one));
         gone.extend(resolvers.copied().map(Subject::Resolver));
+        let lists = before.blocklists.iter();
+        let lists = lists.filter(|zone| !inventory.blocklists.contains(zone));
+        gone.extend(lists.cloned().map(Subject::Blocklist));
+        let services: BTreeSet<Service> = self.picture.services().cloned().collect();
         for subject in gone {
             self.agenda.unwatch(&subject);
             self.picture.forget(&subject);
@@ -298,7 +349,15 @@ impl Monitor {
             self.drop_target(&Target::Vantage(Arc::clone(&before.vantage)));
         }
         self.picture.set_inventory(inventory);
+        let kept: BTreeSet<Service> = self.picture.services().cloned().collect();
+        for service in services.difference(&kept) {
+            let subject = Subject::Service(service.clone());
+            self.agenda.unwatch(&subject);
+            self.picture.forget(&subject);
+            self.refusals.remove(&subject);
+        }
         self.watch_everything(now);
+        self.follow_listings(now);
         let hosts: Vec<Subject> = self
             .picture
             .leads()

@@ -223,6 +223,7 @@ impl Picture {
 
     /// Takes over a changed inventory: settings and who belongs to whom are worked out anew.
     pub fn set_inventory(&mut self, inventory: std::sync::Arc<crate::inventory::Inventory>) {
+        self.services = super::services::index(&inventory);
         self.inventory = inventory;
         let addresses: Vec<SocketAddr> = self.leads.addresses().copied().collect();
         for address in addresses {

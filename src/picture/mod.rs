@@ -11,11 +11,13 @@ use crate::inventory::{Domain, Gateway, Inventory, Provider};
 use crate::model::dns::{Exchange, Lookup, MxRecord};
 use crate::model::policy::{StsEvidence, StsOutcome};
 use crate::model::reach::LifeCheck;
-use crate::model::{Anchor, DomainName, Evidence, Observation, Subject};
+use crate::model::{Anchor, DomainName, Evidence, Observation, Service, Subject};
 use crate::net::Routes;
 
 mod graph;
 mod learnt;
+mod reputation;
+mod services;
 mod track;
 
 pub use graph::Change;
@@ -41,6 +43,7 @@ pub struct Picture {
     last_success: BTreeMap<Outside, Timestamp>,
     own_addresses: Vec<IpAddr>,
     paces: HashMap<SocketAddr, ResolvedProbe>,
+    services: BTreeMap<Service, BTreeSet<DomainName>>,
 }
 
 /// Kinds of proof that we reach the outside.
@@ -69,6 +72,7 @@ impl Picture {
     /// An empty picture of an inventory.
     pub fn new(inventory: Arc<Inventory>, learnt: Learnt, routes: Routes) -> Self {
         Self {
+            services: services::index(&inventory),
             inventory,
             learnt,
             routes,
@@ -136,6 +140,7 @@ impl Picture {
                 _ => Some(Outside::Any),
             },
             Evidence::Host(host) if host.alive() => Some(Outside::Any),
+            Evidence::Service(service) if service.has_spoken() => Some(Outside::Any),
             Evidence::Gateway(_) if health == Health::Good => Some(Outside::Any),
             Evidence::NameServers(servers)
                 if servers.servers.iter().any(|server| server.answer.is_definite()) =>

@@ -395,24 +395,39 @@ pub(super) async fn locate<N: Net>(
     endpoint: &Endpoint,
     limit: Duration,
 ) -> Result<IpAddr, NoAddress> {
+    let all = locate_all(net, context, endpoint, limit).await?;
+    all.into_iter()
+        .next()
+        .ok_or_else(|| NoAddress::None(format!("{endpoint}: no address")))
+}
+
+/// Every address of an endpoint that we could use: its own, or those that its name has now, IPv4 first; never none.
+pub(super) async fn locate_all<N: Net>(
+    net: &N,
+    context: &Context,
+    endpoint: &Endpoint,
+    limit: Duration,
+) -> Result<Vec<IpAddr>, NoAddress> {
     let name = match endpoint {
-        Endpoint::Address(address) => return Ok(*address),
+        Endpoint::Address(address) => return Ok(vec![*address]),
         Endpoint::Name(name) => name,
     };
     let told = addresses(net, context, name, limit)
         .await
         .map_err(|fault| NoAddress::Local(fault.0))?;
     let (v4, v6) = (told.v4(name), told.v6(name));
-    if let Some(address) = v4.records().and_then(|addresses| addresses.first()) {
-        return Ok(IpAddr::V4(*address));
+    let of_v4 = v4.records().into_iter().flatten().copied().map(IpAddr::V4);
+    let of_v6 = v6.records().into_iter().flatten().copied().map(IpAddr::V6);
+    let found: Vec<IpAddr> = of_v4.chain(of_v6.filter(|_| context.ipv6)).collect();
+    if !found.is_empty() {
+        return Ok(found);
     }
-    if let Some(address) = v6.records().and_then(|addresses| addresses.first())
-        && context.ipv6
-    {
-        return Ok(IpAddr::V6(*address));
+    if v6.records().is_some() {
+        let said = format!("{name}: only IPv6 addresses, and this machine has no way to them");
+        return Err(NoAddress::Untold(said));
     }
     let said = format!("{name}: {}", v4.outcome());
-    if v4.is_definite() {
+    if v4.is_definite() && v6.is_definite() {
         Err(NoAddress::None(said))
     } else {
         Err(NoAddress::Untold(said))

@@ -3,6 +3,7 @@
 //! A probe runs once. It neither loops, nor counts, nor judges.
 
 mod ask;
+pub mod blocklist;
 pub mod dns;
 #[cfg(test)]
 mod fixtures;
@@ -11,6 +12,7 @@ pub mod helo;
 pub mod host;
 pub mod nameserver;
 pub mod policy;
+pub mod service;
 pub mod smtp;
 pub mod vantage;
 
@@ -91,6 +93,11 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
             policy::run(net, context, trust, domain, *part, detail, timeout).await
         }
         (Subject::Tlsa(host), _) => policy::tlsa(net, context, host, timeout).await,
+        (Subject::Service(service), _) => service::run(net, context, trust, service, timeout).await,
+        (Subject::Blocklist(zone), _) => blocklist::self_test(net, context, zone, timeout).await,
+        (Subject::Listing(zone, address), _) => {
+            blocklist::listing(net, context, zone, *address, timeout).await
+        }
     }
 }
 

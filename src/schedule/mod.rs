@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::Subject;
+use crate::model::{DomainName, Subject};
 
 mod lane;
 
@@ -28,6 +28,8 @@ pub enum Budget {
     Provider(Arc<str>),
     /// Questions to a name server.
     NameServer(IpAddr),
+    /// Questions to a blocklist, through our resolver.
+    Blocklist(DomainName),
 }
 
 /// How a subject is paced.

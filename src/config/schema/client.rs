@@ -110,7 +110,11 @@ impl Client {
 
     fn note_unbuilt(&self, t: &Table<'_>) {
         let used = [
-            ("senders", Part::Senders, self.senders.is_empty()),
+            (
+                "senders",
+                Part::SenderNames,
+                self.senders.iter().all(|sender| sender.helo.is_none()),
+            ),
             ("routes", Part::Routes, self.routes.is_empty()),
             ("canaries", Part::Canaries, self.canaries.is_empty()),
         ];

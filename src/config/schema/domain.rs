@@ -1,6 +1,5 @@
 //! `[[clients.domains]]`: mail domains and what is expected of them.
 
-use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::Date;
@@ -9,8 +8,8 @@ use super::ProbeOverrides;
 use crate::config::read::read_text;
 use crate::config::reader::{Kind, Node, Read, Table};
 use crate::config::unbuilt::Part;
-use crate::config::value::{HostPort, Word as _, words};
-use crate::model::{Code, DomainName};
+use crate::config::value::{HostPort, words};
+use crate::model::{Code, DomainName, Service, ServiceKind};
 
 /// One of `[[clients.domains]]`, or a bare name in `domains = [...]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,72 +93,27 @@ words! {
     }
 }
 
-/// `KIND:HOST:PORT`: a service that people use beside MX.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Service {
-    /// What is spoken there.
-    pub kind: ServiceKind,
-    /// Where; the port may be left out when it is the usual one.
-    pub at: HostPort,
-}
-
-words! {
-    /// What a service speaks.
-    pub enum ServiceKind {
-        /// Submission with STARTTLS (RFC 6409), port 587.
-        Submission = "submission",
-        /// Submission over TLS (RFC 8314), port 465.
-        Submissions = "submissions",
-        /// IMAP with STARTTLS, port 143.
-        Imap = "imap",
-        /// IMAP over TLS, port 993.
-        Imaps = "imaps",
-        /// POP3 with STLS, port 110.
-        Pop3 = "pop3",
-        /// POP3 over TLS, port 995.
-        Pop3s = "pop3s",
-        /// Web mail, port 443.
-        Https = "https",
-    }
-}
-
-impl ServiceKind {
-    /// The registered port.
-    pub const fn usual_port(self) -> u16 {
-        match self {
-            Self::Submission => 587,
-            Self::Submissions => 465,
-            Self::Imap => 143,
-            Self::Imaps => 993,
-            Self::Pop3 => 110,
-            Self::Pop3s => 995,
-            Self::Https => 443,
-        }
-    }
-}
-
 impl FromStr for Service {
     type Err = String;
 
+    /// Reads `KIND:HOST:PORT`; the port may be left out when it is the usual one.
     fn from_str(text: &str) -> Result<Self, String> {
         let shape = || "a service is KIND:HOST:PORT, such as \"imaps:mail.acme.test:993\"".to_owned();
         let (word, rest) = text.split_once(':').ok_or_else(shape)?;
-        let kinds = ServiceKind::WORDS;
-        let Some((_, kind)) = kinds.iter().find(|(name, _)| *name == word) else {
-            let known: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
+        let kinds = ServiceKind::ALL;
+        let Some(kind) = kinds.iter().find(|kind| kind.as_str() == word) else {
+            let known: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
             return Err(format!(
                 "\"{word}\" is no service; these are: {}",
                 known.join(", ")
             ));
         };
         let at = HostPort::parse(rest, Some(kind.usual_port())).map_err(|e| format!("{e}; {}", shape()))?;
-        Ok(Self { kind: *kind, at })
-    }
-}
-
-impl fmt::Display for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind, self.at)
+        Ok(Self {
+            kind: *kind,
+            host: at.host,
+            port: at.port,
+        })
     }
 }
 
@@ -221,10 +175,7 @@ impl Read for Domain {
 
 impl Domain {
     fn note_unbuilt(&self, t: &Table<'_>) {
-        let used = [
-            ("services", Part::ServiceProbe, self.services.is_empty()),
-            ("accept", Part::Accept, self.accept.is_empty()),
-        ];
+        let used = [("accept", Part::Accept, self.accept.is_empty())];
         for (key, part, unused) in used {
             if let Some(node) = t.entry(key).filter(|_| !unused) {
                 node.unbuilt(part);

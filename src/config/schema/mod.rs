@@ -24,7 +24,7 @@ pub use alerting::{
 pub use budgets::{AddressBudget, Budgets, NameserverBudget, ProviderBudget};
 pub use canary::{BounceMailbox, Canary, Login, MailLog, MailLogFormat};
 pub use client::Client;
-pub use domain::{Acceptance, Domain, ExpectMx, MailDirection, Service, ServiceKind, TlsPolicy};
+pub use domain::{Acceptance, Domain, ExpectMx, MailDirection, TlsPolicy};
 pub use gateway::{Check, Gateway, Snmp};
 pub use notifier::{
     Alertmanager, Email, MailTls, Notifier, NotifierKind, Ntfy, Pagerduty, Slack, Teams, Webhook,

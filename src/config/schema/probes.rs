@@ -137,15 +137,15 @@ impl Read for Probes {
 
 fn unbuilt(kind: ProbeKind) -> Option<Part> {
     match kind {
-        ProbeKind::Blocklist => Some(Part::BlocklistProbe),
-        ProbeKind::Service => Some(Part::ServiceProbe),
         ProbeKind::Vantage
         | ProbeKind::Dns
         | ProbeKind::Nameserver
         | ProbeKind::Host
         | ProbeKind::Smtp
         | ProbeKind::Gateway
-        | ProbeKind::Policy => None,
+        | ProbeKind::Policy
+        | ProbeKind::Blocklist
+        | ProbeKind::Service => None,
     }
 }
 

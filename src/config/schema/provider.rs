@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use crate::config::read::read_text;
 use crate::config::reader::{Kind, Node, Read};
-use crate::config::unbuilt::Part;
 use crate::model::{DomainName, NameError};
 
 /// One of `[[blocklists]]` (RFC 5782).
@@ -65,7 +64,6 @@ read_text! {
 
 impl Read for Blocklist {
     fn read(node: Node<'_>) -> Option<Self> {
-        node.unbuilt(Part::BlocklistProbe);
         node.table(|t| {
             let zone: DomainName = t.required("zone")?;
             t.entry("zone")?.define(Kind::Blocklist, "", zone.as_str());

@@ -221,9 +221,9 @@ fn what_is_not_built_yet_is_told_once() {
     let text = "
         [[clients]]
         id = 'a'
-        domains = [{ name = 'a.test', services = ['imap:a.test'] }, { name = 'b.test', services = ['imap:b.test'] }]
+        domains = [{ name = 'a.test', dkim_selectors = ['s1'] }, { name = 'b.test', dkim_selectors = ['s1'] }]
         routes = [{ to = 'c.test' }]
-        [probes.service]
+        [probes.policy]
         timeout = '1s'";
     let loaded = Folder::with(&[("mailflow.toml", text)]).load(&[]).unwrap();
     let warnings: Vec<&str> = loaded
@@ -233,6 +233,6 @@ fn what_is_not_built_yet_is_told_once() {
         .collect();
     assert_eq!(
         warnings,
-        ["not built yet: routes", "not built yet: probes of services"]
+        ["not built yet: routes", "not built yet: policy probes"]
     );
 }

@@ -7,12 +7,13 @@ pub(super) const SERVICES: &[Entry] = &[
         code: Code::ServiceUnreachable,
         state: State::Degraded,
         role: Role::Receiver,
-        title: "A service for reading or sending mail does not answer",
+        title: "A service for reading or sending mail does not work",
         explanation: "The service that people's mail programs use (say IMAP for reading or submission for \
-            sending) cannot be reached. Mail between servers may still flow, but people cannot get at it.",
-        action: "Have the service on that server checked and started, and the firewall's rule for its port \
-            looked at.",
-        seen: "No connection, or no proper greeting, on the service's port.",
+            sending) cannot be reached, or breaks off before anybody could log in. Mail between servers may still \
+            flow, but people cannot get at it.",
+        action: "Have the named service on that server checked and started, and the firewall's rule for its port \
+            looked at. Where its name has no address, have the DNS record put back.",
+        seen: "No address, no connection, no proper greeting, or a failed TLS handshake on the service's port.",
         route: None,
     },
     Entry {

@@ -33,7 +33,18 @@ fn probes_stay_within_bounds(sim: &Sim) {
 /// Breaks the world at different phases of the schedule, and expects exactly one turn of the domains that
 /// are named, within the time of `semantics` 5, and none of any other; then heals it and expects them flowing.
 fn scenario(domains: &[&str], state: State, code: Code, fail: f64, inject: impl Fn(&mut World)) {
-    let mut settled = Sim::settled();
+    scenario_from(Sim::settled(), domains, state, code, fail, inject);
+}
+
+/// The same from a world of its own.
+pub(super) fn scenario_from(
+    mut settled: Sim,
+    domains: &[&str],
+    state: State,
+    code: Code,
+    fail: f64,
+    inject: impl Fn(&mut World),
+) {
     for phase in 0..PHASES {
         settled.run(PHASE);
         let mut sim = settled.clone();

@@ -10,9 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config;
 use crate::inventory::{Inventory, Surroundings};
+use crate::model::blocklist::*;
 use crate::model::dns::*;
 use crate::model::policy::*;
 use crate::model::reach::*;
+use crate::model::service::*;
 use crate::model::smtp::*;
 use crate::model::tls::{Certificate, CertificateHashes, ChainVerdict, TlsEvidence};
 use crate::model::*;
@@ -112,6 +114,22 @@ pub struct World {
     pub tlsa: BTreeMap<&'static str, TlsaRecord>,
     /// What the certificates of servers hash to.
     pub keys: BTreeMap<&'static str, CertificateHashes>,
+    /// How services are, by their port; `Up` where nothing is said.
+    pub services: BTreeMap<u16, Server>,
+    /// The certificate that services show: for which name, and for how many days.
+    pub service_certificate: (ChainVerdict, Option<&'static str>, i64),
+    pub list: List,
+}
+
+/// How the blocklist is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum List {
+    /// It lists these.
+    Of(Vec<&'static str>),
+    /// It lists everything.
+    Everything,
+    /// It turns our questions away.
+    Refusing,
 }
 
 impl World {
@@ -123,9 +141,15 @@ impl World {
             resolver: true,
             routers: [("198.51.100.1", true), ("203.0.113.1", true)].into(),
             router_pings: true,
-            servers: ["198.51.100.10", "203.0.113.10", "192.0.2.61", "192.0.2.62"]
-                .map(|address| (address, Server::Up))
-                .into(),
+            servers: [
+                "198.51.100.10",
+                "198.51.100.11",
+                "203.0.113.10",
+                "192.0.2.61",
+                "192.0.2.62",
+            ]
+            .map(|address| (address, Server::Up))
+            .into(),
             mx: [
                 ("acme.test", vec!["mx.acme.test"]),
                 ("acme-shop.test", vec!["mx.acme.test"]),
@@ -140,6 +164,7 @@ impl World {
             hosts: [
                 ("mx.acme.test", vec!["198.51.100.10"]),
                 ("mx.beta.test", vec!["203.0.113.10"]),
+                ("mail.acme.test", vec!["198.51.100.11"]),
                 ("mx1.bigmail.test", vec!["192.0.2.61"]),
                 ("mx2.bigmail.test", vec!["192.0.2.62"]),
             ]
@@ -151,6 +176,9 @@ impl World {
             policies: BTreeMap::new(),
             tlsa: BTreeMap::new(),
             keys: BTreeMap::new(),
+            services: BTreeMap::new(),
+            service_certificate: (ChainVerdict::Trusted, None, 90),
+            list: List::Of(vec![]),
         }
     }
 
@@ -410,26 +438,10 @@ impl World {
             Some((chain, name, days)) => (chain.clone(), (*name).to_owned(), *days),
             None => (ChainVerdict::Trusted, name, 90),
         };
-        let day = |days: i64| {
-            start()
-                .checked_add(SignedDuration::from_hours(24 * days))
-                .unwrap()
-        };
+        let hashes = self.keys.get(address.as_str()).cloned();
         evidence.tls = Some(TlsEvidence {
-            version: "TLS 1.3".into(),
-            cipher: "TLS13_AES_128_GCM_SHA256".into(),
-            certificate: Some(Certificate {
-                subject: format!("CN={name}"),
-                issuer: "CN=Lab CA".into(),
-                names: vec![name.clone()],
-                not_before: day(-30),
-                not_after: day(days),
-                key: "ECDSA P-256".into(),
-                fingerprint: format!("{name}{days}{chain:?}"),
-                self_signed: false,
-            }),
-            chain,
-            hashes: self.keys.get(address.as_str()).cloned().into_iter().collect(),
+            hashes: hashes.into_iter().collect(),
+            ..tls_evidence(&name, &chain, days)
         });
     }
 
@@ -518,6 +530,15 @@ impl World {
             Subject::Anchor(anchor) => self.anchor(anchor, lost),
             Subject::Policy(domain, part) => self.policy(domain, *part),
             Subject::Tlsa(host) => self.tlsa(host),
+            Subject::Service(service) => self.service(service),
+            Subject::Blocklist(_) => self.blocklist(),
+            Subject::Listing(_, address) => {
+                let answer = self.list_answer(&address.to_string());
+                (
+                    Evidence::Listing(ListingEvidence { answer, reason: None }),
+                    Duration::from_millis(20),
+                )
+            }
             Subject::Resolver(_) => {
                 let up = self.up() && self.resolver;
                 let answer = if up {
@@ -533,6 +554,89 @@ impl World {
                 (Evidence::Resolver(ResolverEvidence { answer }), elapsed)
             }
         }
+    }
+
+    fn service(&self, service: &Service) -> (Evidence, Duration) {
+        let name = service.name().unwrap();
+        let found: Option<Vec<IpAddr>> = self
+            .hosts
+            .get(name.as_str())
+            .map(|list| list.iter().map(|one| one.parse().unwrap()).collect());
+        let (lookup, looked) = self.lookup(name.as_str(), found);
+        let mut evidence = ServiceEvidence::default();
+        let fail = |stage, kind, after| Some(ServiceFailure { stage, kind, after });
+        let said = lookup.outcome();
+        let Lookup::Found { records, .. } = lookup else {
+            let kind = if lookup.is_definite() {
+                ServiceFailureKind::NoAddress { said }
+            } else {
+                ServiceFailureKind::Untold { said }
+            };
+            evidence.failure = fail(ServiceStage::Lookup, kind, looked);
+            return (Evidence::Service(Box::new(evidence)), looked);
+        };
+        let address: IpAddr = records[0];
+        evidence.addresses = records;
+        evidence.peer = Some(SocketAddr::new(address, service.port));
+        let quick = Duration::from_millis(30);
+        let machine = self.reaches(address) && !matches!(self.server(address), Server::LineDown);
+        let how = self.services.get(&service.port).cloned().unwrap_or(Server::Up);
+        let (failure, elapsed) = match how {
+            _ if !machine => (Some(ServiceFailureKind::Dial(DialError::Timeout)), PATIENCE),
+            Server::LineDown | Server::Filtered => {
+                (Some(ServiceFailureKind::Dial(DialError::Timeout)), PATIENCE)
+            }
+            Server::Stopped => (Some(ServiceFailureKind::Dial(DialError::Refused)), quick),
+            Server::Greets(line) => {
+                let refused = ServiceFailureKind::Refused {
+                    line: line.into(),
+                    enhanced: None,
+                };
+                (Some(refused), quick)
+            }
+            _ => (None, quick),
+        };
+        match failure {
+            Some(kind) => evidence.failure = fail(ServiceStage::Connect, kind, elapsed),
+            None => {
+                let (chain, shown, days) = self.service_certificate.clone();
+                evidence.greeting = Some("* OK".into());
+                evidence.tls = Some(tls_evidence(shown.unwrap_or(name.as_str()), &chain, days));
+            }
+        }
+        (Evidence::Service(Box::new(evidence)), elapsed)
+    }
+
+    fn list_answer(&self, address: &str) -> ListAnswer {
+        let ttl = Duration::from_secs(5);
+        let found = |octets: [u8; 4]| Lookup::Found {
+            records: vec![octets.into()],
+            ttl,
+            authentic: false,
+        };
+        let answer = match &self.list {
+            _ if !self.up() || !self.resolver => Lookup::Timeout,
+            List::Refusing => found([127, 255, 255, 254]),
+            List::Everything => found([127, 0, 0, 2]),
+            List::Of(list) if address == "127.0.0.2" || list.contains(&address) => found([127, 0, 0, 2]),
+            List::Of(_) => Lookup::NxDomain {
+                ttl,
+                authentic: false,
+            },
+        };
+        ListAnswer { answer }
+    }
+
+    fn blocklist(&self) -> (Evidence, Duration) {
+        let test = |listed, clean| SelfTest {
+            listed: self.list_answer(listed),
+            clean: self.list_answer(clean),
+        };
+        let evidence = BlocklistEvidence {
+            v4: test("127.0.0.2", "127.0.0.1"),
+            v6: test("::2", "::1"),
+        };
+        (Evidence::Blocklist(evidence), Duration::from_millis(20))
     }
 
     fn anchor(&self, anchor: &Anchor, lost: Duration) -> (Evidence, Duration) {
@@ -613,6 +717,31 @@ fn signed<T>(answer: Lookup<T>, authentic: bool) -> Lookup<T> {
             authentic,
         },
         other => other,
+    }
+}
+
+/// A session with a certificate for `name` that ends `days` after the start.
+fn tls_evidence(name: &str, chain: &ChainVerdict, days: i64) -> TlsEvidence {
+    let day = |days: i64| {
+        start()
+            .checked_add(SignedDuration::from_hours(24 * days))
+            .unwrap()
+    };
+    TlsEvidence {
+        version: "TLS 1.3".into(),
+        cipher: "TLS13_AES_128_GCM_SHA256".into(),
+        certificate: Some(Certificate {
+            subject: format!("CN={name}"),
+            issuer: "CN=Lab CA".into(),
+            names: vec![name.to_owned()],
+            not_before: day(-30),
+            not_after: day(days),
+            key: "ECDSA P-256".into(),
+            fingerprint: format!("{name}{days}{chain:?}"),
+            self_signed: false,
+        }),
+        chain: chain.clone(),
+        hashes: Vec::new(),
     }
 }
 
@@ -718,6 +847,11 @@ impl Sim {
     /// A daemon that has watched a healthy world for a minute.
     pub fn settled() -> Self {
         SETTLED.clone()
+    }
+
+    /// Takes over another configuration.
+    pub fn reload(&mut self, config: &str) {
+        self.monitor.reload(inventory(config), self.now);
     }
 
     /// Forgets what was seen so far.

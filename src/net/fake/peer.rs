@@ -25,6 +25,8 @@ pub enum Peer {
     Script(Arc<[Step]>),
     /// A web server, to whoever fetches a page.
     Web(WebPage),
+    /// Shakes hands at once, says these bytes, and then listens until the caller hangs up.
+    Secured(Arc<ServerConfig>, Vec<u8>),
     /// Connects, and never says anything nor hangs up.
     Silent,
     /// A reset answers the connection attempt.
@@ -272,6 +274,13 @@ pub(super) async fn play(peer: Peer, end: PeerEnd) {
         Peer::Mail(server) => server.serve(end).await,
         Peer::Script(steps) => {
             let _ = follow(&steps, end).await;
+        }
+        Peer::Secured(tls, says) => {
+            if let Ok(mut stream) = TlsAcceptor::from(tls).accept(end.stream).await {
+                let _ = stream.write_all(&says).await;
+                let _ = stream.flush().await;
+                while hear_line(&mut stream).await.is_some() {}
+            }
         }
         Peer::Silent | Peer::Web(_) => stall(end).await,
         Peer::Refuse | Peer::Drop | Peer::Fail(_) => {}

@@ -19,7 +19,7 @@ use crate::model::smtp::{Capabilities, ProtocolError, SmtpFailureKind};
 pub(super) const SESSION_MOST: usize = 1024 * 1024;
 
 /// One connection, before or after STARTTLS, and what was said on it.
-pub(super) struct Wire<S> {
+pub(in crate::probe) struct Wire<S> {
     stream: S,
     parser: ReplyParser,
     buffer: Box<[u8; 4096]>,
@@ -29,7 +29,7 @@ pub(super) struct Wire<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// A connection on which `transcript` was said so far.
-    pub(super) fn new(stream: S, transcript: Vec<String>) -> Self {
+    pub(in crate::probe) fn new(stream: S, transcript: Vec<String>) -> Self {
         Self {
             stream,
             parser: ReplyParser::default(),
@@ -40,22 +40,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// The connection itself, and what was said on it.
-    pub(super) fn into_parts(self) -> (S, Vec<String>) {
+    pub(in crate::probe) fn into_parts(self) -> (S, Vec<String>) {
         (self.stream, self.transcript)
     }
 
     /// Adds a remark of our own to the transcript.
-    pub(super) fn note(&mut self, remark: &str) {
+    pub(in crate::probe) fn note(&mut self, remark: &str) {
         self.transcript.push(format!("*: {remark}"));
     }
 
     /// Waits for the 220 (RFC 5321 3.1).
-    pub(super) async fn greeting(&mut self) -> Result<Reply, SmtpFailureKind> {
+    pub(in crate::probe) async fn greeting(&mut self) -> Result<Reply, SmtpFailureKind> {
         wanted(self.reply().await?, 220)
     }
 
     /// EHLO, or HELO for a server that does not know EHLO (RFC 5321 3.2); the latter offers nothing.
-    pub(super) async fn hello(&mut self, name: &str) -> Result<Option<Capabilities>, SmtpFailureKind> {
+    pub(in crate::probe) async fn hello(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<Capabilities>, SmtpFailureKind> {
         let reply = self.ask(&format!("EHLO {name}")).await?;
         if matches!(reply.code, 500 | 502) {
             let reply = self.ask(&format!("HELO {name}")).await?;
@@ -66,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// STARTTLS and its 220. Whatever comes with the 220 in the clear was not meant for us, or by somebody who
     /// wants us to take it for the protected dialogue (CVE-2011-0411).
-    pub(super) async fn start_tls(&mut self) -> Result<(), SmtpFailureKind> {
+    pub(in crate::probe) async fn start_tls(&mut self) -> Result<(), SmtpFailureKind> {
         wanted(self.ask("STARTTLS").await?, 220)?;
         if self.unread.is_empty() {
             Ok(())
@@ -76,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// QUIT and its 221.
-    pub(super) async fn quit(&mut self) -> Result<Reply, SmtpFailureKind> {
+    pub(in crate::probe) async fn quit(&mut self) -> Result<Reply, SmtpFailureKind> {
         wanted(self.ask("QUIT").await?, 221)
     }
 
@@ -88,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Closes our side. The peer's is its own business.
-    pub(super) async fn close(&mut self) {
+    pub(in crate::probe) async fn close(&mut self) {
         // It was going to be closed anyway: a failure changes nothing.
         let _ = self.stream.shutdown().await;
     }
@@ -159,7 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// The stage's time is over. Bytes that cannot be the start of a reply are no SMTP, however slow.
-    pub(super) fn timed_out(&mut self) -> SmtpFailureKind {
+    pub(in crate::probe) fn timed_out(&mut self) -> SmtpFailureKind {
         let odd = self.parser.unfinished();
         self.write_down();
         self.note("no whole reply came in time");
@@ -189,7 +192,7 @@ fn wanted(reply: Reply, code: u16) -> Result<Reply, SmtpFailureKind> {
 }
 
 /// What a failing read or write says of the peer.
-pub(super) fn fault(error: &io::Error) -> SmtpFailureKind {
+pub(in crate::probe) fn fault(error: &io::Error) -> SmtpFailureKind {
     if let Some(inner) = error.get_ref() {
         if inner.is::<Flood>() {
             return SmtpFailureKind::Protocol(ProtocolError::TooLong);
@@ -216,14 +219,14 @@ struct Flood;
 
 /// A stream that brings [`SESSION_MOST`] bytes and not one more: what bounds a flood of TLS records, which are
 /// never seen as replies.
-pub(super) struct Bounded<S> {
+pub(in crate::probe) struct Bounded<S> {
     inner: S,
     left: usize,
 }
 
 impl<S> Bounded<S> {
     /// Bounds `inner`.
-    pub(super) fn new(inner: S) -> Self {
+    pub(in crate::probe) fn new(inner: S) -> Self {
         Self {
             inner,
             left: SESSION_MOST,

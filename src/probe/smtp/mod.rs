@@ -7,9 +7,9 @@
 //! whoever answers, a session ends within `patience`, six times `timeout`, and a second for leaving.
 
 mod certificate;
-mod dialogue;
+pub(super) mod dialogue;
 mod reply;
-mod tls;
+pub(super) mod tls;
 mod verifier;
 
 use std::future::Future;

@@ -32,7 +32,7 @@ const REASON: usize = 200;
 ///
 /// # Errors
 /// Those of the stream, and [`rustls::Error`] inside an [`io::Error`].
-pub(super) async fn handshake<S>(
+pub(in crate::probe) async fn handshake<S>(
     stream: S,
     peer: IpAddr,
     server_name: Option<&DomainName>,
@@ -67,7 +67,7 @@ fn client_config() -> Result<ClientConfig, rustls::Error> {
 }
 
 /// What a completed handshake showed.
-pub(super) fn evidence(session: &ClientConnection, trust: &Trust, now: Timestamp) -> TlsEvidence {
+pub(in crate::probe) fn evidence(session: &ClientConnection, trust: &Trust, now: Timestamp) -> TlsEvidence {
     let chain = session.peer_certificates().unwrap_or_default();
     let version = match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
@@ -93,7 +93,7 @@ pub(super) fn evidence(session: &ClientConnection, trust: &Trust, now: Timestamp
 }
 
 /// The transcript's line on a completed handshake.
-pub(super) fn summary(evidence: &TlsEvidence, sent: usize) -> String {
+pub(in crate::probe) fn summary(evidence: &TlsEvidence, sent: usize) -> String {
     let subject = evidence
         .certificate
         .as_ref()

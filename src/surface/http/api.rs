@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Server;
 use super::error::{ApiError, Name, Params, quoted};
 use super::paging::{Item, ListQuery, page};
-use super::views::{self, Gateway, Host};
+use super::views::{self, Domain, Gateway, Host};
 use crate::model::{DomainName, Target, Verdict};
 
 type Answer = Result<Json<Value>, ApiError>;
@@ -40,11 +40,13 @@ fn brief_item(item: Item<Arc<Verdict>>) -> Item<Verdict> {
 /// `GET /api/v1/domains/{domain}`
 pub(super) async fn domain(Shared(server): Shared<Server>, Name(name): Name) -> Result<Response, ApiError> {
     let snapshot = server.snapshot();
-    let verdict = DomainName::parse(&name)
-        .ok()
-        .and_then(|name| snapshot.domains.get(&name).cloned());
+    let parsed = DomainName::parse(&name).ok();
+    let verdict = parsed
+        .as_ref()
+        .and_then(|name| snapshot.domains.get(name).cloned());
+    let services = parsed.and_then(|name| snapshot.services.get(&name));
     match verdict {
-        Some(verdict) => Ok(Json(&*verdict).into_response()),
+        Some(verdict) => Ok(Json(Domain::new(&verdict, services)).into_response()),
         None => Err(ApiError::not_found(format!(
             "no domain \"{}\" is watched",
             quoted(&name)

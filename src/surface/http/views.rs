@@ -1,6 +1,7 @@
 //! What the API says of things, where that differs from how they are kept.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,7 +10,7 @@ use crate::model::{
     Affected, Cause, ClientId, Code, DomainName, Incident, IncidentId, IncidentState, LogEntry, Severity,
     State, Target, Verdict,
 };
-use crate::snapshot::{GatewayView, HostView};
+use crate::snapshot::{GatewayView, HostView, ServiceView};
 
 /// A verdict for a list: without evidence and path, which the single one has.
 pub(super) fn brief(verdict: &Verdict) -> Verdict {
@@ -35,6 +36,23 @@ fn brief_cause(cause: &Cause) -> Cause {
         contact: cause.contact.clone(),
         confidence_reason: cause.confidence_reason.clone(),
         ..*cause
+    }
+}
+
+/// A domain: its verdict, and its services with what was seen of each.
+#[derive(Serialize)]
+pub(super) struct Domain<'a> {
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+    services: Vec<&'a ServiceView>,
+}
+
+impl<'a> Domain<'a> {
+    pub(super) fn new(verdict: &'a Verdict, services: Option<&'a Vec<Arc<ServiceView>>>) -> Self {
+        Self {
+            verdict,
+            services: services.into_iter().flatten().map(|service| &**service).collect(),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) fn families<'a>(snapshot: &'a Snapshot, process: &'a ProcessFacts) ->
     let mut all = domains(snapshot);
     all.extend(gateways(snapshot));
     all.extend(vantage(snapshot));
+    all.extend(services(snapshot));
     all.extend(smtp(snapshot));
     all.extend(alerting(snapshot));
     all.extend(probes(snapshot));
@@ -136,6 +137,42 @@ fn gateways(snapshot: &Snapshot) -> Vec<Family<'_>> {
             "mailflow_gateway_round_trip_seconds",
             "Round-trip times of pings to the gateway.",
             each().map(|(labels, gateway)| Sample::new(labels, Value::Histogram(&gateway.round_trips))),
+        ),
+    ]
+}
+
+fn services(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    let each = snapshot.services.iter().filter_map(|(domain, services)| {
+        let client = client_of(snapshot.domains.get(domain)?);
+        let labels = [("client", client), ("domain", domain.as_str())];
+        Some((labels, services))
+    });
+    let all = each.flat_map(|([client, domain], services)| {
+        services.iter().flat_map(move |service| {
+            states(service.state).map(move |(state, value)| {
+                let service = ("service", service.service.as_str());
+                Sample::new([client, domain, service, ("state", state)], value)
+            })
+        })
+    });
+    let listed = snapshot.listings.iter().map(|listing| {
+        let labels = [
+            ("client", listing.client.as_str()),
+            ("address", listing.address.as_str()),
+            ("blocklist", listing.blocklist.as_str()),
+        ];
+        Sample::new(labels, Value::Whole(u64::from(listing.listed)))
+    });
+    vec![
+        Family::gauges(
+            "mailflow_service_state",
+            "Whether a service that people use beside MX is in this state (1) or not (0).",
+            all,
+        ),
+        Family::gauges(
+            "mailflow_blocklist_listed",
+            "Whether a blocklist that passed its self-test has the address (1) or not (0).",
+            listed,
         ),
     ]
 }

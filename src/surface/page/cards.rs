@@ -134,6 +134,7 @@ impl HopCard {
                 "smtp" => "Mail server",
                 "tls" => "Encryption",
                 "policy" => "Policy",
+                "service" => "Service",
                 "reputation" => "Reputation",
                 "delivery" => "Delivery",
                 other => other,

@@ -442,6 +442,27 @@ fn clients() -> Vec<ClientView> {
     ]
 }
 
+fn services() -> BTreeMap<DomainName, Vec<Arc<ServiceView>>> {
+    let service = ServiceView {
+        service: "imaps:mail.acme.test:993".into(),
+        state: State::Flowing,
+        code: None,
+        checked: Some(minutes_ago(0)),
+        peer: Some("198.51.100.11:993".parse().unwrap()),
+        source: Some("192.0.2.10".parse().unwrap()),
+        greeting: Some("* OK ready".into()),
+        stages: vec![StageView {
+            stage: "connect",
+            elapsed: 0.021,
+        }],
+        tls: Some("TLS 1.3".into()),
+        certificate_expiry: Some(at("2027-02-01T00:00:00Z")),
+        summary: "answers in 84 ms, TLS 1.3, certificate until 2027-02-01".into(),
+        transcript: vec!["S: * OK ready".into(), "C: a3 LOGOUT".into()],
+    };
+    [(domain("acme.test"), vec![Arc::new(service)])].into()
+}
+
 fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
     let open = vec![
         incident(
@@ -475,6 +496,13 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         .collect();
     let provider = |name: &str, state| Arc::new(verdict(Target::Provider(name.into()), None, state));
     Snapshot {
+        services: services(),
+        listings: vec![ListingView {
+            client: client("acme"),
+            address: "198.51.100.10".into(),
+            blocklist: domain("bl.test"),
+            listed: false,
+        }],
         at: at(NOW),
         started: at("2026-11-19T07:59:30Z"),
         clients: clients(),

@@ -1,0 +1,347 @@
+//! Services and blocklists: what stands beside the way that mail comes in.
+
+use std::sync::LazyLock;
+
+use rstest::rstest;
+
+use super::scenarios::scenario_from;
+use super::sim::{CONFIG, List, Server, Sim, World};
+use crate::model::tls::ChainVerdict;
+use crate::model::{Code, ProbeKind, RootKind, State, Subject};
+
+use Code::*;
+use State::*;
+
+const BETA: &[&str] = &["beta.test"];
+
+/// ACME's services run on a machine of their own behind its router, BETA's on the machine that takes its mail.
+static SETTLED: LazyLock<Sim> = LazyLock::new(|| {
+    let services = "services = [\"imaps:mail.acme.test:993\", \"submission:mail.acme.test\"]";
+    let beta = "{ name = \"beta.test\", services = [\"imaps:mx.beta.test\", \"https:mx.beta.test\"] }";
+    let config = CONFIG
+        .replace(
+            "\"acme.test\"",
+            &format!("{{ name = \"acme.test\", {services} }}"),
+        )
+        .replace("\"beta.test\"", beta);
+    let lists = "[probes.blocklist]\ninterval = \"5s\"\n[[blocklists]]\nzone = \"bl.test\"\n[budgets]";
+    let config = config.replace("[budgets]", lists);
+    let senders = "name = \"ACME\"\nsenders = [{ addresses = [\"198.51.100.20\"] }]";
+    let mut sim = Sim::configured(&config.replace("name = \"ACME\"", senders));
+    sim.run(60.0);
+    for name in sim.domains() {
+        assert_eq!(sim.state(&name), (Flowing, None), "{name} after a minute");
+    }
+    sim.forget();
+    sim
+});
+
+fn scenario(domains: &[&str], state: State, code: Code, fail: f64, inject: impl Fn(&mut World)) {
+    scenario_from(SETTLED.clone(), domains, state, code, fail, inject);
+}
+
+/// The state and the code of every service of a domain, as the surfaces show them.
+fn services(sim: &Sim, domain: &str) -> Vec<(State, Option<Code>)> {
+    let view = sim.monitor.view();
+    let of = view.services.iter().find(|(name, _)| name.as_str() == domain);
+    of.into_iter()
+        .flat_map(|(_, services)| services)
+        .map(|service| (service.state, service.code))
+        .collect()
+}
+
+#[rstest]
+#[case::stopped(Server::Stopped, 0.0)]
+#[case::filtered(Server::Filtered, 4.0)]
+#[case::bye(Server::Greets("* BYE shutting down"), 0.0)]
+fn a_service_stops(#[case] how: Server, #[case] fail: f64) {
+    scenario(&["acme.test"], Degraded, ServiceUnreachable, fail, |world| {
+        world.services.insert(587, how.clone());
+    });
+}
+
+/// Both services of a machine are one turn with one root, and so is their return.
+#[test]
+fn the_machine_behind_the_services_dies() {
+    scenario(&["acme.test"], Degraded, ServiceUnreachable, 4.0, |world| {
+        world.servers.insert("198.51.100.11", Server::LineDown);
+    });
+}
+
+#[test]
+fn services_of_a_name_that_is_gone() {
+    scenario(&["acme.test"], Degraded, ServiceUnreachable, 0.0, |world| {
+        world.hosts.remove("mail.acme.test");
+    });
+}
+
+#[rstest]
+#[case::expired(ChainVerdict::Expired, None, -1, ServiceCertificateExpired)]
+#[case::untrusted(ChainVerdict::UnknownIssuer, None, 90, ServiceCertificateUntrusted)]
+#[case::another_name(ChainVerdict::Trusted, Some("other.test"), 90, ServiceCertificateNameMismatch)]
+#[case::expiring(ChainVerdict::Trusted, None, 13, ServiceCertificateExpiring)]
+fn the_certificate_of_services_is_bad(
+    #[case] chain: ChainVerdict,
+    #[case] name: Option<&'static str>,
+    #[case] days: i64,
+    #[case] code: Code,
+) {
+    scenario(&["acme.test", "beta.test"], Degraded, code, 0.0, |world| {
+        world.service_certificate = (chain.clone(), name, days);
+    });
+}
+
+#[test]
+fn a_certificate_with_three_weeks_left_is_a_warning() {
+    let mut sim = SETTLED.clone();
+    sim.world.service_certificate = (ChainVerdict::Trusted, None, 21);
+    sim.run(30.0);
+    assert_eq!(sim.state("acme.test"), (Flowing, None));
+    let codes: Vec<Code> = sim.verdict("acme.test").also.iter().map(|one| one.code).collect();
+    assert_eq!(codes, [ServiceCertificateExpiring, ServiceCertificateExpiring]);
+    assert_eq!(services(&sim, "acme.test"), [(Flowing, None), (Flowing, None)]);
+}
+
+/// The router in front of services and mail is the one cause.
+#[test]
+fn the_router_in_front_is_down() {
+    scenario(
+        &["acme.test", "acme-shop.test"],
+        Broken,
+        GatewayDown,
+        4.0,
+        |world| {
+            world.routers.insert("198.51.100.1", false);
+        },
+    );
+}
+
+/// The machine that takes mail dies with its services: that is told of, before and after as well.
+#[test]
+fn the_machine_that_takes_mail_dies_with_its_services() {
+    scenario(BETA, Broken, HostUnreachable, 4.0, |world| {
+        world.servers.insert("203.0.113.10", Server::LineDown);
+    });
+}
+
+/// A router that is down in front of services alone (mail goes to a provider) degrades, as the router's fault.
+#[test]
+fn a_router_in_front_of_services_alone() {
+    let config = CONFIG.replace(
+        "\"gamma.test\", \"delta.test\"",
+        "{ name = \"gamma.test\", services = [\"imaps:mail.acme.test\"] }, \"delta.test\"",
+    );
+    let mut settled = Sim::configured(&config);
+    settled.run(60.0);
+    for phase in 0..7 {
+        settled.run(0.73);
+        let mut sim = settled.clone();
+        sim.forget();
+        sim.world.routers.insert("198.51.100.1", false);
+        sim.run(45.0);
+        let turns = sim.turns_of("gamma.test", settled.now);
+        assert_eq!(turns.len(), 1, "phase {phase}: {turns:?}");
+        assert_eq!(
+            sim.state("gamma.test"),
+            (Degraded, Some(GatewayDown)),
+            "phase {phase}"
+        );
+        assert_eq!(
+            sim.verdict("gamma.test").cause.unwrap().root.kind,
+            RootKind::Gateway
+        );
+        sim.forget();
+        sim.world = World::healthy();
+        sim.run(60.0);
+        assert!(
+            sim.turns.iter().all(|(_, _, state, _)| *state == Flowing),
+            "{:?}",
+            sim.turns
+        );
+        assert_eq!(sim.state("gamma.test"), (Flowing, None));
+    }
+}
+
+/// However long our own line, cable, resolver or a router was away, no service is ever blamed for it.
+#[rstest]
+#[case::line(|world: &mut World, up| world.uplink = up)]
+#[case::cable(|world: &mut World, up: bool| world.cut = !up)]
+#[case::resolver(|world: &mut World, up| world.resolver = up)]
+#[case::router(|world: &mut World, up| { world.routers.insert("198.51.100.1", up); })]
+#[case::port_25(|world: &mut World, up| world.port25 = up)]
+fn no_service_is_blamed_for_what_it_stands_on(#[case] set: fn(&mut World, bool)) {
+    for tenths in (5..400).step_by(13) {
+        let mut sim = SETTLED.clone();
+        set(&mut sim.world, false);
+        for _ in 0..tenths {
+            sim.run(0.1);
+            let shown = services(&sim, "acme.test");
+            assert!(
+                shown.iter().all(|(_, code)| *code != Some(ServiceUnreachable)),
+                "{shown:?}"
+            );
+        }
+        set(&mut sim.world, true);
+        sim.run(60.0);
+        let wrong: Vec<_> = sim
+            .turns
+            .iter()
+            .filter(|(.., code)| code.is_some_and(|code| matches!(code.layer(), "service" | "reputation")))
+            .collect();
+        assert!(
+            wrong.is_empty(),
+            "away for {tenths} tenths of a second: {wrong:?}"
+        );
+        assert_eq!(sim.state("acme.test"), (Flowing, None));
+        assert_eq!(services(&sim, "acme.test"), [(Flowing, None), (Flowing, None)]);
+    }
+}
+
+/// A second service that fails later joins the cause; it does not take its place.
+#[test]
+fn the_cause_stays_while_another_service_joins_it() {
+    let mut sim = SETTLED.clone();
+    sim.world.services.insert(587, Server::Stopped);
+    sim.run(30.0);
+    let root = sim.verdict("acme.test").cause.unwrap().root;
+    assert_eq!(
+        (root.kind, &*root.name),
+        (RootKind::Service, "submission:mail.acme.test:587")
+    );
+    assert_eq!(root.client.unwrap().as_str(), "acme");
+    sim.forget();
+    sim.world.services.insert(993, Server::Stopped);
+    let from = sim.now;
+    sim.run(30.0);
+    assert_eq!(sim.turns_of("acme.test", from), []);
+    assert_eq!(sim.verdict("acme.test").also[0].code, ServiceUnreachable);
+    assert_eq!(
+        services(&sim, "acme.test"),
+        [(Broken, Some(ServiceUnreachable)); 2]
+    );
+}
+
+#[test]
+fn a_service_that_refuses_us_is_no_fault_and_is_left_alone() {
+    let mut sim = SETTLED.clone();
+    sim.world
+        .services
+        .insert(993, Server::Greets("* BYE Too many connections from your IP"));
+    sim.run(60.0);
+    assert!(
+        sim.turns
+            .iter()
+            .all(|(.., code)| *code != Some(ServiceUnreachable)),
+        "{:?}",
+        sim.turns
+    );
+    assert_eq!(services(&sim, "acme.test")[0], (Unknown, Some(VantageRefused)));
+}
+
+#[rstest]
+#[case::mx("198.51.100.10", &["acme.test", "acme-shop.test"])]
+#[case::sender("198.51.100.20", &["acme.test", "acme-shop.test"])]
+#[case::gateway("203.0.113.1", BETA)]
+fn an_address_is_listed(#[case] address: &'static str, #[case] domains: &[&str]) {
+    scenario(domains, Degraded, ReputationListed, 0.0, |world| {
+        world.list = List::Of(vec![address]);
+    });
+    let mut sim = SETTLED.clone();
+    sim.world.list = List::Of(vec![address]);
+    sim.run(30.0);
+    let cause = sim.verdict(domains[0]).cause.unwrap();
+    assert_eq!((cause.root.kind, &*cause.root.name), (RootKind::Sender, address));
+    let listed: Vec<String> = sim
+        .monitor
+        .view()
+        .listings
+        .iter()
+        .filter(|one| one.listed)
+        .map(|one| one.address.clone())
+        .collect();
+    assert_eq!(listed, [address]);
+}
+
+/// A list that cannot be believed blames nobody, also when it was believed before; we are told.
+#[rstest]
+#[case(List::Everything)]
+#[case(List::Refusing)]
+fn a_list_that_is_not_to_be_believed(#[case] list: List) {
+    for phase in 0..7 {
+        let mut sim = SETTLED.clone();
+        sim.run(f64::from(phase) * 0.73);
+        sim.forget();
+        sim.world.list = list.clone();
+        sim.run(60.0);
+        assert_eq!(sim.turns, [], "phase {phase}");
+        let view = sim.monitor.view();
+        assert_eq!(view.listings, [], "no series of a list that is not believed");
+        assert!(
+            view.vantage
+                .also
+                .iter()
+                .any(|one| one.subject == "the blocklist bl.test")
+        );
+        assert!(sim.monitor.view().counters.probes[&ProbeKind::Blocklist] > 0);
+    }
+}
+
+/// A provider's shared hosts are not asked for, and nothing is without lists.
+#[test]
+fn only_own_addresses_are_asked_for() {
+    let mut sim = SETTLED.clone();
+    sim.run(30.0);
+    let asked: std::collections::BTreeSet<String> = sim
+        .probes
+        .keys()
+        .filter_map(|subject| match subject {
+            Subject::Listing(_, address) => Some(address.to_string()),
+            _ => None,
+        })
+        .collect();
+    let own = [
+        "198.51.100.1",
+        "198.51.100.10",
+        "198.51.100.20",
+        "203.0.113.1",
+        "203.0.113.10",
+    ];
+    assert_eq!(asked.into_iter().collect::<Vec<_>>(), own);
+    let mut without = Sim::settled();
+    without.run(30.0);
+    assert!(
+        without
+            .probes
+            .keys()
+            .all(|subject| subject.probe() != ProbeKind::Blocklist)
+    );
+}
+
+/// Services are shared by whoever names them, and leave with the last who does.
+#[test]
+fn one_look_serves_every_domain_and_series_vanish_with_the_target() {
+    let services = "services = [\"imaps:mail.acme.test\"]";
+    let config = CONFIG.replace(
+        "\"acme.test\", \"acme-shop.test\"",
+        &format!("{{ name = \"acme.test\", {services} }}, {{ name = \"acme-shop.test\", {services} }}"),
+    );
+    let mut sim = Sim::configured(&config);
+    sim.run(60.0);
+    let looks: Vec<usize> = sim
+        .probes
+        .iter()
+        .filter(|(subject, _)| subject.probe() == ProbeKind::Service)
+        .map(|(_, spans)| spans.len())
+        .collect();
+    assert!(matches!(looks[..], [12..=14]), "{looks:?}");
+    assert_eq!(sim.monitor.view().services.len(), 2);
+    sim.reload(CONFIG);
+    assert_eq!(sim.monitor.view().services.len(), 0);
+    sim.forget();
+    sim.run(30.0);
+    assert!(
+        sim.probes
+            .keys()
+            .all(|subject| subject.probe() != ProbeKind::Service)
+    );
+}
