@@ -121,6 +121,9 @@ pub struct AnchorEvidence {
     pub address: Option<IpAddr>,
     /// What came of it.
     pub outcome: AnchorOutcome,
+    /// The round of pings, of an anchor that is pinged: what our own line loses others do not.
+    #[serde(default)]
+    pub pings: Option<PingReport>,
 }
 
 /// What came of asking an anchor.

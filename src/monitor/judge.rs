@@ -289,7 +289,13 @@ impl Monitor {
                 draft.state = State::Broken;
                 draft.cause = Some(finding.cause(picture, client, None));
             }
-            GatewayState::Up => draft.state = State::Flowing,
+            GatewayState::Up => match diagnosis::impairment(picture, gateway) {
+                Some(finding) => {
+                    draft.state = State::Degraded;
+                    draft.cause = Some(finding.cause(picture, client, None));
+                }
+                None => draft.state = State::Flowing,
+            },
             GatewayState::Unproven | GatewayState::Unknown => {
                 draft.state = State::Unknown;
                 draft.cause = Some(no_gateway_evidence(gateway).cause(picture, client, None));

@@ -13,10 +13,10 @@ use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
 use crate::model::dns::Lookup;
 use crate::model::{
-    Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
+    Anchor, Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Health, Learnt, MxSet, NewFact, Picture, Settled, Taking, mx_set};
+use crate::picture::{Health, Learnt, Line, MxSet, NewFact, Picture, Settled, Taking, mx_set};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView};
@@ -208,6 +208,8 @@ impl Monitor {
             },
             fresh_until: self.fresh_until(&observation, &settings, pause),
         };
+        let quality = self.picture.line(&subject).map(Line::impaired);
+        self.hear_pings(&observation, &settings, now);
         let change = self.picture.record(&observation, health, taking);
         let in_doubt = self
             .picture
@@ -236,9 +238,10 @@ impl Monitor {
             self.recovered(&subject, good_before, now);
         }
         self.refresh_host_view(&subject);
-        let quiet = before
-            .as_ref()
-            .is_some_and(|before| self.says_the_same(before, &subject));
+        let quiet = quality == self.picture.line(&subject).map(Line::impaired)
+            && before
+                .as_ref()
+                .is_some_and(|before| self.says_the_same(before, &subject));
         self.judge_dependents(&subject, quiet, now);
     }
 
@@ -410,6 +413,17 @@ impl Monitor {
             let settings = self.settings(&subject);
             let fresh_until = |settled: &Settled| freshness(&settled.observation, &settings, pause);
             self.picture.stretch_freshness(&subject, fresh_until);
+        }
+    }
+
+    /// Takes in pings. Those from while our own line is suspected say nothing of anybody else's; where some are lost
+    /// or late, the anchors are asked at once, so that it is known how our own line was in the same time.
+    fn hear_pings(&mut self, observation: &Observation, settings: &ResolvedProbe, now: Timestamp) {
+        if self.suspected.line.is_some() || !self.picture.hear_pings(observation, settings.interval) {
+            return;
+        }
+        for anchor in self.anchors(|anchor| matches!(anchor, Anchor::Ping { .. })) {
+            self.agenda.ask(&anchor, observation.at, now);
         }
     }
 

@@ -4,5 +4,6 @@
 
 mod approval;
 mod chaos;
+mod gateways;
 mod scenarios;
 mod sim;

@@ -14,11 +14,13 @@ use crate::net::Routes;
 
 mod graph;
 mod learnt;
+mod line;
 mod track;
 
 pub use graph::Change;
 pub use graph::Leads;
 pub use learnt::{Learnt, MxSet, NewFact, mx_set};
+pub use line::{Impaired, Line};
 pub use track::{Health, Settled, Streak, Taking, Track};
 
 /// The port of mail between servers (RFC 5321 4.5.4.2).
@@ -34,6 +36,7 @@ pub struct Picture {
     /// The machine's own default routes.
     pub routes: Routes,
     tracks: HashMap<Subject, Track>,
+    lines: line::Lines,
     leads: Leads,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
     last_success: BTreeMap<Outside, Timestamp>,
@@ -69,6 +72,7 @@ impl Picture {
             learnt,
             routes,
             tracks: HashMap::new(),
+            lines: line::Lines::new(),
             leads: Leads::default(),
             sessions: HashMap::new(),
             last_success: BTreeMap::new(),
@@ -363,6 +367,7 @@ impl Picture {
     /// Forgets subjects that nobody watches any more.
     pub fn forget(&mut self, subject: &Subject) {
         self.tracks.remove(subject);
+        self.lines.remove(subject);
         if let Subject::Smtp(address) = subject {
             self.sessions.remove(address);
         }

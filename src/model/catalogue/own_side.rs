@@ -108,9 +108,10 @@ pub(super) const GATEWAY: &[Entry] = &[
         explanation: "Part of what is sent to the router never comes back. Mail still passes, slowly, and other \
             services at that site will feel bad too. Usual reasons: a full line, a bad cable, a fault at the \
             provider.",
-        action: "Call the line's provider with the figures shown here and ask for a line test. Ask the site \
-            whether a large upload or backup is running.",
-        seen: "Some of the pings to the router are lost, round after round.",
+        action: "Ask the site whether a large upload or backup is running, and whether other things are slow too. \
+            If nothing is running, call the line's provider with the figures shown here and ask for a line test.",
+        seen: "A fifth or more of the pings to the router is lost over several rounds, while the anchors of our own \
+            line lose far less in the same time. It ends below a twentieth.",
         route: None,
     },
     Entry {
@@ -122,7 +123,8 @@ pub(super) const GATEWAY: &[Entry] = &[
             full, or the router is overloaded. Mail passes, with delays.",
         action: "Ask the site whether something large is being transferred. If not, call the line's provider \
             with the times shown here.",
-        seen: "Ping times to the router well above those of the days before.",
+        seen: "Over several rounds pings take more than four times as long as usual, and 100 ms more at least, \
+            while our own line is not delayed like that. It ends below twice the usual time, or 50 ms above it.",
         route: None,
     },
     Entry {

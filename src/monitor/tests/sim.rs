@@ -105,6 +105,12 @@ pub struct World {
     pub remembered: BTreeSet<&'static str>,
     pub certificates: BTreeMap<&'static str, (ChainVerdict, &'static str, i64)>,
     pub starttls: bool,
+    /// How many of a round's five pings are lost on the way to a router, by its address.
+    pub lossy: BTreeMap<&'static str, usize>,
+    /// How long pings to a router take.
+    pub slow: BTreeMap<&'static str, Duration>,
+    /// How many of a round's five pings our own line loses, and how much longer each takes.
+    pub own_line: (usize, Duration),
 }
 
 impl World {
@@ -141,6 +147,9 @@ impl World {
             remembered: BTreeSet::new(),
             certificates: BTreeMap::new(),
             starttls: true,
+            lossy: BTreeMap::new(),
+            slow: BTreeMap::new(),
+            own_line: (0, Duration::ZERO),
         }
     }
 
@@ -421,17 +430,26 @@ impl World {
         });
     }
 
+    /// A round of pings to `address`.
+    fn pings(&self, address: IpAddr, answers: bool) -> PingReport {
+        let address = address.to_string();
+        let lost = self.lossy.get(address.as_str()).copied().unwrap_or_default() + self.own_line.0;
+        let usual = Duration::from_millis(5);
+        let took = self.slow.get(address.as_str()).copied().unwrap_or(usual) + self.own_line.1;
+        PingReport {
+            sent: 5,
+            round_trips: if answers {
+                vec![took; 5_usize.saturating_sub(lost)]
+            } else {
+                vec![]
+            },
+            unreachable: false,
+        }
+    }
+
     fn answer(&self, task: &Task) -> (Evidence, Duration) {
-        let ping = |answers: bool| LifeCheck::Ping {
-            report: Ok(PingReport {
-                sent: 5,
-                round_trips: if answers {
-                    vec![Duration::from_millis(5); 5]
-                } else {
-                    vec![]
-                },
-                unreachable: false,
-            }),
+        let ping = |address: IpAddr, answers: bool| LifeCheck::Ping {
+            report: Ok(self.pings(address, answers)),
         };
         let tcp = |port, open: bool| LifeCheck::Tcp {
             port,
@@ -449,7 +467,7 @@ impl World {
             Subject::Smtp(peer) => self.smtp(*peer, &task.detail),
             Subject::Host(address) => {
                 let lives = self.reaches(*address) && self.server(*address) != Server::LineDown;
-                let checks = vec![ping(lives), tcp(443, false)];
+                let checks = vec![ping(*address, lives), tcp(443, false)];
                 (Evidence::Host(HostEvidence { checks }), PATIENCE)
             }
             Subject::Gateway(..) => {
@@ -462,7 +480,7 @@ impl World {
                     panic!("no gateway detail")
                 };
                 let up = self.reaches(*address) && self.router_pings;
-                let mut checks = vec![ping(up)];
+                let mut checks = vec![ping(*address, up)];
                 checks.extend(ports.iter().map(|port| tcp(*port, up)));
                 let elapsed = if up {
                     Duration::from_millis(805)
@@ -513,11 +531,14 @@ impl World {
                 reason: "no answer".into(),
             }
         };
-        let address = Some("192.0.2.200".parse().unwrap());
-        (
-            Evidence::Anchor(AnchorEvidence { address, outcome }),
-            if up { after } else { silent },
-        )
+        let address: IpAddr = "192.0.2.200".parse().unwrap();
+        let pings = matches!(anchor, Anchor::Ping { .. }).then(|| self.pings(address, up));
+        let evidence = AnchorEvidence {
+            address: Some(address),
+            outcome,
+            pings,
+        };
+        (Evidence::Anchor(evidence), if up { after } else { silent })
     }
 }
 
