@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::inventory::Gateway;
 use crate::model::smtp::SmtpFailureKind;
 use crate::model::{Code, DialError, Evidence, Observation, Root, RootKind, Subject};
-use crate::picture::{Health, Picture};
+use crate::picture::{Health, Picture, Track};
 
 use super::doubt::Doubt;
 use super::finding::Finding;
@@ -59,11 +59,23 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
             &picture.smtp_settings(*address),
         );
     }
-    if code == Code::GatewayUnproven {
+    if code == Code::GatewayUnproven || (behind.is_empty() && is_known_by_agent_alone(track)) {
         return GatewayState::Unproven;
     }
     doubt.want_line(picture, settled.doubted);
     GatewayState::Down(Box::new(down(picture, gateway, &settled.observation, &behind)))
+}
+
+/// Whether its SNMP agent is all that has answered: with nothing behind it that could bear witness, an agent that is
+/// off looks the same as a router that is.
+fn is_known_by_agent_alone(track: &Track) -> bool {
+    track.last_good.as_ref().is_some_and(|good| match &good.evidence {
+        Evidence::Gateway(gateway) => gateway
+            .checks
+            .iter()
+            .all(|check| check.is_extra() || !check.answered()),
+        _ => false,
+    })
 }
 
 fn down(

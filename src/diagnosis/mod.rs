@@ -5,6 +5,7 @@
 //! before. What they would still have to know is collected as [`Doubt`].
 
 mod address;
+mod agent;
 mod ask;
 mod classify;
 mod dns;
@@ -22,6 +23,7 @@ mod tls;
 mod vantage;
 
 pub use address::{AddressState, AddressView, address};
+pub use agent::gateway_warnings;
 pub use ask::{explainers, siblings};
 pub use classify::classify;
 pub use domain::{Judgement, domain};

@@ -12,6 +12,7 @@ mod name;
 mod observation;
 pub mod reach;
 pub mod smtp;
+pub mod snmp;
 mod subject;
 pub mod text;
 pub mod tls;

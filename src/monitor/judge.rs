@@ -301,15 +301,7 @@ impl Monitor {
                 draft.cause = Some(no_gateway_evidence(gateway).cause(picture, client, None));
             }
         }
-        let proven = picture.learnt.gateway_answered(&gateway.client, &gateway.name);
-        if !proven && track.is_some_and(|track| !track.is_in_doubt()) {
-            draft.also.push(Warning {
-                code: Code::GatewayUnproven,
-                subject: gateway.label(),
-                summary: "None of its checks has ever been answered, so they cannot tell when it fails."
-                    .into(),
-            });
-        }
+        draft.also = diagnosis::gateway_warnings(picture, gateway, now);
         self.settle(target, draft, &doubt, now);
     }
 

@@ -210,6 +210,7 @@ impl Monitor {
         };
         let quality = self.picture.line(&subject).map(Line::impaired);
         self.hear_pings(&observation, &settings, now);
+        self.picture.hear_uptime(&observation);
         let change = self.picture.record(&observation, health, taking);
         let in_doubt = self
             .picture

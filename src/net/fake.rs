@@ -23,6 +23,7 @@
 //! # }).unwrap();
 //! ```
 
+mod agent;
 mod host;
 mod peer;
 mod wire;
@@ -39,10 +40,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dns::{Answer, AskError, Question, RecordType};
+use super::snmp::{Credentials, ObjectId, SnmpValue};
 use super::{Connection, Net, PingError, PingPlan, Routes};
 use crate::model::reach::PingReport;
+use crate::model::snmp::SnmpFailure;
 use crate::model::{DialError, DomainName};
 
+pub use agent::Agent;
 pub use host::{Counts, DnsMode, Reach, Uplink};
 pub use peer::{MailServer, Peer, Step};
 pub use wire::FakeStream;
@@ -153,6 +157,11 @@ impl FakeNet {
     pub fn listen(&self, at: impl Into<SocketAddr>, peer: Peer) {
         let at = at.into();
         self.world().host(at.ip()).ports.insert(at.port(), peer);
+    }
+
+    /// Puts an SNMP agent on a host, bringing it up where it did not exist.
+    pub fn set_agent(&self, address: impl Into<IpAddr>, agent: Agent) {
+        self.world().host(address.into()).agent = Some(agent);
     }
 
     /// Sets our own line to the outside.
@@ -271,6 +280,26 @@ impl Net for FakeNet {
             round_trips: vec![travel; answered as usize],
             unreachable,
         })
+    }
+
+    async fn snmp(
+        &self,
+        peer: SocketAddr,
+        credentials: &Credentials,
+        objects: &[ObjectId],
+        limit: Duration,
+    ) -> Result<Vec<SnmpValue>, SnmpFailure> {
+        let (travel, outcome) = self.world().snmp(peer.ip(), credentials, objects);
+        let travel = if outcome == Err(SnmpFailure::Silent) {
+            limit
+        } else {
+            travel
+        };
+        tokio::time::sleep(travel.min(limit)).await;
+        if travel > limit {
+            return Err(SnmpFailure::Silent);
+        }
+        outcome
     }
 
     fn default_routes(&self) -> Routes {

@@ -1,4 +1,4 @@
-//! The one narrow port to the outside: ask DNS, dial, ping, and the time. Two implementations: the real one,
+//! The one narrow port to the outside: ask DNS, dial, ping, ask SNMP agents, and the time. Two implementations: the real one,
 //! and for tests a fake one that serves zones and scripted peers under driven time.
 //!
 //! No decisions live here: what an answer means is for `probe` and `diagnosis` to say.
@@ -12,15 +12,18 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::model::DialError;
 use crate::model::reach::PingReport;
+use crate::model::snmp::SnmpFailure;
 
 pub mod dns;
 pub mod fake;
 pub mod real;
+pub mod snmp;
 pub mod trust;
 
 pub use dns::{Answer, AskError, Question, Record, RecordData, RecordType};
 pub use fake::FakeNet;
 pub use real::RealNet;
+use snmp::{Credentials, ObjectId, SnmpValue};
 
 /// The port to the outside.
 pub trait Net: Send + Sync + 'static {
@@ -61,6 +64,18 @@ pub trait Net: Send + Sync + 'static {
         peer: IpAddr,
         plan: PingPlan,
     ) -> impl Future<Output = Result<PingReport, PingError>> + Send;
+
+    /// Asks an SNMP agent for some values, and gives them in the same order.
+    ///
+    /// # Errors
+    /// [`SnmpFailure`] tells the agent's, the network's and our own failures apart, and never holds a secret.
+    fn snmp(
+        &self,
+        peer: SocketAddr,
+        credentials: &Credentials,
+        objects: &[ObjectId],
+        limit: Duration,
+    ) -> impl Future<Output = Result<Vec<SnmpValue>, SnmpFailure>> + Send;
 
     /// Whether this machine has a default route, of IPv4 and of IPv6.
     fn default_routes(&self) -> Routes;

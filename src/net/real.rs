@@ -6,6 +6,7 @@ mod machine;
 mod message;
 mod notice;
 mod ping;
+mod snmp;
 mod tcp;
 
 #[cfg(test)]
@@ -18,9 +19,11 @@ use jiff::Timestamp;
 use tokio::net::TcpStream;
 
 use super::dns::{Answer, AskError, Question};
+use super::snmp::{Credentials, ObjectId, SnmpValue};
 use super::{Connection, Net, PingError, PingPlan, Routes};
 use crate::model::DialError;
 use crate::model::reach::PingReport;
+use crate::model::snmp::SnmpFailure;
 
 use clock::Clock;
 pub use machine::{local_address, local_fqdn, system_resolvers};
@@ -66,6 +69,16 @@ impl Net for RealNet {
 
     async fn ping(&self, peer: IpAddr, plan: PingPlan) -> Result<PingReport, PingError> {
         ping::ping(peer, plan).await
+    }
+
+    async fn snmp(
+        &self,
+        peer: SocketAddr,
+        credentials: &Credentials,
+        objects: &[ObjectId],
+        limit: Duration,
+    ) -> Result<Vec<SnmpValue>, SnmpFailure> {
+        snmp::get(peer, credentials, objects, limit).await
     }
 
     fn default_routes(&self) -> Routes {

@@ -234,7 +234,7 @@ fn pings(observation: &Observation) -> Option<&PingReport> {
     match &observation.evidence {
         Evidence::Gateway(gateway) => gateway.checks.iter().find_map(|check| match check {
             LifeCheck::Ping { report } => report.as_ref().ok(),
-            LifeCheck::Tcp { .. } => None,
+            LifeCheck::Tcp { .. } | LifeCheck::Snmp { .. } => None,
         }),
         Evidence::Anchor(anchor) => anchor.pings.as_ref(),
         _ => None,

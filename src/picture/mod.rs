@@ -12,6 +12,7 @@ use crate::model::dns::{Exchange, Lookup, MxRecord};
 use crate::model::{Anchor, DomainName, Evidence, Observation, Subject};
 use crate::net::Routes;
 
+mod boot;
 mod graph;
 mod learnt;
 mod line;
@@ -37,6 +38,7 @@ pub struct Picture {
     pub routes: Routes,
     tracks: HashMap<Subject, Track>,
     lines: line::Lines,
+    boots: boot::Boots,
     leads: Leads,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
     last_success: BTreeMap<Outside, Timestamp>,
@@ -73,6 +75,7 @@ impl Picture {
             routes,
             tracks: HashMap::new(),
             lines: line::Lines::new(),
+            boots: boot::Boots::new(),
             leads: Leads::default(),
             sessions: HashMap::new(),
             last_success: BTreeMap::new(),
@@ -368,6 +371,7 @@ impl Picture {
     pub fn forget(&mut self, subject: &Subject) {
         self.tracks.remove(subject);
         self.lines.remove(subject);
+        self.boots.remove(subject);
         if let Subject::Smtp(address) = subject {
             self.sessions.remove(address);
         }

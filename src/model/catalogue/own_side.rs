@@ -132,10 +132,12 @@ pub(super) const GATEWAY: &[Entry] = &[
         state: State::Flowing,
         role: Role::Receiver,
         title: "The router has restarted",
-        explanation: "The router says that it started anew a short while ago. Once is maintenance or a power \
-            cut; several times a week means that it is failing.",
-        action: "Ask whether somebody restarted it. If nobody did, check its power supply and its log.",
-        seen: "The router's own uptime counter went back to zero.",
+        explanation: "The router says (by SNMP, which is how devices tell about themselves) that it started anew a \
+            short while ago. Once is maintenance or a power cut; several times a week means that it is failing.",
+        action: "Ask whether somebody restarted it, or changed its SNMP settings, which can set the same clock back. \
+            If nobody did, check its power supply and its log.",
+        seen: "The uptime that the router's SNMP agent tells (sysUpTime) went back. That it begins anew by itself \
+            after 497 days is allowed for.",
         route: None,
     },
     Entry {
@@ -147,7 +149,8 @@ pub(super) const GATEWAY: &[Entry] = &[
             set not to answer pings. As long as it has never worked, its silence cannot tell us that the router \
             is down.",
         action: "Allow pings to the router from our address, or name a port that it answers on (say \
-            checks = [\"tcp:443\"]), or take the check out of the configuration.",
+            checks = [\"tcp:443\"]), or take the check out of the configuration. If it is about SNMP, compare the \
+            community or the user with what is set in the router, and let our address in there.",
         seen: "The check fails while servers behind the router can be reached.",
         route: None,
     },

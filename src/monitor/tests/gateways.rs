@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::sim::{CONFIG, Sim, World};
-use crate::model::{Code, RootKind, State, Target};
+use jiff::{SignedDuration, Timestamp};
+
+use super::sim::{CONFIG, Sim, World, start};
+use crate::model::snmp::SnmpFailure;
+use crate::model::{ClientId, Code, RootKind, State, Target, Verdict};
 
 use Code::*;
 use State::*;
@@ -164,4 +167,102 @@ fn stand_ins_for_anchors_are_asked_when_a_router_loses_pings() {
     assert_eq!(turns(&shared), []);
     let target = Target::Domain(crate::model::DomainName::parse("beta.test").unwrap());
     assert_eq!(sim.monitor.verdict(&target).unwrap().state, Flowing);
+}
+
+const DAY: f64 = 86_400.0;
+const BETA_ROUTER: &str = "203.0.113.1";
+
+fn gateway(sim: &Sim, client: &str, name: &str) -> Verdict {
+    let target = Target::Gateway(ClientId::parse(client).unwrap(), name.into());
+    (**sim.monitor.verdict(&target).unwrap()).clone()
+}
+
+fn before(at: Timestamp, seconds: f64) -> Timestamp {
+    at.checked_sub(SignedDuration::from_secs_f64(seconds)).unwrap()
+}
+
+/// A daemon that has watched a router whose agent started so long before.
+fn with_agent(started: f64) -> Sim {
+    let mut sim = Sim::settled();
+    sim.world.agents.insert(ROUTER, Ok(before(start(), started)));
+    sim.run(60.0);
+    assert_eq!(gateway(&sim, "acme", "hq-router").also, []);
+    sim
+}
+
+#[test]
+fn a_restart_is_told_for_an_hour_and_alarms_nobody() {
+    let mut sim = with_agent(12.0 * DAY);
+    sim.world.agents.insert(ROUTER, Ok(sim.now));
+    sim.run(3590.0);
+    let also = gateway(&sim, "acme", "hq-router").also;
+    assert_eq!(also.len(), 1);
+    assert_eq!(also[0].code, GatewayRebooted);
+    insta::assert_snapshot!(also[0].summary, @"It restarted at 2026-11-22 02:02:00 UTC, says its uptime (SNMP).");
+    sim.run(20.0);
+    assert_eq!(gateway(&sim, "acme", "hq-router").also, []);
+    assert_eq!(turns(&sim), []);
+}
+
+#[test]
+fn an_uptime_that_wraps_after_497_days_is_no_restart() {
+    let wrap = f64::from(u32::MAX) / 100.0;
+    let mut sim = with_agent(wrap - 150.0);
+    sim.run(120.0);
+    assert_eq!(gateway(&sim, "acme", "hq-router").also, []);
+    assert_eq!(turns(&sim), []);
+}
+
+#[rstest::rstest]
+#[case(SnmpFailure::Silent)]
+#[case(SnmpFailure::Closed)]
+#[case(SnmpFailure::Denied)]
+fn an_agent_that_never_answers_is_a_warning_at_most(#[case] failure: SnmpFailure) {
+    let mut sim = Sim::settled();
+    sim.world.agents.insert(ROUTER, Err(failure));
+    sim.run(60.0);
+    let verdict = gateway(&sim, "acme", "hq-router");
+    assert_eq!(verdict.state, Flowing);
+    let codes: Vec<Code> = verdict.also.iter().map(|warning| warning.code).collect();
+    assert_eq!(codes, [GatewayUnproven]);
+    assert_eq!(turns(&sim), []);
+}
+
+/// A daemon and routers that answer no pings, but have agents.
+fn silent_to_pings(config: &str, routers: &[&'static str]) -> Sim {
+    let mut sim = Sim::configured(config);
+    sim.world.router_pings = false;
+    for router in routers {
+        sim.world.agents.insert(router, Ok(before(start(), DAY)));
+    }
+    sim.run(60.0);
+    sim.forget();
+    sim
+}
+
+#[test]
+fn an_agent_alone_shows_that_a_gateway_lives_and_with_its_servers_that_it_does_not() {
+    let mut sim = silent_to_pings(CONFIG, &[BETA_ROUTER]);
+    assert_eq!(gateway(&sim, "beta", "beta-router").state, Flowing);
+    sim.world.agents.insert(BETA_ROUTER, Err(SnmpFailure::Silent));
+    sim.run(60.0);
+    assert_eq!(turns(&sim), [], "the server behind it answers");
+    sim.world.agents.insert(BETA_ROUTER, Ok(before(start(), DAY)));
+    sim.run(60.0);
+    sim.world.routers.insert(BETA_ROUTER, false);
+    sim.run(45.0);
+    assert_eq!(sim.state("beta.test"), (Broken, Some(GatewayDown)));
+}
+
+#[test]
+fn an_agent_that_is_switched_off_is_no_gateway_down_where_nothing_else_bears_witness() {
+    let lonely = "[[clients]]\nname = \"LONELY\"\ndomains = [\"zeta.test\"]\n[[clients.gateways]]\n\
+                  name = \"cellar\"\naddress = \"203.0.113.200\"\n";
+    let config = CONFIG.replace("\"epsilon.test\", \"zeta.test\"", "\"epsilon.test\"") + lonely;
+    let mut sim = silent_to_pings(&config, &["203.0.113.200"]);
+    assert_eq!(gateway(&sim, "lonely", "cellar").state, Flowing);
+    sim.world.agents.insert("203.0.113.200", Err(SnmpFailure::Silent));
+    sim.run(60.0);
+    assert_eq!(gateway(&sim, "lonely", "cellar").state, Unknown);
+    assert!(sim.turns.iter().all(|(_, _, state, _)| *state == Unknown));
 }

@@ -13,6 +13,7 @@ use crate::inventory::{Inventory, Surroundings};
 use crate::model::dns::*;
 use crate::model::reach::*;
 use crate::model::smtp::*;
+use crate::model::snmp::{SnmpFailure, SnmpReport};
 use crate::model::tls::{Certificate, ChainVerdict, TlsEvidence};
 use crate::model::*;
 use crate::monitor::{Mode, Monitor};
@@ -111,6 +112,10 @@ pub struct World {
     pub slow: BTreeMap<&'static str, Duration>,
     /// How many of a round's five pings our own line loses, and how much longer each takes.
     pub own_line: (usize, Duration),
+    /// The SNMP agents of routers, by address: when each started, or why it says nothing.
+    pub agents: BTreeMap<&'static str, Result<Timestamp, SnmpFailure>>,
+    /// The time, for what counts it.
+    clock: Timestamp,
 }
 
 impl World {
@@ -150,6 +155,8 @@ impl World {
             lossy: BTreeMap::new(),
             slow: BTreeMap::new(),
             own_line: (0, Duration::ZERO),
+            agents: BTreeMap::new(),
+            clock: start(),
         }
     }
 
@@ -447,6 +454,24 @@ impl World {
         }
     }
 
+    /// What a router's agent says, where it has one.
+    fn agent(&self, address: IpAddr) -> Option<LifeCheck> {
+        let agent = self.agents.get(address.to_string().as_str())?.clone();
+        let report = match agent {
+            Ok(started) if self.reaches(address) => {
+                let hundredths = self.clock.duration_since(started).as_millis() / 10;
+                Ok(SnmpReport {
+                    uptime: u32::try_from(hundredths % (1 << 32)).unwrap(),
+                    description: "RouterOS".into(),
+                    interface: None,
+                })
+            }
+            Ok(_) => Err(SnmpFailure::Silent),
+            Err(failure) => Err(failure),
+        };
+        Some(LifeCheck::Snmp { report })
+    }
+
     fn answer(&self, task: &Task) -> (Evidence, Duration) {
         let ping = |address: IpAddr, answers: bool| LifeCheck::Ping {
             report: Ok(self.pings(address, answers)),
@@ -482,6 +507,7 @@ impl World {
                 let up = self.reaches(*address) && self.router_pings;
                 let mut checks = vec![ping(*address, up)];
                 checks.extend(ports.iter().map(|port| tcp(*port, up)));
+                checks.extend(self.agent(*address));
                 let elapsed = if up {
                     Duration::from_millis(805)
                 } else if ports.is_empty() {
@@ -706,6 +732,7 @@ impl Sim {
     }
 
     fn launch(&mut self, task: &Task) {
+        self.world.clock = self.now;
         let (evidence, mut elapsed) = self.world.answer(task);
         if self.world.cut {
             elapsed = elapsed.min(Duration::from_millis(1));

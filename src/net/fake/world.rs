@@ -10,8 +10,10 @@ use super::host::{Counts, DnsMode, Host, Ledger, Reach, Uplink};
 use super::peer::Peer;
 use super::zones::{Owner, Zones};
 use crate::model::dns::ExtendedError;
+use crate::model::snmp::SnmpFailure;
 use crate::model::{DialError, DomainName};
 use crate::net::dns::{Answer, AskError, Question, Record, RecordData, RecordType, rcode};
+use crate::net::snmp::{Credentials, ObjectId, SnmpValue};
 use crate::net::{PingError, Routes};
 
 /// The state of the fake internet.
@@ -104,6 +106,28 @@ impl World {
             Passage::Vanishes => Ok((Duration::ZERO, 0, false)),
             Passage::Unreachable { no_route: true, .. } => Err(PingError::NoRoute),
             Passage::Unreachable { .. } => Ok((Duration::ZERO, 0, true)),
+        }
+    }
+
+    /// What becomes of a question to an SNMP agent, and how long it takes to know.
+    pub fn snmp(
+        &self,
+        peer: IpAddr,
+        credentials: &Credentials,
+        objects: &[ObjectId],
+    ) -> (Duration, Result<Vec<SnmpValue>, SnmpFailure>) {
+        if let Some(reason) = self.local_fault.clone() {
+            return (Duration::ZERO, Err(SnmpFailure::Local { reason }));
+        }
+        match self.passage(peer) {
+            Passage::Vanishes => (Duration::ZERO, Err(SnmpFailure::Silent)),
+            Passage::Unreachable { .. } => (Duration::ZERO, Err(SnmpFailure::Closed)),
+            Passage::Arrives(host) => {
+                let answer = host.agent.as_ref().map_or(Err(SnmpFailure::Closed), |agent| {
+                    agent.answer(credentials, objects)
+                });
+                (host.latency * 2, answer)
+            }
         }
     }
 
