@@ -37,7 +37,7 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             }
         }
         Subject::Anchor(_) | Subject::Resolver(_) => asked.extend(refuters(picture)),
-        Subject::Host(_) => {}
+        Subject::Host(_) | Subject::Trace(_) => {}
     }
     asked
 }
@@ -53,7 +53,7 @@ fn own_side(picture: &Picture, subject: &Subject) -> Vec<Subject> {
         .map(Subject::Anchor);
     let resolvers = inventory.resolvers.iter().copied().map(Subject::Resolver);
     match subject {
-        Subject::Host(_) => Vec::new(),
+        Subject::Host(_) | Subject::Trace(_) => Vec::new(),
         Subject::Gateway(..) | Subject::Smtp(_) | Subject::Anchor(_) => {
             anchors.filter(|anchor| anchor != subject).collect()
         }

@@ -22,6 +22,7 @@ pub fn classify(picture: &Picture, observation: &Observation) -> Health {
         (_, Evidence::Addresses(evidence)) => addresses(evidence),
         (Subject::NameServers(_), Evidence::NameServers(evidence)) => name_servers(evidence),
         (Subject::Smtp(address), Evidence::Smtp(evidence)) => smtp(picture, *address, evidence),
+        (_, Evidence::Trace(_)) => Health::Good,
         (_, Evidence::Host(host)) if host.alive() => Health::Good,
         (_, Evidence::Host(host)) => unless_unrunnable(
             host.checks.iter().any(LifeCheck::could_run),

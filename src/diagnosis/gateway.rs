@@ -89,7 +89,7 @@ fn down(
         client: Some(gateway.client.clone()),
         name: Arc::clone(&gateway.name),
     };
-    let behind = match behind {
+    let servers = match behind {
         [] => String::new(),
         [_] => ", nor does the server behind it; the server is not the suspect".to_owned(),
         more => format!(
@@ -98,13 +98,14 @@ fn down(
         ),
     };
     let detail = format!(
-        "{} does not answer ({}){behind}.",
+        "{} does not answer ({}){servers}.",
         gateway.label(),
         summary(observation)
     );
     Finding::new(Code::GatewayDown, root, gateway.label(), detail)
         .on([Arc::clone(observation)])
         .seen_from(picture)
+        .followed(picture, behind.iter().copied())
 }
 
 /// Whether anything came back from an address, in a probe that began at or after `since`.

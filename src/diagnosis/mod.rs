@@ -20,6 +20,7 @@ mod path;
 mod provider;
 mod refusal;
 mod tls;
+mod trace;
 mod vantage;
 
 pub use address::{AddressState, AddressView, address};
@@ -34,4 +35,5 @@ pub use line::impairment;
 pub use note::{brief, note, summary};
 pub use path::stages;
 pub use provider::outage;
+pub use trace::{is_traced, unreachable};
 pub use vantage::{OwnSide, Suspicion, own_side, refuters};

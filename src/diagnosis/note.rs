@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::dns::{AddressEvidence, Lookup, MxEvidence, NameServerAnswer, NameServerEvidence};
 use crate::model::reach::{AnchorOutcome, LifeCheck};
 use crate::model::smtp::{SmtpEvidence, SmtpFailureKind};
+use crate::model::trace::TraceHop;
 use crate::model::{Evidence, EvidenceNote, Observation, Subject};
 
 /// An observation as a piece of evidence.
@@ -13,6 +14,7 @@ pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
     let transcript = match &observation.evidence {
         Evidence::Smtp(smtp) => smtp.transcript.clone(),
         Evidence::NameServers(servers) => servers.servers.iter().map(name_server).collect(),
+        Evidence::Trace(trace) => trace.hops.iter().map(trace_hop).collect(),
         _ => Vec::new(),
     };
     EvidenceNote {
@@ -27,12 +29,17 @@ pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
     }
 }
 
+/// One line of a trace, as the programs write it that people know.
+fn trace_hop(hop: &TraceHop) -> String {
+    format!("{}  {}  {}", hop.distance, hop.address, brief(hop.after))
+}
+
 /// What was asked, as people name it.
 fn peer(observation: &Observation) -> String {
     match (&observation.subject, &observation.evidence) {
         (_, Evidence::Mx(evidence)) => format!("{} (resolver)", evidence.server),
         (_, Evidence::Addresses(evidence)) => format!("{} (resolver)", evidence.server),
-        (Subject::Smtp(address), _) => address.to_string(),
+        (Subject::Smtp(address) | Subject::Trace(address), _) => address.to_string(),
         (Subject::Host(address), _) => address.to_string(),
         (Subject::Gateway(_, name), Evidence::Gateway(evidence)) => match evidence.address {
             Some(address) => address.to_string(),
@@ -50,6 +57,7 @@ pub fn summary(observation: &Observation) -> String {
         Evidence::NameServers(evidence) => name_servers(evidence),
         Evidence::Smtp(evidence) => smtp(evidence),
         Evidence::Host(evidence) => checks(&evidence.checks),
+        Evidence::Trace(trace) => trace.sentence(),
         Evidence::Gateway(evidence) if evidence.address.is_none() => "its name does not resolve".into(),
         Evidence::Gateway(evidence) => checks(&evidence.checks),
         Evidence::Anchor(evidence) => match &evidence.outcome {

@@ -16,6 +16,7 @@ pub mod snmp;
 mod subject;
 pub mod text;
 pub mod tls;
+pub mod trace;
 mod verdict;
 
 pub use code::{Code, UnknownCode};

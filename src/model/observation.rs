@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::dns::{AddressEvidence, MxEvidence, NameServerEvidence, ResolverEvidence};
 use super::reach::{AnchorEvidence, GatewayEvidence, HostEvidence};
 use super::smtp::SmtpEvidence;
+use super::trace::Trace;
 use super::{SmtpStage, Subject};
 
 /// What one probe saw of one subject at one time.
@@ -49,6 +50,8 @@ pub enum Evidence {
     Smtp(Box<SmtpEvidence>),
     /// Of [`Subject::Host`].
     Host(HostEvidence),
+    /// Of [`Subject::Trace`].
+    Trace(Trace),
     /// Of [`Subject::Gateway`].
     Gateway(GatewayEvidence),
     /// Of [`Subject::Anchor`].

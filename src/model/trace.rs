@@ -52,7 +52,10 @@ impl Trace {
         match self.last() {
             None => "No hop on the way there answers.".into(),
             Some(last) if self.arrived => {
-                format!("The way there is open: the host itself answers, {} away.", hops(last.distance))
+                format!(
+                    "The way there is open: the host itself answers, {} away.",
+                    hops(last.distance)
+                )
             }
             Some(last) => format!(
                 "The last hop that answered is {}, {} away.",

@@ -55,7 +55,7 @@ impl Monitor {
         self.judge(targets, now);
     }
 
-    fn dependents(&self, subject: &Subject, quiet: bool) -> BTreeSet<Target> {
+    pub(super) fn dependents(&self, subject: &Subject, quiet: bool) -> BTreeSet<Target> {
         let picture = &self.picture;
         let domains = |names: BTreeSet<DomainName>| {
             let many = quiet && names.len() > MANY;
@@ -69,7 +69,7 @@ impl Monitor {
             Subject::Addresses(host) => {
                 targets.extend(domains(picture.leads().domains(host).cloned().collect()));
             }
-            Subject::Smtp(address) => {
+            Subject::Smtp(address) | Subject::Trace(address) => {
                 targets.extend(domains(picture.domains_at(*address)));
                 targets.extend(picture.gateways_of(address.ip()).map(|one| gateway_target(one)));
                 let provider = picture.provider_of_address(*address);
@@ -336,6 +336,7 @@ impl Monitor {
         }
         let target = Target::Domain(name.clone());
         self.settle(target.clone(), Draft::from(judged), &doubt, now);
+        self.follow_way(name, now);
         let stale = self
             .picture
             .track(&Subject::Mx(name.clone()))

@@ -23,6 +23,7 @@ use crate::snapshot::{Histogram, HostView};
 
 mod judge;
 mod recover;
+mod trace;
 mod view;
 mod watch;
 
@@ -48,6 +49,8 @@ pub enum Mode {
 pub struct Changes {
     /// Verdicts that are new or turned.
     pub verdicts: Vec<Arc<Verdict>>,
+    /// Verdicts that have not turned, but now say more of their cause.
+    pub refreshed: Vec<Arc<Verdict>>,
     /// Targets that left the configuration.
     pub removed: Vec<Target>,
     /// Facts that were learnt.
@@ -244,6 +247,7 @@ impl Monitor {
                 .as_ref()
                 .is_some_and(|before| self.says_the_same(before, &subject));
         self.judge_dependents(&subject, quiet, now);
+        self.tell_of_way(&subject);
     }
 
     /// Looks at what only time changes: evidence that grows old, judgements that were held back.

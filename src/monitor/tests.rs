@@ -7,3 +7,4 @@ mod chaos;
 mod gateways;
 mod scenarios;
 mod sim;
+mod traces;

@@ -41,9 +41,10 @@ use jiff::Timestamp;
 
 use super::dns::{Answer, AskError, Question, RecordType};
 use super::snmp::{Credentials, ObjectId, SnmpValue};
-use super::{Connection, Net, PingError, PingPlan, Routes};
+use super::{Connection, Net, PingError, PingPlan, Routes, TracePlan};
 use crate::model::reach::PingReport;
 use crate::model::snmp::SnmpFailure;
+use crate::model::trace::Trace;
 use crate::model::{DialError, DomainName};
 
 pub use agent::Agent;
@@ -164,6 +165,11 @@ impl FakeNet {
         self.world().host(address.into()).agent = Some(agent);
     }
 
+    /// Sets the routers on the way to an address that answer when something ends there.
+    pub fn set_way(&self, address: impl Into<IpAddr>, routers: &[IpAddr]) {
+        self.world().ways.insert(address.into(), routers.to_vec());
+    }
+
     /// Sets our own line to the outside.
     pub fn set_uplink(&self, uplink: Uplink) {
         self.world().uplink = uplink;
@@ -280,6 +286,13 @@ impl Net for FakeNet {
             round_trips: vec![travel; answered as usize],
             unreachable,
         })
+    }
+
+    async fn trace(&self, peer: SocketAddr, plan: TracePlan) -> Result<Trace, PingError> {
+        let (travel, found) = self.world().trace(peer.ip())?;
+        let took = if found.arrived { travel } else { plan.wait };
+        tokio::time::sleep(took.min(plan.whole)).await;
+        Ok(found)
     }
 
     async fn snmp(

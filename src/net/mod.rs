@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::model::DialError;
 use crate::model::reach::PingReport;
 use crate::model::snmp::SnmpFailure;
+use crate::model::trace::Trace;
 
 pub mod dns;
 pub mod fake;
@@ -64,6 +65,16 @@ pub trait Net: Send + Sync + 'static {
         peer: IpAddr,
         plan: PingPlan,
     ) -> impl Future<Output = Result<PingReport, PingError>> + Send;
+
+    /// Follows the way to `peer`: by TCP to its port, else by pings.
+    ///
+    /// # Errors
+    /// [`PingError`] when we cannot send anything at all.
+    fn trace(
+        &self,
+        peer: SocketAddr,
+        plan: TracePlan,
+    ) -> impl Future<Output = Result<Trace, PingError>> + Send;
 
     /// Asks an SNMP agent for some values, and gives them in the same order.
     ///
@@ -130,6 +141,32 @@ impl PingPlan {
         }
         plan
     }
+}
+
+/// How to follow a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TracePlan {
+    /// The most hops.
+    pub hops: u8,
+    /// How many packets are under way at once.
+    pub at_once: usize,
+    /// How long to wait for each answer.
+    pub wait: Duration,
+    /// After this many hops in a row without an answer nobody answers any more.
+    pub silent: u32,
+    /// How long the whole may take.
+    pub whole: Duration,
+}
+
+impl TracePlan {
+    /// Twenty hops, as nearly every host is nearer; three packets at once, a second each, ten seconds in all.
+    pub const USUAL: Self = Self {
+        hops: 20,
+        at_once: 3,
+        wait: Duration::from_secs(1),
+        silent: 5,
+        whole: Duration::from_secs(10),
+    };
 }
 
 /// Why we cannot ping at all.

@@ -8,6 +8,7 @@ mod notice;
 mod ping;
 mod snmp;
 mod tcp;
+mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -20,10 +21,11 @@ use tokio::net::TcpStream;
 
 use super::dns::{Answer, AskError, Question};
 use super::snmp::{Credentials, ObjectId, SnmpValue};
-use super::{Connection, Net, PingError, PingPlan, Routes};
+use super::{Connection, Net, PingError, PingPlan, Routes, TracePlan};
 use crate::model::DialError;
 use crate::model::reach::PingReport;
 use crate::model::snmp::SnmpFailure;
+use crate::model::trace::Trace;
 
 use clock::Clock;
 pub use machine::{local_address, local_fqdn, system_resolvers};
@@ -69,6 +71,10 @@ impl Net for RealNet {
 
     async fn ping(&self, peer: IpAddr, plan: PingPlan) -> Result<PingReport, PingError> {
         ping::ping(peer, plan).await
+    }
+
+    async fn trace(&self, peer: SocketAddr, plan: TracePlan) -> Result<Trace, PingError> {
+        trace::trace(peer, plan).await
     }
 
     async fn snmp(

@@ -20,9 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{ClientId, DomainName, Evidence, Observation, Subject};
-use crate::net::Net;
 use crate::net::snmp::SnmpLogin;
 use crate::net::trust::Trust;
+use crate::net::{Net, TracePlan};
 
 /// What every probe may need to know of ourselves.
 #[derive(Debug, Clone)]
@@ -86,6 +86,10 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
         (Subject::Smtp(peer), _) => {
             smtp::run(net, context, trust, *peer, None, timeout, false, timeout).await
         }
+        (Subject::Trace(address), _) => match net.trace(*address, TracePlan::USUAL).await {
+            Ok(trace) => Seen::of(Evidence::Trace(trace)),
+            Err(error) => Seen::unrunnable(error.to_string()),
+        },
         (Subject::Host(address), _) => host::run(net, *address, timeout).await,
         (Subject::Gateway(client, name), Detail::Gateway { address, ping, ports }) => {
             let snmp = context.snmp.get(&(client.clone(), Arc::clone(name)));

@@ -15,6 +15,7 @@ use crate::model::reach::*;
 use crate::model::smtp::*;
 use crate::model::snmp::{SnmpFailure, SnmpReport};
 use crate::model::tls::{Certificate, ChainVerdict, TlsEvidence};
+use crate::model::trace::{Trace, TraceHop, TraceMethod};
 use crate::model::*;
 use crate::monitor::{Mode, Monitor};
 use crate::net::Routes;
@@ -494,6 +495,19 @@ impl World {
                 let lives = self.reaches(*address) && self.server(*address) != Server::LineDown;
                 let checks = vec![ping(*address, lives), tcp(443, false)];
                 (Evidence::Host(HostEvidence { checks }), PATIENCE)
+            }
+            Subject::Trace(address) => {
+                let hop = |distance, address: &str| TraceHop {
+                    distance,
+                    address: address.parse().unwrap(),
+                    after: Duration::from_millis(9),
+                };
+                let trace = Trace {
+                    method: TraceMethod::Tcp,
+                    hops: vec![hop(1, "192.0.2.1"), hop(7, "192.0.2.99")],
+                    arrived: self.reaches(address.ip()) && self.server(address.ip()) == Server::Up,
+                };
+                (Evidence::Trace(trace), Duration::from_secs(3))
             }
             Subject::Gateway(..) => {
                 let Detail::Gateway {

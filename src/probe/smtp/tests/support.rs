@@ -136,6 +136,14 @@ impl Net for OnePeer {
         Err(crate::model::snmp::SnmpFailure::Silent)
     }
 
+    async fn trace(
+        &self,
+        _: SocketAddr,
+        _: crate::net::TracePlan,
+    ) -> Result<crate::model::trace::Trace, PingError> {
+        Err(PingError::NotPermitted)
+    }
+
     fn default_routes(&self) -> Routes {
         Routes { v4: true, v6: false }
     }
