@@ -20,6 +20,8 @@ pub enum TraceMethod {
 pub struct TraceHop {
     /// How many hops away it is.
     pub distance: u8,
+    /// Whether it may be nearer: it answers for whatever passes it, and nobody answered just before it.
+    pub at_most: bool,
     /// Its address.
     pub address: IpAddr,
     /// How long its answer took.
@@ -45,23 +47,52 @@ impl Trace {
 
     /// What it shows, as one sentence.
     pub fn sentence(&self) -> String {
-        let hops = |distance| match distance {
-            1 => "1 hop".to_owned(),
-            more => format!("{more} hops"),
-        };
         match self.last() {
             None => "No hop on the way there answers.".into(),
             Some(last) if self.arrived => {
-                format!(
-                    "The way there is open: the host itself answers, {} away.",
-                    hops(last.distance)
-                )
+                format!("The way there is open: the host itself answers, {}.", last.away())
             }
-            Some(last) => format!(
-                "The last hop that answered is {}, {} away.",
-                last.address,
-                hops(last.distance)
-            ),
+            Some(last) => format!("The last hop that answered is {}, {}.", last.address, last.away()),
         }
+    }
+}
+
+impl TraceHop {
+    /// `at most 7 hops away`
+    fn away(&self) -> String {
+        let most = if self.at_most { "at most " } else { "" };
+        let plural = if self.distance == 1 { "" } else { "s" };
+        format!("{most}{} hop{plural} away", self.distance)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(&[], false, "No hop on the way there answers.")]
+    #[case(&[(1, false)], false, "The last hop that answered is 203.0.113.9, 1 hop away.")]
+    #[case(&[(1, false), (7, true)], false, "The last hop that answered is 203.0.113.9, at most 7 hops away.")]
+    #[case(&[(8, false)], true, "The way there is open: the host itself answers, 8 hops away.")]
+    fn a_trace_is_told_in_a_sentence(
+        #[case] hops: &[(u8, bool)],
+        #[case] arrived: bool,
+        #[case] expected: &str,
+    ) {
+        let hop = |(distance, at_most): &(u8, bool)| TraceHop {
+            distance: *distance,
+            at_most: *at_most,
+            address: "203.0.113.9".parse().unwrap(),
+            after: Duration::from_millis(9),
+        };
+        let trace = Trace {
+            method: TraceMethod::Tcp,
+            hops: hops.iter().map(hop).collect(),
+            arrived,
+        };
+        assert_eq!(trace.sentence(), expected);
     }
 }

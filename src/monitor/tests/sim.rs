@@ -499,6 +499,7 @@ impl World {
             Subject::Trace(address) => {
                 let hop = |distance, address: &str| TraceHop {
                     distance,
+                    at_most: false,
                     address: address.parse().unwrap(),
                     after: Duration::from_millis(9),
                 };

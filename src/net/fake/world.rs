@@ -129,6 +129,7 @@ impl World {
             .chain(arrived.then_some(peer));
         let hops = (1..).zip(way).map(|(distance, address)| TraceHop {
             distance,
+            at_most: false,
             address,
             after: travel,
         });

@@ -87,10 +87,12 @@ async fn follow<F: Future<Output = Result<Echo, PingError>>>(
             Echo::Barred(address) => (address, true),
             Echo::Arrived => (peer, true),
         };
+        let at_most = last && silent > 0;
         silent = 0;
         found.arrived = address == peer;
         found.hops.push(TraceHop {
             distance,
+            at_most,
             address,
             after,
         });
@@ -261,6 +263,12 @@ mod tests {
         };
         let found = follow(TraceMethod::Tcp, PEER, plan, end, way).await.unwrap();
         assert!(found.arrived, "a gap of four is no end");
+        let seen: Vec<(u8, bool)> = found.hops.iter().map(|hop| (hop.distance, hop.at_most)).collect();
+        assert_eq!(
+            seen,
+            [(1, false), (4, false), (9, true)],
+            "the host may be nearer"
+        );
         let nobody = |_| async { Ok(Echo::Silent) };
         let found = follow(TraceMethod::Tcp, PEER, plan, end, nobody).await.unwrap();
         assert_eq!((found.hops.len(), found.arrived), (0, false));

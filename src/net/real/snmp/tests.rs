@@ -15,7 +15,7 @@ fn uptime() -> Vec<ObjectId> {
     vec![vec![1, 3, 6, 1, 2, 1, 1, 3, 0]]
 }
 
-/// An agent that answers every packet by what `reply` makes of it.
+/// An agent that answers every packet by what `reply` makes of it; if that is empty, not at all.
 async fn agent(mut reply: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let at = socket.local_addr().unwrap();
@@ -24,7 +24,9 @@ async fn agent(mut reply: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Sock
         loop {
             let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
             let packet = reply(&buffer[..length]);
-            socket.send_to(&packet, from).await.unwrap();
+            if !packet.is_empty() {
+                socket.send_to(&packet, from).await.unwrap();
+            }
         }
     });
     at
@@ -40,7 +42,7 @@ fn answered(question: &[u8]) -> Vec<u8> {
     let null = answer.len() - 2;
     answer.truncate(null);
     answer.extend([0x43, 0x01, 0x07]);
-    // One byte more in each of the five lengths around the value.
+    // One byte more in each of the four lengths around the value.
     let sizes = [1, request + 1];
     for at in sizes {
         answer[at] += 1;
@@ -64,7 +66,6 @@ async fn a_question_that_was_lost_is_asked_again() {
     let mut heard = 0;
     let at = agent(move |question| {
         heard += 1;
-        // An empty datagram is nothing that anybody would send: it stands for a late packet.
         if heard == 1 {
             Vec::new()
         } else {
@@ -72,15 +73,8 @@ async fn a_question_that_was_lost_is_asked_again() {
         }
     })
     .await;
-    assert_eq!(
-        get(at, &community(), &uptime(), LIMIT).await,
-        Err(SnmpFailure::Malformed),
-        "what is no answer ends it at once"
-    );
-    assert_eq!(
-        get(at, &community(), &uptime(), LIMIT).await,
-        Ok(vec![SnmpValue::Number(7)])
-    );
+    let values = get(at, &community(), &uptime(), Duration::from_secs(1)).await;
+    assert_eq!(values, Ok(vec![SnmpValue::Number(7)]));
 }
 
 #[tokio::test]
