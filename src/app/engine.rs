@@ -196,6 +196,9 @@ impl<N: Net> Engine<N> {
         for verdict in &changes.verdicts {
             self.life.judge(verdict, now);
         }
+        for verdict in &changes.refreshed {
+            self.life.judge(verdict, now);
+        }
         for target in &changes.removed {
             self.life.remove(target);
         }

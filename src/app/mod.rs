@@ -5,6 +5,7 @@ mod keeper;
 pub mod look;
 mod operate;
 mod settings;
+mod snmp;
 mod start;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ use crate::store::{Loaded, SqliteStore, Store};
 use super::engine::{Engine, Settled};
 use super::keeper::Keeper;
 use super::operate::Settle;
-use super::settings;
+use super::{settings, snmp};
 
 /// Reads the configuration and logs its warnings.
 ///
@@ -81,6 +81,7 @@ pub fn vantage(config: &Config, net: &impl Net) -> Result<(Inventory, Context, T
         resolvers: Arc::clone(&inventory.resolvers),
         helo: helo(config).into(),
         ipv6: inventory.ipv6,
+        snmp: Arc::new(snmp::logins(config)),
     };
     Ok((inventory, context, trust))
 }

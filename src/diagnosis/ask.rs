@@ -57,7 +57,7 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             asked.extend(services(beside.into_iter().filter(|other| other != service)));
         }
         Subject::Listing(zone, _) => asked.push(Subject::Blocklist(zone.clone())),
-        Subject::Host(_) | Subject::Policy(..) | Subject::Blocklist(_) => {}
+        Subject::Host(_) | Subject::Trace(_) | Subject::Policy(..) | Subject::Blocklist(_) => {}
     }
     asked
 }
@@ -79,6 +79,7 @@ fn own_side(picture: &Picture, subject: &Subject) -> Vec<Subject> {
     match subject {
         // What a record says, it says whatever our line is like.
         Subject::Host(_)
+        | Subject::Trace(_)
         | Subject::Tlsa(_)
         | Subject::Blocklist(_)
         | Subject::Listing(..)

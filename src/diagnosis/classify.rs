@@ -24,6 +24,7 @@ pub fn classify(picture: &Picture, observation: &Observation) -> Health {
         (_, Evidence::Addresses(evidence)) => addresses(evidence),
         (Subject::NameServers(_), Evidence::NameServers(evidence)) => name_servers(evidence),
         (Subject::Smtp(address), Evidence::Smtp(evidence)) => smtp(picture, *address, evidence),
+        (_, Evidence::Trace(_)) => Health::Good,
         (_, Evidence::Host(host)) if host.alive() => Health::Good,
         (_, Evidence::Host(host)) => unless_unrunnable(
             host.checks.iter().any(LifeCheck::could_run),
@@ -31,7 +32,9 @@ pub fn classify(picture: &Picture, observation: &Observation) -> Health {
         ),
         (_, Evidence::Gateway(gateway)) if gateway.answered() => Health::Good,
         (Subject::Gateway(client, name), Evidence::Gateway(evidence)) => {
-            let could_run = evidence.checks.iter().any(LifeCheck::could_run);
+            // An agent that is off says nothing against the router, where nothing else could be tried.
+            let plain = evidence.checks.iter().filter(|check| !check.is_extra());
+            let could_run = plain.into_iter().any(LifeCheck::could_run);
             let code = if picture.learnt.gateway_answered(client, name) {
                 Code::GatewayDown
             } else {

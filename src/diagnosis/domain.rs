@@ -15,6 +15,7 @@ use super::dns::{DnsState, dns, domain_root};
 use super::doubt::Doubt;
 use super::finding::Finding;
 use super::host::{HostState, HostView, host};
+use super::line::impairment;
 use super::path;
 use super::policy::{Policies, policies};
 use super::reputation::{Reputation, reputation};
@@ -146,6 +147,7 @@ impl Parts<'_> {
             };
         }
         impaired.extend(failed);
+        impaired.extend(self.lines());
         impaired.extend(self.hosts.iter().flat_map(|host| host.impaired.iter().cloned()));
         let warnings = self.warnings(mail_hosts);
         self.settle(impaired, warnings)
@@ -331,6 +333,18 @@ impl Parts<'_> {
         }
         let under = hidden(&all);
         broken(all, under)
+    }
+
+    /// What is wrong with the lines to the gateways that its addresses lie behind, each told once.
+    fn lines(&self) -> Vec<Finding> {
+        let mut found: Vec<Finding> = Vec::new();
+        for view in self.hosts.iter().flat_map(|host| &host.addresses) {
+            for gateway in self.picture.gateways_of(view.address.ip()) {
+                let finding = impairment(self.picture, gateway);
+                found.extend(finding.filter(|new| found.iter().all(|known| known.root != new.root)));
+            }
+        }
+        found
     }
 
     /// No MX, and the domain's own address is no mail host: usually that of a web site.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::inventory::Gateway;
 use crate::model::smtp::SmtpFailureKind;
 use crate::model::{Code, DialError, Evidence, Observation, Root, RootKind, Service, Subject};
-use crate::picture::{Health, Picture};
+use crate::picture::{Health, Picture, Track};
 
 use super::control;
 use super::doubt::Doubt;
@@ -74,7 +74,7 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
             &picture.smtp_settings(*address),
         );
     }
-    if code == Code::GatewayUnproven {
+    if code == Code::GatewayUnproven || (behind.is_empty() && is_known_by_agent_alone(track)) {
         return GatewayState::Unproven;
     }
     doubt.want_line(picture, settled.doubted);
@@ -82,6 +82,18 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
     GatewayState::Down(Box::new(
         down(picture, gateway, &settled.observation, &behind).beside(others),
     ))
+}
+
+/// Whether its SNMP agent is all that has answered: with nothing behind it that could bear witness, an agent that is
+/// off looks the same as a router that is.
+fn is_known_by_agent_alone(track: &Track) -> bool {
+    track.last_good.as_ref().is_some_and(|good| match &good.evidence {
+        Evidence::Gateway(gateway) => gateway
+            .checks
+            .iter()
+            .all(|check| check.is_extra() || !check.answered()),
+        _ => false,
+    })
 }
 
 fn down(
@@ -95,7 +107,7 @@ fn down(
         client: Some(gateway.client.clone()),
         name: Arc::clone(&gateway.name),
     };
-    let behind = match behind {
+    let servers = match behind {
         [] => String::new(),
         [_] => ", nor does the server behind it; the server is not the suspect".to_owned(),
         more => format!(
@@ -104,13 +116,14 @@ fn down(
         ),
     };
     let detail = format!(
-        "{} does not answer ({}){behind}.",
+        "{} does not answer ({}){servers}.",
         gateway.label(),
         summary(observation)
     );
     Finding::new(Code::GatewayDown, root, gateway.label(), detail)
         .on([Arc::clone(observation)])
         .seen_from(picture)
+        .followed(picture, behind.iter().copied())
 }
 
 /// Whether anything came back from an address, in a probe that began at or after `since`.

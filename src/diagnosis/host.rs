@@ -258,7 +258,11 @@ fn failure(picture: &Picture, name: &DomainName, view: &AddressView, all: usize)
         .giving(State::Broken)
         .on(view.observation.clone())
         .on(life.filter(|_| silent));
-    if silent { found.seen_from(picture) } else { found }
+    if silent {
+        found.seen_from(picture).followed(picture, [view.address])
+    } else {
+        found
+    }
 }
 
 /// What is impaired, and what somebody should know, of a host that takes mail.

@@ -5,6 +5,7 @@
 //! before. What they would still have to know is collected as [`Doubt`].
 
 mod address;
+mod agent;
 mod ask;
 mod classify;
 mod control;
@@ -14,6 +15,7 @@ mod doubt;
 mod finding;
 mod gateway;
 mod host;
+mod line;
 mod note;
 mod path;
 mod policy;
@@ -23,17 +25,21 @@ mod refusal;
 mod reputation;
 mod service;
 mod tls;
+mod trace;
 mod vantage;
 
 pub use address::{AddressState, AddressView, address};
+pub use agent::gateway_warnings;
 pub use ask::{explainers, siblings};
 pub use classify::classify;
 pub use domain::{Judgement, domain};
 pub use doubt::Doubt;
 pub use finding::Finding;
 pub use gateway::{GatewayState, gateway};
+pub use line::impairment;
 pub use note::{brief, note, summary};
 pub use path::stages;
 pub use provider::outage;
 pub use service::ServiceView;
+pub use trace::{is_traced, unreachable};
 pub use vantage::{OwnSide, Suspicion, own_side, refuters};

@@ -9,6 +9,7 @@ use crate::model::reach::{AnchorOutcome, LifeCheck};
 use crate::model::service::{ServiceEvidence, ServiceFailureKind};
 use crate::model::smtp::{SmtpEvidence, SmtpFailureKind};
 use crate::model::tls::TlsFailure;
+use crate::model::trace::TraceHop;
 use crate::model::{Evidence, EvidenceNote, Observation, Subject};
 
 use super::records::{published, records};
@@ -19,6 +20,7 @@ pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
         Evidence::Smtp(smtp) => smtp.transcript.clone(),
         Evidence::Service(service) => service.transcript.clone(),
         Evidence::NameServers(servers) => servers.servers.iter().map(name_server).collect(),
+        Evidence::Trace(trace) => trace.hops.iter().map(trace_hop).collect(),
         evidence => records(&observation.subject, evidence),
     };
     EvidenceNote {
@@ -33,12 +35,17 @@ pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
     }
 }
 
+/// One line of a trace, as the programs write it that people know.
+fn trace_hop(hop: &TraceHop) -> String {
+    format!("{}  {}  {}", hop.distance, hop.address, brief(hop.after))
+}
+
 /// What was asked, as people name it.
 fn peer(observation: &Observation) -> String {
     match (&observation.subject, &observation.evidence) {
         (_, Evidence::Mx(evidence)) => format!("{} (resolver)", evidence.server),
         (_, Evidence::Addresses(evidence)) => format!("{} (resolver)", evidence.server),
-        (Subject::Smtp(address), _) => address.to_string(),
+        (Subject::Smtp(address) | Subject::Trace(address), _) => address.to_string(),
         (Subject::Host(address), _) => address.to_string(),
         (Subject::Service(service), Evidence::Service(evidence)) => match evidence.peer {
             Some(peer) => format!("{} ({})", service.label(), peer.ip()),
@@ -60,6 +67,7 @@ pub fn summary(observation: &Observation) -> String {
         Evidence::NameServers(evidence) => name_servers(evidence),
         Evidence::Smtp(evidence) => smtp(evidence),
         Evidence::Host(evidence) => checks(&evidence.checks),
+        Evidence::Trace(trace) => trace.sentence(),
         Evidence::Gateway(evidence) if evidence.address.is_none() => "its name does not resolve".into(),
         Evidence::Gateway(evidence) => checks(&evidence.checks),
         Evidence::Anchor(evidence) => match &evidence.outcome {

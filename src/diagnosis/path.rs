@@ -11,6 +11,7 @@ use super::address::{AddressState, AddressView};
 use super::dns::DnsState;
 use super::domain::Parts;
 use super::host::{HostState, HostView};
+use super::line::impairment;
 use super::note::{brief, summary};
 use super::service::ServiceView;
 
@@ -131,11 +132,14 @@ fn address(parts: &Parts<'_>, host: &HostView, view: &AddressView, hops: &mut Ve
         let answers = parts.picture.track(&front.subject()).is_some_and(
             |track| matches!(&track.latest.evidence, Evidence::Gateway(gateway) if gateway.answered()),
         );
+        let impaired = impairment(parts.picture, front).filter(|_| !down);
         let state = match (down, answers || view.is_usable()) {
             (true, _) => State::Broken,
+            (false, true) if impaired.is_some() => State::Degraded,
             (false, true) => State::Flowing,
             (false, false) => State::Unknown,
         };
+        let seen = impaired.map(|finding| finding.detail).or(seen);
         hops.push(hop("gateway", front.label(), state, seen.unwrap_or_default()));
         if down {
             hops.push(hop(

@@ -15,9 +15,11 @@ pub mod policy;
 pub mod reach;
 pub mod service;
 pub mod smtp;
+pub mod snmp;
 mod subject;
 pub mod text;
 pub mod tls;
+pub mod trace;
 mod verdict;
 
 pub use code::{Code, UnknownCode};

@@ -12,6 +12,7 @@ use super::policy::{DkimEvidence, DmarcEvidence, SpfEvidence, StsEvidence, TlsaE
 use super::reach::{AnchorEvidence, GatewayEvidence, HostEvidence};
 use super::service::ServiceEvidence;
 use super::smtp::SmtpEvidence;
+use super::trace::Trace;
 use super::{SmtpStage, Subject};
 
 /// What one probe saw of one subject at one time.
@@ -52,6 +53,8 @@ pub enum Evidence {
     Smtp(Box<SmtpEvidence>),
     /// Of [`Subject::Host`].
     Host(HostEvidence),
+    /// Of [`Subject::Trace`].
+    Trace(Trace),
     /// Of [`Subject::Gateway`].
     Gateway(GatewayEvidence),
     /// Of [`Subject::Anchor`].

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Reply;
 use super::smtp::DialError;
+use super::snmp::{SnmpFailure, SnmpReport};
 
 /// A round of pings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,11 @@ pub enum LifeCheck {
         /// How long the connection took, or why there was none.
         result: Result<Duration, DialError>,
     },
+    /// A question to its SNMP agent.
+    Snmp {
+        /// What the agent said, or why nothing.
+        report: Result<SnmpReport, SnmpFailure>,
+    },
 }
 
 impl LifeCheck {
@@ -56,7 +62,14 @@ impl LifeCheck {
         match self {
             Self::Ping { report } => report.as_ref().is_ok_and(PingReport::answered),
             Self::Tcp { result, .. } => matches!(result, Ok(_) | Err(DialError::Refused)),
+            Self::Snmp { report } => report.is_ok(),
         }
+    }
+
+    /// Whether it is a sign of life alone: its failing proves nothing, as an agent may be off, or want another
+    /// password, on a router that works.
+    pub fn is_extra(&self) -> bool {
+        matches!(self, Self::Snmp { .. })
     }
 
     /// Whether it could be tried at all on our side.
@@ -64,6 +77,7 @@ impl LifeCheck {
         match self {
             Self::Ping { report } => report.is_ok(),
             Self::Tcp { result, .. } => !matches!(result, Err(DialError::Local { .. })),
+            Self::Snmp { report } => !matches!(report, Err(SnmpFailure::Local { .. })),
         }
     }
 
@@ -80,6 +94,8 @@ impl LifeCheck {
                 port,
                 result: Err(error),
             } => format!("port {port}: {error}"),
+            Self::Snmp { report: Ok(report) } => format!("SNMP: {report}"),
+            Self::Snmp { report: Err(failure) } => format!("SNMP: {failure}"),
         }
     }
 }
@@ -121,6 +137,9 @@ pub struct AnchorEvidence {
     pub address: Option<IpAddr>,
     /// What came of it.
     pub outcome: AnchorOutcome,
+    /// The round of pings, of an anchor that is pinged: what our own line loses others do not.
+    #[serde(default)]
+    pub pings: Option<PingReport>,
 }
 
 /// What came of asking an anchor.

@@ -23,6 +23,8 @@ pub enum Subject {
     Smtp(SocketAddr),
     /// Whether a host lives at all: ping and a few common ports. Asked only after a failure.
     Host(IpAddr),
+    /// The way to an address: asked for only once that is known to be unreachable.
+    Trace(SocketAddr),
     /// A client's gateway.
     Gateway(ClientId, Arc<str>),
     /// A host that should always answer: a witness of our own uplink.
@@ -48,7 +50,7 @@ impl Subject {
             Self::Mx(_) | Self::Addresses(_) => ProbeKind::Dns,
             Self::NameServers(_) => ProbeKind::Nameserver,
             Self::Smtp(_) => ProbeKind::Smtp,
-            Self::Host(_) => ProbeKind::Host,
+            Self::Host(_) | Self::Trace(_) => ProbeKind::Host,
             Self::Gateway(..) => ProbeKind::Gateway,
             Self::Anchor(_) | Self::Resolver(_) => ProbeKind::Vantage,
             Self::Policy(..) | Self::Tlsa(_) => ProbeKind::Policy,
@@ -66,6 +68,7 @@ impl fmt::Display for Subject {
             Self::NameServers(domain) => write!(f, "name servers of {domain}"),
             Self::Smtp(address) => write!(f, "SMTP at {address}"),
             Self::Host(address) => write!(f, "host {address}"),
+            Self::Trace(address) => write!(f, "way to {address}"),
             Self::Gateway(client, name) => write!(f, "gateway {name} of {client}"),
             Self::Anchor(anchor) => write!(f, "anchor {anchor}"),
             Self::Resolver(address) => write!(f, "resolver {address}"),

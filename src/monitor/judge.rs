@@ -55,7 +55,7 @@ impl Monitor {
         self.judge(targets, now);
     }
 
-    fn dependents(&self, subject: &Subject, quiet: bool) -> BTreeSet<Target> {
+    pub(super) fn dependents(&self, subject: &Subject, quiet: bool) -> BTreeSet<Target> {
         let picture = &self.picture;
         let domains = |names: BTreeSet<DomainName>| {
             let many = quiet && names.len() > MANY;
@@ -69,7 +69,7 @@ impl Monitor {
             Subject::Addresses(host) | Subject::Tlsa(host) => {
                 targets.extend(domains(picture.leads().domains(host).cloned().collect()));
             }
-            Subject::Smtp(address) => {
+            Subject::Smtp(address) | Subject::Trace(address) => {
                 targets.extend(domains(picture.domains_at(*address)));
                 targets.extend(picture.gateways_of(address.ip()).map(|one| gateway_target(one)));
                 let provider = picture.provider_of_address(*address);
@@ -327,21 +327,19 @@ impl Monitor {
                 draft.state = State::Broken;
                 draft.cause = Some(finding.cause(picture, client, None));
             }
-            GatewayState::Up => draft.state = State::Flowing,
+            GatewayState::Up => match diagnosis::impairment(picture, gateway) {
+                Some(finding) => {
+                    draft.state = State::Degraded;
+                    draft.cause = Some(finding.cause(picture, client, None));
+                }
+                None => draft.state = State::Flowing,
+            },
             GatewayState::Unproven | GatewayState::Unknown => {
                 draft.state = State::Unknown;
                 draft.cause = Some(no_gateway_evidence(gateway).cause(picture, client, None));
             }
         }
-        let proven = picture.learnt.gateway_answered(&gateway.client, &gateway.name);
-        if !proven && track.is_some_and(|track| !track.is_in_doubt()) {
-            draft.also.push(Warning {
-                code: Code::GatewayUnproven,
-                subject: gateway.label(),
-                summary: "None of its checks has ever been answered, so they cannot tell when it fails."
-                    .into(),
-            });
-        }
+        draft.also = diagnosis::gateway_warnings(picture, gateway, now);
         self.settle(target, draft, &doubt, now);
     }
 
@@ -381,6 +379,7 @@ impl Monitor {
             return;
         }
         self.settle(target.clone(), Draft::from(judged), &doubt, now);
+        self.follow_way(name, now);
         let stale = self
             .picture
             .track(&Subject::Mx(name.clone()))

@@ -13,10 +13,11 @@ use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
 use crate::model::dns::Lookup;
 use crate::model::{
-    ClientId, Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target, Verdict,
+    Anchor, ClientId, Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target,
+    Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Change, Health, Learnt, MxSet, NewFact, Picture, Settled, Taking, mx_set};
+use crate::picture::{Change, Health, Learnt, Line, MxSet, NewFact, Picture, Settled, Taking, mx_set};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView, ServiceView};
@@ -24,6 +25,7 @@ use crate::snapshot::{Histogram, HostView, ServiceView};
 mod judge;
 mod policies;
 mod recover;
+mod trace;
 mod view;
 mod watch;
 
@@ -49,6 +51,8 @@ pub enum Mode {
 pub struct Changes {
     /// Verdicts that are new or turned.
     pub verdicts: Vec<Arc<Verdict>>,
+    /// Verdicts that have not turned, but now say more of their cause.
+    pub refreshed: Vec<Arc<Verdict>>,
     /// Targets that left the configuration.
     pub removed: Vec<Target>,
     /// Facts that were learnt.
@@ -215,6 +219,9 @@ impl Monitor {
             },
             fresh_until: self.fresh_until(&observation, &settings, pause),
         };
+        let quality = self.picture.line(&subject).map(Line::impaired);
+        self.hear_pings(&observation, &settings, now);
+        self.picture.hear_uptime(&observation);
         let change = self.picture.record(&observation, health, taking);
         let in_doubt = self
             .picture
@@ -247,10 +254,12 @@ impl Monitor {
             self.recovered(&subject, good_before, now);
         }
         self.refresh_host_view(&subject);
-        let quiet = before
-            .as_ref()
-            .is_some_and(|before| self.says_the_same(before, &subject));
+        let quiet = quality == self.picture.line(&subject).map(Line::impaired)
+            && before
+                .as_ref()
+                .is_some_and(|before| self.says_the_same(before, &subject));
         self.judge_dependents(&subject, quiet, now);
+        self.tell_of_way(&subject);
     }
 
     /// Looks at what only time changes: evidence that grows old, judgements that were held back.
@@ -418,6 +427,17 @@ impl Monitor {
             let settings = self.settings(&subject);
             let fresh_until = |settled: &Settled| freshness(&settled.observation, &settings, pause);
             self.picture.stretch_freshness(&subject, fresh_until);
+        }
+    }
+
+    /// Takes in pings. Those from while our own line is suspected say nothing of anybody else's; where some are lost
+    /// or late, the anchors are asked at once, so that it is known how our own line was in the same time.
+    fn hear_pings(&mut self, observation: &Observation, settings: &ResolvedProbe, now: Timestamp) {
+        if self.suspected.line.is_some() || !self.picture.hear_pings(observation, settings.interval) {
+            return;
+        }
+        for anchor in self.anchors(|anchor| matches!(anchor, Anchor::Ping { .. })) {
+            self.agenda.ask(&anchor, observation.at, now);
         }
     }
 

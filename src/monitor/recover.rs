@@ -140,7 +140,7 @@ impl Monitor {
         self.look_again(&anchors, Timestamp::MIN, now);
     }
 
-    fn anchors(&self, which: fn(&Anchor) -> bool) -> Vec<Subject> {
+    pub(super) fn anchors(&self, which: fn(&Anchor) -> bool) -> Vec<Subject> {
         let inventory = &self.picture.inventory;
         let all = inventory.anchors.iter().chain(&inventory.witnesses);
         all.filter(|anchor| which(anchor))

@@ -5,6 +5,8 @@
 mod approval;
 mod beside;
 mod chaos;
+mod gateways;
 mod policies;
 mod scenarios;
 mod sim;
+mod traces;

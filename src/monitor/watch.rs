@@ -89,7 +89,7 @@ impl Monitor {
     /// Whether a subject is looked at by itself, or only when something fails.
     fn is_routine(&self, subject: &Subject) -> bool {
         match subject {
-            Subject::Host(_) => false,
+            Subject::Host(_) | Subject::Trace(_) => false,
             Subject::Anchor(anchor) => self.picture.inventory.anchors.contains(anchor),
             // One look asks the servers of a domain only when the resolver cannot tell.
             Subject::NameServers(_) => self.mode == Mode::Watch,
@@ -110,7 +110,7 @@ impl Monitor {
             Subject::Mx(name) => of_domain(name, |domain| &domain.dns),
             Subject::NameServers(name) => of_domain(name, |domain| &domain.nameserver),
             Subject::Addresses(host) => self.picture.host_settings(host, |domain| &domain.dns),
-            Subject::Smtp(address) => self.picture.smtp_settings(*address),
+            Subject::Smtp(address) | Subject::Trace(address) => self.picture.smtp_settings(*address),
             Subject::Host(address) => self.picture.smtp_settings(SocketAddr::new(*address, SMTP_PORT)),
             Subject::Gateway(client, name) => inventory.gateway(client, name).map_or_else(
                 || inventory.fallback().clone(),

@@ -23,6 +23,7 @@
 //! # }).unwrap();
 //! ```
 
+mod agent;
 mod host;
 mod peer;
 mod wire;
@@ -39,11 +40,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dns::{Answer, AskError, Question, RecordType};
+use super::snmp::{Credentials, ObjectId, SnmpValue};
 use super::trust::Trust;
-use super::{Connection, FetchError, FetchLimits, Fetched, Net, Page, PingError, PingPlan, Routes};
+use super::{
+    Connection, FetchError, FetchLimits, Fetched, Net, Page, PingError, PingPlan, Routes, TracePlan,
+};
 use crate::model::reach::PingReport;
+use crate::model::snmp::SnmpFailure;
+use crate::model::trace::Trace;
 use crate::model::{DialError, DomainName};
 
+pub use agent::Agent;
 pub use host::{Counts, DnsMode, Reach, Uplink};
 pub use peer::{MailServer, Peer, Step, WebPage};
 pub use wire::FakeStream;
@@ -164,6 +171,16 @@ impl FakeNet {
     pub fn listen(&self, at: impl Into<SocketAddr>, peer: Peer) {
         let at = at.into();
         self.world().host(at.ip()).ports.insert(at.port(), peer);
+    }
+
+    /// Puts an SNMP agent on a host, bringing it up where it did not exist.
+    pub fn set_agent(&self, address: impl Into<IpAddr>, agent: Agent) {
+        self.world().host(address.into()).agent = Some(agent);
+    }
+
+    /// Sets the routers on the way to an address that answer when something ends there.
+    pub fn set_way(&self, address: impl Into<IpAddr>, routers: &[IpAddr]) {
+        self.world().ways.insert(address.into(), routers.to_vec());
     }
 
     /// Sets our own line to the outside.
@@ -306,6 +323,33 @@ impl Net for FakeNet {
             round_trips: vec![travel; answered as usize],
             unreachable,
         })
+    }
+
+    async fn trace(&self, peer: SocketAddr, plan: TracePlan) -> Result<Trace, PingError> {
+        let (travel, found) = self.world().trace(peer.ip())?;
+        let took = if found.arrived { travel } else { plan.wait };
+        tokio::time::sleep(took.min(plan.whole)).await;
+        Ok(found)
+    }
+
+    async fn snmp(
+        &self,
+        peer: SocketAddr,
+        credentials: &Credentials,
+        objects: &[ObjectId],
+        limit: Duration,
+    ) -> Result<Vec<SnmpValue>, SnmpFailure> {
+        let (travel, outcome) = self.world().snmp(peer.ip(), credentials, objects);
+        let travel = if outcome == Err(SnmpFailure::Silent) {
+            limit
+        } else {
+            travel
+        };
+        tokio::time::sleep(travel.min(limit)).await;
+        if travel > limit {
+            return Err(SnmpFailure::Silent);
+        }
+        outcome
     }
 
     fn default_routes(&self) -> Routes {

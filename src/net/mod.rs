@@ -1,4 +1,4 @@
-//! The one narrow port to the outside: ask DNS, dial, fetch, ping, and the time. Two implementations: the real one,
+//! The one narrow port to the outside: ask DNS, dial, fetch, ping, trace, ask SNMP agents, and the time. Two implementations: the real one,
 //! and for tests a fake one that serves zones and scripted peers under driven time.
 //!
 //! No decisions live here: what an answer means is for `probe` and `diagnosis` to say.
@@ -12,17 +12,21 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::model::DialError;
 use crate::model::reach::PingReport;
+use crate::model::snmp::SnmpFailure;
+use crate::model::trace::Trace;
 
 pub mod dns;
 pub mod fake;
 pub mod fetch;
 pub mod real;
+pub mod snmp;
 pub mod trust;
 
 pub use dns::{Answer, AskError, Question, Record, RecordData, RecordType};
 pub use fake::FakeNet;
 pub use fetch::{FetchError, FetchLimits, Fetched, Page};
 pub use real::RealNet;
+use snmp::{Credentials, ObjectId, SnmpValue};
 
 /// The port to the outside.
 pub trait Net: Send + Sync + 'static {
@@ -75,6 +79,28 @@ pub trait Net: Send + Sync + 'static {
         peer: IpAddr,
         plan: PingPlan,
     ) -> impl Future<Output = Result<PingReport, PingError>> + Send;
+
+    /// Follows the way to `peer`: by TCP to its port, else by pings.
+    ///
+    /// # Errors
+    /// [`PingError`] when we cannot send anything at all.
+    fn trace(
+        &self,
+        peer: SocketAddr,
+        plan: TracePlan,
+    ) -> impl Future<Output = Result<Trace, PingError>> + Send;
+
+    /// Asks an SNMP agent for some values, and gives them in the same order.
+    ///
+    /// # Errors
+    /// [`SnmpFailure`] tells the agent's, the network's and our own failures apart, and never holds a secret.
+    fn snmp(
+        &self,
+        peer: SocketAddr,
+        credentials: &Credentials,
+        objects: &[ObjectId],
+        limit: Duration,
+    ) -> impl Future<Output = Result<Vec<SnmpValue>, SnmpFailure>> + Send;
 
     /// Whether this machine has a default route, of IPv4 and of IPv6.
     fn default_routes(&self) -> Routes;
@@ -129,6 +155,32 @@ impl PingPlan {
         }
         plan
     }
+}
+
+/// How to follow a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TracePlan {
+    /// The most hops.
+    pub hops: u8,
+    /// How many packets are under way at once.
+    pub at_once: usize,
+    /// How long to wait for each answer.
+    pub wait: Duration,
+    /// After this many hops in a row without an answer nobody answers any more.
+    pub silent: u32,
+    /// How long the whole may take.
+    pub whole: Duration,
+}
+
+impl TracePlan {
+    /// Twenty hops, as nearly every host is nearer; three packets at once, a second each, ten seconds in all.
+    pub const USUAL: Self = Self {
+        hops: 20,
+        at_once: 3,
+        wait: Duration::from_secs(1),
+        silent: 5,
+        whole: Duration::from_secs(10),
+    };
 }
 
 /// Why we cannot ping at all.

@@ -7,7 +7,9 @@ mod machine;
 mod message;
 mod notice;
 mod ping;
+mod snmp;
 mod tcp;
+mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -19,10 +21,15 @@ use jiff::Timestamp;
 use tokio::net::TcpStream;
 
 use super::dns::{Answer, AskError, Question};
+use super::snmp::{Credentials, ObjectId, SnmpValue};
 use super::trust::Trust;
-use super::{Connection, FetchError, FetchLimits, Fetched, Net, Page, PingError, PingPlan, Routes};
+use super::{
+    Connection, FetchError, FetchLimits, Fetched, Net, Page, PingError, PingPlan, Routes, TracePlan,
+};
 use crate::model::DialError;
 use crate::model::reach::PingReport;
+use crate::model::snmp::SnmpFailure;
+use crate::model::trace::Trace;
 
 use clock::Clock;
 pub use machine::{local_address, local_fqdn, system_resolvers};
@@ -77,6 +84,20 @@ impl Net for RealNet {
 
     async fn ping(&self, peer: IpAddr, plan: PingPlan) -> Result<PingReport, PingError> {
         ping::ping(peer, plan).await
+    }
+
+    async fn trace(&self, peer: SocketAddr, plan: TracePlan) -> Result<Trace, PingError> {
+        trace::trace(peer, plan).await
+    }
+
+    async fn snmp(
+        &self,
+        peer: SocketAddr,
+        credentials: &Credentials,
+        objects: &[ObjectId],
+        limit: Duration,
+    ) -> Result<Vec<SnmpValue>, SnmpFailure> {
+        snmp::get(peer, credentials, objects, limit).await
     }
 
     fn default_routes(&self) -> Routes {

@@ -110,6 +110,7 @@ impl Leads {
                     self.address_names.remove(&address);
                     change.removed.push(Subject::Smtp(address));
                     change.removed.push(Subject::Host(address.ip()));
+                    change.removed.push(Subject::Trace(address));
                 }
             }
         }

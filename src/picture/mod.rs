@@ -14,8 +14,10 @@ use crate::model::reach::LifeCheck;
 use crate::model::{Anchor, DomainName, Evidence, Observation, Service, Subject};
 use crate::net::Routes;
 
+mod boot;
 mod graph;
 mod learnt;
+mod line;
 mod reputation;
 mod services;
 mod track;
@@ -23,6 +25,7 @@ mod track;
 pub use graph::Change;
 pub use graph::Leads;
 pub use learnt::{Learnt, MxSet, NewFact, mx_set};
+pub use line::{Impaired, Line};
 pub use track::{Health, Settled, Streak, Taking, Track};
 
 /// The port of mail between servers (RFC 5321 4.5.4.2).
@@ -38,6 +41,8 @@ pub struct Picture {
     /// The machine's own default routes.
     pub routes: Routes,
     tracks: HashMap<Subject, Track>,
+    lines: line::Lines,
+    boots: boot::Boots,
     leads: Leads,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
     last_success: BTreeMap<Outside, Timestamp>,
@@ -77,6 +82,8 @@ impl Picture {
             learnt,
             routes,
             tracks: HashMap::new(),
+            lines: line::Lines::new(),
+            boots: boot::Boots::new(),
             leads: Leads::default(),
             sessions: HashMap::new(),
             last_success: BTreeMap::new(),
@@ -381,6 +388,8 @@ impl Picture {
     /// Forgets subjects that nobody watches any more.
     pub fn forget(&mut self, subject: &Subject) {
         self.tracks.remove(subject);
+        self.lines.remove(subject);
+        self.boots.remove(subject);
         if let Subject::Smtp(address) = subject {
             self.sessions.remove(address);
         }

@@ -70,6 +70,7 @@ pub(super) fn context() -> Context {
         resolvers: [SocketAddr::new(RESOLVER, 53)].into(),
         helo: "probe.msp.test".into(),
         ipv6: false,
+        snmp: std::sync::Arc::default(),
     }
 }
 

@@ -5,12 +5,15 @@ mod tests;
 
 use std::time::Duration;
 
+use futures_util::future::join;
+
 use super::ask::{Deadline, NoAddress, locate};
 use super::host::{check, conclude};
-use super::{Context, Seen};
+use super::{Context, Seen, snmp};
 use crate::model::reach::GatewayEvidence;
 use crate::model::{Endpoint, Evidence};
 use crate::net::Net;
+use crate::net::snmp::SnmpLogin;
 
 /// Runs the checks of a gateway, all at once, at the address that its name has now.
 ///
@@ -22,6 +25,7 @@ pub async fn run<N: Net>(
     address: &Endpoint,
     ping: bool,
     ports: &[u16],
+    login: Option<&SnmpLogin>,
     timeout: Duration,
 ) -> Seen {
     let deadline = Deadline::new(net, timeout);
@@ -35,7 +39,15 @@ pub async fn run<N: Net>(
         }
         Err(NoAddress::Untold(reason) | NoAddress::Local(reason)) => return Seen::unrunnable(reason),
     };
-    let (checks, source) = check(net, found, ping, ports, deadline.left(net)).await;
+    let left = deadline.left(net);
+    let agent = async {
+        match login {
+            Some(login) => Some(snmp::check(net, found, login, left).await),
+            None => None,
+        }
+    };
+    let ((mut checks, source), agent) = join(check(net, found, ping, ports, left), agent).await;
+    checks.extend(agent);
     conclude(checks, source, |checks| {
         Evidence::Gateway(GatewayEvidence {
             address: Some(found),

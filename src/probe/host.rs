@@ -10,6 +10,7 @@ use futures_util::future::{join, join_all};
 
 use super::{Seen, ask};
 use crate::model::reach::{HostEvidence, LifeCheck};
+use crate::model::snmp::SnmpFailure;
 use crate::model::{DialError, Evidence};
 use crate::net::{Net, PingPlan};
 
@@ -78,7 +79,10 @@ pub(super) fn conclude(
                 result: Err(DialError::Local { reason }),
                 ..
             }
-            | LifeCheck::Ping { report: Err(reason) } => Some(reason.clone()),
+            | LifeCheck::Ping { report: Err(reason) }
+            | LifeCheck::Snmp {
+                report: Err(SnmpFailure::Local { reason }),
+            } => Some(reason.clone()),
             _ => None,
         });
         return Seen::unrunnable(reason.unwrap_or_default());

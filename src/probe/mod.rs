@@ -14,16 +14,19 @@ pub mod nameserver;
 pub mod policy;
 pub mod service;
 pub mod smtp;
+mod snmp;
 pub mod vantage;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::policy::HeldPolicy;
-use crate::model::{DomainName, Evidence, Observation, Subject};
-use crate::net::Net;
+use crate::model::{ClientId, DomainName, Evidence, Observation, Subject};
+use crate::net::snmp::SnmpLogin;
 use crate::net::trust::Trust;
+use crate::net::{Net, TracePlan};
 
 /// What every probe may need to know of ourselves.
 #[derive(Debug, Clone)]
@@ -34,7 +37,12 @@ pub struct Context {
     pub helo: Arc<str>,
     /// Whether this vantage can speak IPv6.
     pub ipv6: bool,
+    /// How to ask gateways by SNMP, by client and name, where that is configured.
+    pub snmp: Arc<SnmpLogins>,
 }
+
+/// Logins of gateways' SNMP agents, by client and name.
+pub type SnmpLogins = BTreeMap<(ClientId, Arc<str>), SnmpLogin>;
 
 /// Runs a probe once. It takes no longer than the task allows, and never panics for what it meets.
 pub async fn run<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) -> Observation {
@@ -82,9 +90,14 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
         (Subject::Smtp(peer), _) => {
             smtp::run(net, context, trust, *peer, None, timeout, false, timeout).await
         }
+        (Subject::Trace(address), _) => match net.trace(*address, TracePlan::USUAL).await {
+            Ok(trace) => Seen::of(Evidence::Trace(trace)),
+            Err(error) => Seen::unrunnable(error.to_string()),
+        },
         (Subject::Host(address), _) => host::run(net, *address, timeout).await,
-        (Subject::Gateway(..), Detail::Gateway { address, ping, ports }) => {
-            gateway::run(net, context, address, *ping, ports, timeout).await
+        (Subject::Gateway(client, name), Detail::Gateway { address, ping, ports }) => {
+            let snmp = context.snmp.get(&(client.clone(), Arc::clone(name)));
+            gateway::run(net, context, address, *ping, ports, snmp, timeout).await
         }
         (Subject::Gateway(..), _) => Seen::unrunnable("this gateway is no longer configured"),
         (Subject::Anchor(anchor), _) => vantage::anchor(net, context, anchor, timeout).await,

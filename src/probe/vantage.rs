@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::ask::{self, Deadline, NoAddress, locate};
 use super::{Context, Seen};
 use crate::model::dns::{Lookup, ResolverEvidence};
-use crate::model::reach::{AnchorEvidence, AnchorOutcome};
+use crate::model::reach::{AnchorEvidence, AnchorOutcome, PingReport};
 use crate::model::text::clean;
 use crate::model::{Anchor, DialError, Endpoint, Evidence, Reply};
 use crate::net::dns::{AskError, Question, RecordData, RecordType};
@@ -37,13 +37,17 @@ pub async fn anchor<N: Net>(net: &N, context: &Context, anchor: &Anchor, timeout
     };
     let (outcome, source) = match anchor {
         Anchor::Ping { .. } => (ping(net, address, deadline).await, None),
-        Anchor::Smtp { port, .. } => smtp(net, SocketAddr::new(address, *port), deadline).await,
+        Anchor::Smtp { port, .. } => {
+            let (outcome, source) = smtp(net, SocketAddr::new(address, *port), deadline).await;
+            (outcome.map(|outcome| (outcome, None)), source)
+        }
     };
     match outcome {
-        Ok(outcome) => Seen {
+        Ok((outcome, pings)) => Seen {
             evidence: Evidence::Anchor(AnchorEvidence {
                 address: Some(address),
                 outcome,
+                pings,
             }),
             source,
         },
@@ -63,6 +67,7 @@ async fn find<N: Net>(
                 Seen::of(Evidence::Anchor(AnchorEvidence {
                     address: None,
                     outcome: AnchorOutcome::Silent { reason },
+                    pings: None,
                 }))
             }
             NoAddress::Local(reason) => Seen::unrunnable(reason),
@@ -71,19 +76,22 @@ async fn find<N: Net>(
 }
 
 /// Pings once, as a round; an error is our own inability.
-async fn ping<N: Net>(net: &N, address: IpAddr, deadline: Deadline) -> Result<AnchorOutcome, String> {
+async fn ping<N: Net>(
+    net: &N,
+    address: IpAddr,
+    deadline: Deadline,
+) -> Result<(AnchorOutcome, Option<PingReport>), String> {
     let plan = PingPlan::USUAL.within(deadline.left(net));
     let report = match net.ping(address, plan).await {
         Ok(report) => report,
         // That we have no way there is just what an anchor is to tell.
         Err(error @ crate::net::PingError::NoRoute) => {
-            return Ok(AnchorOutcome::Silent {
-                reason: error.to_string(),
-            });
+            let reason = error.to_string();
+            return Ok((AnchorOutcome::Silent { reason }, None));
         }
         Err(error) => return Err(error.to_string()),
     };
-    Ok(match report.round_trips.first() {
+    let outcome = match report.round_trips.first() {
         Some(after) => AnchorOutcome::Answered {
             after: *after,
             greeting: None,
@@ -95,7 +103,8 @@ async fn ping<N: Net>(net: &N, address: IpAddr, deadline: Deadline) -> Result<An
                 format!("{} of {} pings lost", report.lost(), report.sent)
             },
         },
-    })
+    };
+    Ok((outcome, Some(report)))
 }
 
 /// Waits for a greeting, whatever it says, and takes leave.

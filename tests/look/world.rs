@@ -181,6 +181,7 @@ impl World {
             resolvers: Arc::clone(&inventory.resolvers),
             helo: "probe.msp.test".into(),
             ipv6: false,
+            snmp: Arc::default(),
         };
         let trust = Arc::new(Trust::only([self.authority.root.clone()]));
         let start: Timestamp = self.net.now();

@@ -3,12 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::ProbeOverrides;
-use crate::config::Secret;
+use super::{ProbeOverrides, Snmp};
 use crate::config::problem::Draft;
 use crate::config::read::read_text;
 use crate::config::reader::{Node, Read};
-use crate::config::unbuilt::Part;
 use crate::config::value::{IpNet, IpNetError, parse_port};
 use crate::model::Endpoint;
 
@@ -61,16 +59,6 @@ impl fmt::Display for Check {
     }
 }
 
-/// A gateway's `snmp`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Snmp {
-    /// `version = "2c"` (RFC 1901).
-    V2c {
-        /// The community string.
-        community: Secret,
-    },
-}
-
 read_text! {
     Check: "a check",
 }
@@ -85,10 +73,7 @@ impl Read for Gateway {
                     Check::read,
                 )
             });
-            let snmp = t.entry("snmp").and_then(|node| {
-                node.unbuilt(Part::Snmp);
-                Snmp::read(node)
-            });
+            let snmp = t.get("snmp");
             let networks = t.or("networks", Vec::new());
             let contact = t.get("contact");
             let probes = ProbeOverrides::from_table(t);
@@ -124,19 +109,5 @@ impl Read for IpNet {
             return node.wrong("no host on the internet has such an address");
         }
         Some(network)
-    }
-}
-
-impl Read for Snmp {
-    fn read(node: Node<'_>) -> Option<Self> {
-        node.table(|t| {
-            let (version, community) = (t.required_entry("version"), t.required("community"));
-            match version?.text("an SNMP version")? {
-                "2c" => Some(Self::V2c {
-                    community: community?,
-                }),
-                _ => version?.wrong("\"2c\" is the version of SNMP that is known here"),
-            }
-        })
     }
 }

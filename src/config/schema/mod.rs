@@ -15,6 +15,7 @@ mod provider;
 mod resolver;
 mod route;
 mod server;
+mod snmp;
 mod store;
 mod vantage;
 
@@ -25,7 +26,7 @@ pub use budgets::{AddressBudget, Budgets, NameserverBudget, ProviderBudget};
 pub use canary::{BounceMailbox, Canary, Login, MailLog, MailLogFormat};
 pub use client::Client;
 pub use domain::{Acceptance, Domain, ExpectMx, MailDirection, TlsPolicy};
-pub use gateway::{Check, Gateway, Snmp};
+pub use gateway::{Check, Gateway};
 pub use notifier::{
     Alertmanager, Email, MailTls, Notifier, NotifierKind, Ntfy, Pagerduty, Slack, Teams, Webhook,
 };
@@ -34,6 +35,7 @@ pub use provider::{Blocklist, MxPattern, Provider};
 pub use resolver::{DnssecMode, Resolver};
 pub use route::{Route, Sender};
 pub use server::{Auth, Scope, Server, ServerTls, Token};
+pub use snmp::{Snmp, SnmpAuth, SnmpPrivacy};
 pub use store::{Store, StoreUrl};
 pub use vantage::Vantage;
 

@@ -479,3 +479,24 @@ fn with_colour_the_text_is_the_same() {
     }
     assert_eq!(plain, problems.render(false));
 }
+
+#[rstest]
+#[case(
+    r#"{ version = "1", community = "x" }"#,
+    &["6:20 \"2c\" and \"3\" are the versions of SNMP that are known here"],
+)]
+#[case(r#"{ version = "2c", user = "m" }"#, &["6:8 `community` is missing here", "6:26 unknown key `user`"])]
+#[case(
+    r#"{ version = "3", user = "m", auth = { protocol = "md5", password = "x" }, privacy = { protocol = "aes256", password = "y" } }"#,
+    &["6:92 aes256 needs a longer digest than md5: use sha256, or aes128"],
+)]
+fn a_wrong_snmp_login_is_told(#[case] snmp: &str, #[case] expected: &[&str]) {
+    let text = format!(
+        "[[clients]]\nname = \"A\"\n[[clients.gateways]]\nname = \"r\"\naddress = \"198.51.100.1\"\nsnmp = {snmp}\n"
+    );
+    let told: Vec<String> = mistakes(&text)
+        .into_iter()
+        .map(|mistake| mistake.split(" (").next().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(told, expected);
+}

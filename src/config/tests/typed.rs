@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Folder, load_text};
 use crate::config::{
-    Alerting, Check, Config, ExpectMx, MailDirection, NotifierKind, PageAfter, Snmp, TlsPolicy,
+    Alerting, Check, Config, ExpectMx, MailDirection, NotifierKind, PageAfter, Snmp, SnmpAuth, SnmpPrivacy,
+    TlsPolicy,
 };
 use crate::model::{Anchor, Code, Endpoint, Severity};
 
@@ -235,4 +236,35 @@ fn what_is_not_built_yet_is_told_once() {
         warnings,
         ["not built yet: routes", "not built yet: policy probes"]
     );
+}
+
+#[test]
+fn snmp_version_3_has_a_user_and_may_encrypt() {
+    let snmp = |line: &str| {
+        let text = format!(
+            "[[clients]]\nname = \"A\"\ndomains = [\"a.test\"]\n[[clients.gateways]]\nname = \"r\"\n\
+             address = \"198.51.100.1\"\n{line}\n"
+        );
+        let config = load_text(&text).unwrap().config;
+        config.clients[0].gateways[0].snmp.clone().unwrap()
+    };
+    let signed = "user = \"m\", auth = { protocol = \"sha256\", password = { env = \"PATH\" } }";
+    let plain = snmp(&format!("snmp = {{ version = \"3\", {signed} }}"));
+    assert!(matches!(
+        plain,
+        Snmp::V3 {
+            auth: (SnmpAuth::Sha256, _),
+            privacy: None,
+            ..
+        }
+    ));
+    let sealed = "privacy = { protocol = \"aes256\", password = { env = \"PATH\" } }";
+    let sealed = snmp(&format!("snmp = {{ version = \"3\", {signed}, {sealed} }}"));
+    assert!(matches!(
+        sealed,
+        Snmp::V3 {
+            privacy: Some((SnmpPrivacy::Aes256, _)),
+            ..
+        }
+    ));
 }

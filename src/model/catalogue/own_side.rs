@@ -108,9 +108,10 @@ pub(super) const GATEWAY: &[Entry] = &[
         explanation: "Part of what is sent to the router never comes back. Mail still passes, slowly, and other \
             services at that site will feel bad too. Usual reasons: a full line, a bad cable, a fault at the \
             provider.",
-        action: "Call the line's provider with the figures shown here and ask for a line test. Ask the site \
-            whether a large upload or backup is running.",
-        seen: "Some of the pings to the router are lost, round after round.",
+        action: "Ask the site whether a large upload or backup is running, and whether other things are slow too. \
+            If nothing is running, call the line's provider with the figures shown here and ask for a line test.",
+        seen: "A fifth or more of the pings to the router is lost over several rounds, while the anchors of our own \
+            line lose far less in the same time. It ends below a twentieth.",
         route: None,
     },
     Entry {
@@ -122,7 +123,8 @@ pub(super) const GATEWAY: &[Entry] = &[
             full, or the router is overloaded. Mail passes, with delays.",
         action: "Ask the site whether something large is being transferred. If not, call the line's provider \
             with the times shown here.",
-        seen: "Ping times to the router well above those of the days before.",
+        seen: "Over several rounds pings take more than four times as long as usual, and 100 ms more at least, \
+            while our own line is not delayed like that. It ends below twice the usual time, or 50 ms above it.",
         route: None,
     },
     Entry {
@@ -130,10 +132,12 @@ pub(super) const GATEWAY: &[Entry] = &[
         state: State::Flowing,
         role: Role::Receiver,
         title: "The router has restarted",
-        explanation: "The router says that it started anew a short while ago. Once is maintenance or a power \
-            cut; several times a week means that it is failing.",
-        action: "Ask whether somebody restarted it. If nobody did, check its power supply and its log.",
-        seen: "The router's own uptime counter went back to zero.",
+        explanation: "The router says (by SNMP, which is how devices tell about themselves) that it started anew a \
+            short while ago. Once is maintenance or a power cut; several times a week means that it is failing.",
+        action: "Ask whether somebody restarted it, or changed its SNMP settings, which can set the same clock back. \
+            If nobody did, check its power supply and its log.",
+        seen: "The uptime that the router's SNMP agent tells (sysUpTime) went back. That it begins anew by itself \
+            after 497 days is allowed for.",
         route: None,
     },
     Entry {
@@ -145,7 +149,8 @@ pub(super) const GATEWAY: &[Entry] = &[
             set not to answer pings. As long as it has never worked, its silence cannot tell us that the router \
             is down.",
         action: "Allow pings to the router from our address, or name a port that it answers on (say \
-            checks = [\"tcp:443\"]), or take the check out of the configuration.",
+            checks = [\"tcp:443\"]), or take the check out of the configuration. If it is about SNMP, compare the \
+            community or the user with what is set in the router, and let our address in there.",
         seen: "The check fails while servers behind the router can be reached.",
         route: None,
     },

@@ -16,7 +16,9 @@ use crate::model::policy::*;
 use crate::model::reach::*;
 use crate::model::service::*;
 use crate::model::smtp::*;
+use crate::model::snmp::{SnmpFailure, SnmpReport};
 use crate::model::tls::{Certificate, CertificateHashes, ChainVerdict, TlsEvidence};
+use crate::model::trace::{Trace, TraceHop, TraceMethod};
 use crate::model::*;
 use crate::monitor::{Mode, Monitor};
 use crate::net::Routes;
@@ -119,6 +121,16 @@ pub struct World {
     /// The certificate that services show: for which name, and for how many days.
     pub service_certificate: (ChainVerdict, Option<&'static str>, i64),
     pub list: List,
+    /// How many of a round's five pings are lost on the way to a router, by its address.
+    pub lossy: BTreeMap<&'static str, usize>,
+    /// How long pings to a router take.
+    pub slow: BTreeMap<&'static str, Duration>,
+    /// How many of a round's five pings our own line loses, and how much longer each takes.
+    pub own_line: (usize, Duration),
+    /// The SNMP agents of routers, by address: when each started, or why it says nothing.
+    pub agents: BTreeMap<&'static str, Result<Timestamp, SnmpFailure>>,
+    /// The time, for what counts it.
+    clock: Timestamp,
 }
 
 /// How the blocklist is.
@@ -179,6 +191,11 @@ impl World {
             services: BTreeMap::new(),
             service_certificate: (ChainVerdict::Trusted, None, 90),
             list: List::Of(vec![]),
+            lossy: BTreeMap::new(),
+            slow: BTreeMap::new(),
+            own_line: (0, Duration::ZERO),
+            agents: BTreeMap::new(),
+            clock: start(),
         }
     }
 
@@ -469,17 +486,44 @@ impl World {
         )
     }
 
+    /// A round of pings to `address`.
+    fn pings(&self, address: IpAddr, answers: bool) -> PingReport {
+        let address = address.to_string();
+        let lost = self.lossy.get(address.as_str()).copied().unwrap_or_default() + self.own_line.0;
+        let usual = Duration::from_millis(5);
+        let took = self.slow.get(address.as_str()).copied().unwrap_or(usual) + self.own_line.1;
+        PingReport {
+            sent: 5,
+            round_trips: if answers {
+                vec![took; 5_usize.saturating_sub(lost)]
+            } else {
+                vec![]
+            },
+            unreachable: false,
+        }
+    }
+
+    /// What a router's agent says, where it has one.
+    fn agent(&self, address: IpAddr) -> Option<LifeCheck> {
+        let agent = self.agents.get(address.to_string().as_str())?.clone();
+        let report = match agent {
+            Ok(started) if self.reaches(address) => {
+                let hundredths = self.clock.duration_since(started).as_millis() / 10;
+                Ok(SnmpReport {
+                    uptime: u32::try_from(hundredths % (1 << 32)).unwrap(),
+                    description: "RouterOS".into(),
+                    interface: None,
+                })
+            }
+            Ok(_) => Err(SnmpFailure::Silent),
+            Err(failure) => Err(failure),
+        };
+        Some(LifeCheck::Snmp { report })
+    }
+
     fn answer(&self, task: &Task) -> (Evidence, Duration) {
-        let ping = |answers: bool| LifeCheck::Ping {
-            report: Ok(PingReport {
-                sent: 5,
-                round_trips: if answers {
-                    vec![Duration::from_millis(5); 5]
-                } else {
-                    vec![]
-                },
-                unreachable: false,
-            }),
+        let ping = |address: IpAddr, answers: bool| LifeCheck::Ping {
+            report: Ok(self.pings(address, answers)),
         };
         let tcp = |port, open: bool| LifeCheck::Tcp {
             port,
@@ -497,8 +541,22 @@ impl World {
             Subject::Smtp(peer) => self.smtp(*peer, &task.detail),
             Subject::Host(address) => {
                 let lives = self.reaches(*address) && self.server(*address) != Server::LineDown;
-                let checks = vec![ping(lives), tcp(443, false)];
+                let checks = vec![ping(*address, lives), tcp(443, false)];
                 (Evidence::Host(HostEvidence { checks }), PATIENCE)
+            }
+            Subject::Trace(address) => {
+                let hop = |distance, address: &str| TraceHop {
+                    distance,
+                    at_most: false,
+                    address: address.parse().unwrap(),
+                    after: Duration::from_millis(9),
+                };
+                let trace = Trace {
+                    method: TraceMethod::Tcp,
+                    hops: vec![hop(1, "192.0.2.1"), hop(7, "192.0.2.99")],
+                    arrived: self.reaches(address.ip()) && self.server(address.ip()) == Server::Up,
+                };
+                (Evidence::Trace(trace), Duration::from_secs(3))
             }
             Subject::Gateway(..) => {
                 let Detail::Gateway {
@@ -510,8 +568,9 @@ impl World {
                     panic!("no gateway detail")
                 };
                 let up = self.reaches(*address) && self.router_pings;
-                let mut checks = vec![ping(up)];
+                let mut checks = vec![ping(*address, up)];
                 checks.extend(ports.iter().map(|port| tcp(*port, up)));
+                checks.extend(self.agent(*address));
                 let elapsed = if up {
                     Duration::from_millis(805)
                 } else if ports.is_empty() {
@@ -655,11 +714,14 @@ impl World {
                 reason: "no answer".into(),
             }
         };
-        let address = Some("192.0.2.200".parse().unwrap());
-        (
-            Evidence::Anchor(AnchorEvidence { address, outcome }),
-            if up { after } else { silent },
-        )
+        let address: IpAddr = "192.0.2.200".parse().unwrap();
+        let pings = matches!(anchor, Anchor::Ping { .. }).then(|| self.pings(address, up));
+        let evidence = AnchorEvidence {
+            address: Some(address),
+            outcome,
+            pings,
+        };
+        (Evidence::Anchor(evidence), if up { after } else { silent })
     }
 }
 
@@ -914,6 +976,7 @@ impl Sim {
     }
 
     fn launch(&mut self, task: &Task) {
+        self.world.clock = self.now;
         let (evidence, mut elapsed) = self.world.answer(task);
         if self.world.cut {
             elapsed = elapsed.min(Duration::from_millis(1));

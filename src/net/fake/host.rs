@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use super::agent::Agent;
 use super::peer::Peer;
 use super::zones::Zones;
 use crate::model::dns::ExtendedError;
@@ -85,6 +86,7 @@ pub(super) struct Host {
     pub latency: Duration,
     pub ports: BTreeMap<u16, Peer>,
     pub dns: Option<DnsMode>,
+    pub agent: Option<Agent>,
 }
 
 impl Default for Host {
@@ -95,6 +97,7 @@ impl Default for Host {
             latency: Duration::ZERO,
             ports: BTreeMap::new(),
             dns: None,
+            agent: None,
         }
     }
 }

@@ -10,8 +10,11 @@ use super::host::{Counts, DnsMode, Host, Ledger, Reach, Uplink};
 use super::peer::Peer;
 use super::zones::{Owner, Zones};
 use crate::model::dns::ExtendedError;
+use crate::model::snmp::SnmpFailure;
+use crate::model::trace::{Trace, TraceHop, TraceMethod};
 use crate::model::{DialError, DomainName};
 use crate::net::dns::{Answer, AskError, Question, Record, RecordData, RecordType, rcode};
+use crate::net::snmp::{Credentials, ObjectId, SnmpValue};
 use crate::net::{PingError, Routes};
 
 /// The state of the fake internet.
@@ -24,6 +27,7 @@ pub(super) struct World {
     pub ping_forbidden: bool,
     pub questions: Vec<(SocketAddr, Question)>,
     pub signed: BTreeSet<DomainName>,
+    pub ways: HashMap<IpAddr, Vec<IpAddr>>,
     bogus: BTreeSet<DomainName>,
     hosts: HashMap<IpAddr, Host>,
     ledgers: HashMap<IpAddr, Ledger>,
@@ -105,6 +109,58 @@ impl World {
             Passage::Vanishes => Ok((Duration::ZERO, 0, false)),
             Passage::Unreachable { no_route: true, .. } => Err(PingError::NoRoute),
             Passage::Unreachable { .. } => Ok((Duration::ZERO, 0, true)),
+        }
+    }
+
+    /// How far the way to a host can be followed, and how long it takes to know.
+    pub fn trace(&self, peer: IpAddr) -> Result<(Duration, Trace), PingError> {
+        if let Some(reason) = self.local_fault.clone() {
+            return Err(PingError::Local(reason));
+        }
+        let (travel, arrived) = match self.passage(peer) {
+            Passage::Arrives(host) => (host.latency * 2, true),
+            Passage::Unreachable { no_route: true, .. } => return Err(PingError::NoRoute),
+            Passage::Vanishes | Passage::Unreachable { .. } => (Duration::ZERO, false),
+        };
+        let routers = self.ways.get(&peer).filter(|_| self.uplink == Uplink::Up);
+        let way = routers
+            .into_iter()
+            .flatten()
+            .copied()
+            .chain(arrived.then_some(peer));
+        let hops = (1..).zip(way).map(|(distance, address)| TraceHop {
+            distance,
+            at_most: false,
+            address,
+            after: travel,
+        });
+        let trace = Trace {
+            method: TraceMethod::Tcp,
+            hops: hops.collect(),
+            arrived,
+        };
+        Ok((travel, trace))
+    }
+
+    /// What becomes of a question to an SNMP agent, and how long it takes to know.
+    pub fn snmp(
+        &self,
+        peer: IpAddr,
+        credentials: &Credentials,
+        objects: &[ObjectId],
+    ) -> (Duration, Result<Vec<SnmpValue>, SnmpFailure>) {
+        if let Some(reason) = self.local_fault.clone() {
+            return (Duration::ZERO, Err(SnmpFailure::Local { reason }));
+        }
+        match self.passage(peer) {
+            Passage::Vanishes => (Duration::ZERO, Err(SnmpFailure::Silent)),
+            Passage::Unreachable { .. } => (Duration::ZERO, Err(SnmpFailure::Closed)),
+            Passage::Arrives(host) => {
+                let answer = host.agent.as_ref().map_or(Err(SnmpFailure::Closed), |agent| {
+                    agent.answer(credentials, objects)
+                });
+                (host.latency * 2, answer)
+            }
         }
     }
 

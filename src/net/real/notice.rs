@@ -44,6 +44,11 @@ impl Notice {
         self.from.is_some() && self.from == own && own != Some(peer)
     }
 
+    /// Whether it says that the packet had travelled as many hops as it might (RFC 792: type 11; RFC 4443 3.3: type 3).
+    pub(super) fn travelled_too_far(self) -> bool {
+        (self.v6, self.kind, self.code) == (false, 11, 0) || (self.v6, self.kind, self.code) == (true, 3, 0)
+    }
+
     /// Whether it says that nothing listens on the port.
     pub(super) fn port_closed(self) -> bool {
         (self.v6, self.kind, self.code) == (false, 3, 3) || (self.v6, self.kind, self.code) == (true, 1, 4)

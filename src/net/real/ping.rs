@@ -73,14 +73,12 @@ impl Round {
         socket
             .connect(&SocketAddr::new(peer, 0).into())
             .map_err(|error| at_once(peer, &error))?;
-        let mut random = [0; TOKEN + 2];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| PingError::Local("no random numbers".into()))?;
-        let [high, low, token @ ..] = random;
+        let (identifier, token) = random()?;
         Ok(Self {
             socket: UdpSocket::from_std(socket.into()).map_err(local)?,
             peer,
             raw,
-            identifier: u16::from_be_bytes([high, low]),
+            identifier,
             token,
             count,
             sent: Vec::new(),
@@ -152,8 +150,53 @@ impl Round {
     }
 }
 
+/// A single echo request that is told from all others.
+pub(super) struct Request {
+    v4: bool,
+    raw: bool,
+    identifier: u16,
+    token: [u8; TOKEN],
+}
+
+impl Request {
+    /// A request to `peer`, over a raw socket or a datagram one.
+    pub(super) fn new(peer: IpAddr, raw: bool) -> Result<Self, PingError> {
+        let (identifier, token) = random()?;
+        Ok(Self {
+            v4: peer.is_ipv4(),
+            raw,
+            identifier,
+            token,
+        })
+    }
+
+    /// What is sent.
+    pub(super) fn packet(&self) -> [u8; LENGTH] {
+        echo_request(self.v4, self.identifier, 0, self.token)
+    }
+
+    /// Whether what came is the answer.
+    pub(super) fn is_answered_by(&self, packet: &[u8]) -> bool {
+        let message = if self.raw && self.v4 {
+            without_ip_header(packet)
+        } else {
+            Some(packet)
+        };
+        let identifier = self.raw.then_some(self.identifier);
+        message.is_some_and(|message| echo_reply(message, self.v4, identifier, self.token).is_some())
+    }
+}
+
+/// An identifier and a payload that nobody else uses.
+fn random() -> Result<(u16, [u8; TOKEN]), PingError> {
+    let mut random = [0; TOKEN + 2];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| PingError::Local("no random numbers".into()))?;
+    let [high, low, token @ ..] = random;
+    Ok((u16::from_be_bytes([high, low]), token))
+}
+
 /// Opens a datagram socket, else a raw one; gives which.
-fn open_socket(peer: IpAddr) -> Result<(Socket, bool), PingError> {
+pub(super) fn open_socket(peer: IpAddr) -> Result<(Socket, bool), PingError> {
     let (domain, protocol) = match peer {
         IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),

@@ -7,7 +7,7 @@ async fn look(net: &FakeNet, address: &str, ping: bool, ports: &[u16]) -> Seen {
         Ok(address) => Endpoint::Address(address),
         Err(_) => Endpoint::Name(name(address)),
     };
-    run(net, &context(), &address, ping, ports, LIMIT).await
+    run(net, &context(), &address, ping, ports, None, LIMIT).await
 }
 
 fn evidence(seen: Seen) -> GatewayEvidence {

@@ -149,7 +149,8 @@ async fn an_anchor_whose_name_cannot_be_told_is_silent() {
             address: None,
             outcome: AnchorOutcome::Silent {
                 reason: "mx.acme.test: no answer".into()
-            }
+            },
+            pings: None,
         }
     );
 }

@@ -131,6 +131,24 @@ impl Net for OnePeer {
         Err(PingError::NotPermitted)
     }
 
+    async fn snmp(
+        &self,
+        _: SocketAddr,
+        _: &crate::net::snmp::Credentials,
+        _: &[crate::net::snmp::ObjectId],
+        _: Duration,
+    ) -> Result<Vec<crate::net::snmp::SnmpValue>, crate::model::snmp::SnmpFailure> {
+        Err(crate::model::snmp::SnmpFailure::Silent)
+    }
+
+    async fn trace(
+        &self,
+        _: SocketAddr,
+        _: crate::net::TracePlan,
+    ) -> Result<crate::model::trace::Trace, PingError> {
+        Err(PingError::NotPermitted)
+    }
+
     fn default_routes(&self) -> Routes {
         Routes { v4: true, v6: false }
     }
@@ -328,6 +346,7 @@ impl Plan {
             resolvers: Arc::new([]),
             helo: Arc::from("probe.msp.example"),
             ipv6: false,
+            snmp: Arc::default(),
         };
         // On a task of its own, as the daemon runs it: the future has to be `Send`.
         let session = tokio::spawn(async move {
