@@ -151,6 +151,8 @@ async fn a_domain_is_told_in_full() {
     verdict["cause"]["explanation"] = "...".into();
     verdict["cause"]["action"] = "...".into();
     verdict["path"].as_array_mut().unwrap().truncate(3);
+    let services = verdict.as_object_mut().unwrap().remove("services").unwrap();
+    assert_eq!(services[0]["service"], "imaps:mail.acme.test:993");
     verdict["cause"]["evidence"].as_array_mut().unwrap().truncate(1);
     insta::assert_json_snapshot!(verdict, @r#"
     {
@@ -214,30 +216,6 @@ async fn a_domain_is_told_in_full() {
       ],
       "proven_by": [],
       "provider": null,
-      "services": [
-        {
-          "certificate_expiry": "2027-02-01T00:00:00Z",
-          "checked": "2026-11-22T02:20:31Z",
-          "code": null,
-          "greeting": "* OK ready",
-          "peer": "198.51.100.11:993",
-          "service": "imaps:mail.acme.test:993",
-          "source": "192.0.2.10",
-          "stages": [
-            {
-              "elapsed": 0.021,
-              "stage": "connect"
-            }
-          ],
-          "state": "flowing",
-          "summary": "answers in 84 ms, TLS 1.3, certificate until 2027-02-01",
-          "tls": "TLS 1.3",
-          "transcript": [
-            "S: * OK ready",
-            "C: a3 LOGOUT"
-          ]
-        }
-      ],
       "since": "2026-11-22T02:14:31Z",
       "state": "broken",
       "symptoms": [
