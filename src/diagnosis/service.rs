@@ -263,9 +263,9 @@ impl Judging<'_> {
         let others = self.domain.services.iter().filter(|other| *other != self.service);
         let others = others.map(|other| (Subject::Service(other.clone()), picture.service_settings(other)));
         for (subject, settings) in mail.chain(others) {
-            let Some(track) = picture.track(&subject) else {
+            if picture.track(&subject).is_none() {
                 continue;
-            };
+            }
             doubt.want(picture, &subject, settled.doubted, &settings);
             self.hear_itself_after(&subject, doubt);
         }

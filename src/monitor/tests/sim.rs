@@ -591,13 +591,7 @@ impl World {
             Subject::Tlsa(host) => self.tlsa(host),
             Subject::Service(service) => self.service(service),
             Subject::Blocklist(_) => self.blocklist(),
-            Subject::Listing(_, address) => {
-                let answer = self.list_answer(&address.to_string());
-                (
-                    Evidence::Listing(ListingEvidence { answer, reason: None }),
-                    Duration::from_millis(20),
-                )
-            }
+            Subject::Listing(_, address) => self.listing(*address),
             Subject::Resolver(_) => {
                 let up = self.up() && self.resolver;
                 let answer = if up {
@@ -623,7 +617,7 @@ impl World {
             .map(|list| list.iter().map(|one| one.parse().unwrap()).collect());
         let (lookup, looked) = self.lookup(name.as_str(), found);
         let mut evidence = ServiceEvidence::default();
-        let fail = |stage, kind, after| Some(ServiceFailure { stage, kind, after });
+        let fail = |stage, kind, after| Some(ServiceFailure { stage, after, kind });
         let said = lookup.outcome();
         let Lookup::Found { records, .. } = lookup else {
             let kind = if lookup.is_definite() {
@@ -655,13 +649,12 @@ impl World {
             }
             _ => (None, quick),
         };
-        match failure {
-            Some(kind) => evidence.failure = fail(ServiceStage::Connect, kind, elapsed),
-            None => {
-                let (chain, shown, days) = self.service_certificate.clone();
-                evidence.greeting = Some("* OK".into());
-                evidence.tls = Some(tls_evidence(shown.unwrap_or(name.as_str()), &chain, days));
-            }
+        if let Some(kind) = failure {
+            evidence.failure = fail(ServiceStage::Connect, kind, elapsed);
+        } else {
+            let (chain, shown, days) = self.service_certificate.clone();
+            evidence.greeting = Some("* OK".into());
+            evidence.tls = Some(tls_evidence(shown.unwrap_or(name.as_str()), &chain, days));
         }
         (Evidence::Service(Box::new(evidence)), elapsed)
     }
@@ -684,6 +677,15 @@ impl World {
             },
         };
         ListAnswer { answer }
+    }
+
+    fn listing(&self, address: IpAddr) -> (Evidence, Duration) {
+        let answer = self.list_answer(&address.to_string());
+        let reason = None;
+        (
+            Evidence::Listing(ListingEvidence { answer, reason }),
+            Duration::from_millis(20),
+        )
     }
 
     fn blocklist(&self) -> (Evidence, Duration) {

@@ -151,6 +151,8 @@ async fn a_domain_is_told_in_full() {
     verdict["cause"]["explanation"] = "...".into();
     verdict["cause"]["action"] = "...".into();
     verdict["path"].as_array_mut().unwrap().truncate(3);
+    let services = verdict.as_object_mut().unwrap().remove("services").unwrap();
+    assert_eq!(services[0]["service"], "imaps:mail.acme.test:993");
     verdict["cause"]["evidence"].as_array_mut().unwrap().truncate(1);
     insta::assert_json_snapshot!(verdict, @r#"
     {
