@@ -46,5 +46,6 @@ fn document(code: Code) -> Value {
     json!({
         "code": code, "layer": code.layer(), "state": entry.state, "title": entry.title,
         "explanation": entry.explanation, "action": entry.action, "seen": entry.seen,
+        "refuted": entry.refuted,
     })
 }

@@ -70,6 +70,8 @@ pub struct Entry {
     pub action: &'static str,
     /// What it looks like on the wire, with the section of the RFC where there is one.
     pub seen: &'static str,
+    /// What would prove it wrong: the evidence to look for before anybody is called.
+    pub refuted: &'static str,
     /// Other words for a route, where those for a domain would mislead.
     pub route: Option<RouteText>,
 }

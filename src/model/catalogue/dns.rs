@@ -13,6 +13,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Check the spelling. Then look up who registered the domain and whether it has expired; have the \
             owner renew it today.",
         seen: "NXDOMAIN (RFC 2308 2.1); senders see 5.1.2 or 5.4.4 (RFC 3463).",
+        refuted: "An answer from the domain's own name servers, asked directly.",
         route: Some(RouteText {
             explanation: "DNS, the phone book of the internet, says that the recipient's domain does not exist. \
                 Either the address is misspelt, or their domain has expired or been deleted.",
@@ -31,6 +32,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Call whoever hosts the domain's DNS. Give them the name servers and answers listed here and ask \
             them to load the zone again.",
         seen: "SERVFAIL (RFC 1035 4.1.1) with no word of DNSSEC; senders see 4.4.3.",
+        refuted: "Name servers that answer us directly: then the resolver is at fault, and the verdict is unknown.",
         route: None,
     },
     Entry {
@@ -44,6 +46,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Call whoever hosts the domain's DNS and ask them to sign the zone anew, or to correct the DS \
             record at the registrar.",
         seen: "SERVFAIL with extended error 6 to 10 (RFC 8914), while an unchecked question is answered.",
+        refuted: "The same failure with checking disabled: then the servers do not answer, and it is no matter of signatures.",
         route: None,
     },
     Entry {
@@ -56,6 +59,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Call whoever hosts the domain's DNS and give them the list of silent name servers. If they run \
             at the client's own site, check that site's line first.",
         seen: "Each name server times out or refuses; resolvers say SERVFAIL with extended error 22 or 23 (RFC 8914).",
+        refuted: "One of the listed name servers that answers us directly.",
         route: None,
     },
     Entry {
@@ -67,6 +71,7 @@ pub(super) const DNS: &[Entry] = &[
             back on. Mail to it cannot go anywhere and is returned.",
         action: "Ask whoever hosts the domain's DNS whether the MX record was deleted, and have it put back.",
         seen: "No MX and no address record (RFC 5321 5.1); senders see 5.4.4 or 5.1.2.",
+        refuted: "An MX record, or a greeting on port 25 at the domain's own address.",
         route: Some(RouteText {
             explanation: "The recipient's domain exists, but publishes no mail server at all. Mail to it is \
                 returned.",
@@ -83,6 +88,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Have whoever hosts the domain's DNS correct the MX record, or give the named host its address \
             record back.",
         seen: "The MX name gives NXDOMAIN or no A and AAAA record; senders see 5.4.4.",
+        refuted: "An address record for one of the MX hosts.",
         route: None,
     },
     Entry {
@@ -95,6 +101,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Have whoever hosts the domain's DNS correct the MX record. If it ends in msv1.invalid, finish \
             the domain's set-up in the Microsoft 365 admin centre.",
         seen: "An MX such as 192.0.2.1, localhost, *.msv1.invalid, or \".\" beside others (RFC 5321 5.1, RFC 7505 3).",
+        refuted: "One MX record that names a host with an address.",
         route: None,
     },
     Entry {
@@ -107,6 +114,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Ask the client whether this domain should get mail. If so, have the record \"0 .\" replaced by \
             the real MX; if not, set mail = \"none\" for it in the configuration.",
         seen: "MX \"0 .\" (RFC 7505); senders see 556 or 5.1.10.",
+        refuted: "`mail = \"none\"` or `expect_mx = [\".\"]` in the configuration: then it is meant so.",
         route: Some(RouteText {
             explanation: "The recipient's domain publishes a record that means \"no mail here, ever\" (a null \
                 MX). Mail to it is returned at once.",
@@ -123,6 +131,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Tell whoever hosts the domain's DNS which server it is and what it answers. It is not urgent \
             tonight.",
         seen: "A timeout, REFUSED, SERVFAIL or an answer without authority from one listed server.",
+        refuted: "An answer with authority from the name server that is listed here.",
         route: None,
     },
     Entry {
@@ -135,6 +144,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Wait an hour. If they still differ, send whoever hosts the domain's DNS both answers and ask \
             them to bring the servers into line.",
         seen: "Different MX answers, and often different SOA serials, from the listed name servers.",
+        refuted: "The same MX records from every name server, after the zone's refresh time.",
         route: None,
     },
     Entry {
@@ -147,6 +157,7 @@ pub(super) const DNS: &[Entry] = &[
         action: "Ask the client at once whether they changed their mail provider. If yes, approve the change \
             (mailflow approve DOMAIN). If no, have the DNS password changed and the record put back.",
         seen: "An MX set that differs from the configured or approved one.",
+        refuted: "Somebody who knows of the change: `mailflow approve DOMAIN`.",
         route: None,
     },
     Entry {
@@ -158,6 +169,7 @@ pub(super) const DNS: &[Entry] = &[
             forbid that. Most senders deliver all the same; a few do not.",
         action: "Have whoever hosts the domain's DNS put the real server name into the MX record. Not urgent.",
         seen: "The MX name has a CNAME record (RFC 2181 10.3, RFC 5321 5.1).",
+        refuted: "An address record at the MX host's own name.",
         route: None,
     },
     Entry {
@@ -169,6 +181,7 @@ pub(super) const DNS: &[Entry] = &[
             web server. That works here, but breaks as soon as the web site moves.",
         action: "Have whoever hosts the domain's DNS add an MX record that names the mail server. Not urgent.",
         seen: "No MX, but an A or AAAA record (RFC 5321 5.1, implicit MX).",
+        refuted: "An MX record.",
         route: None,
     },
 ];

@@ -13,6 +13,7 @@ pub(super) const HOST: &[Entry] = &[
         action: "Call the contact given here. Have somebody check that the server has power and network, and \
             that its line is up.",
         seen: "Connections to port 25 time out or are reported unreachable; no other check answers either.",
+        refuted: "A connection to the same address from another network: then the fault lies on the way from us.",
         route: Some(RouteText {
             explanation: "Nothing comes back from the recipient's mail server: no mail, no ping, no other \
                 service. The fault is on their side or on the way to them. The client's own server keeps the \
@@ -31,6 +32,7 @@ pub(super) const HOST: &[Entry] = &[
         action: "Have the mail service on that server started and its log and disk space checked. If the address \
             is a router's, check the port forwarding for port 25.",
         seen: "Connection refused on port 25 (a TCP reset); Microsoft reports 4.4.316.",
+        refuted: "A connection to port 25 that opens; or another machine at that address, after a change of address.",
         route: Some(RouteText {
             explanation: "The recipient's machine answers, but no mail service is running on it. The client's \
                 own server keeps the mail and tries again.",
@@ -47,6 +49,7 @@ pub(super) const HOST: &[Entry] = &[
         action: "Ask whoever runs the firewall whether its rules were changed, and have TCP port 25 opened \
             inwards. If they changed nothing, ask the line's provider.",
         seen: "Port 25 times out or is \"administratively prohibited\" (ICMP), while ping or another port answers.",
+        refuted: "A connection to port 25 from another network: then somebody filters us alone.",
         route: None,
     },
     Entry {
@@ -58,6 +61,7 @@ pub(super) const HOST: &[Entry] = &[
             which works, so mail is at most delayed a little.",
         action: "Have IPv6 at the server repaired, or its AAAA record taken out of DNS. Not urgent.",
         seen: "Failures at the IPv6 address only.",
+        refuted: "A session over IPv6.",
         route: None,
     },
 ];
@@ -72,6 +76,7 @@ pub(super) const SMTP: &[Entry] = &[
             The mail service hangs: overloaded, out of disk or memory, or waiting for something itself.",
         action: "Have the mail service restarted, and its load, disk space and log checked.",
         seen: "TCP connects, then no 220 within five minutes (RFC 5321 4.5.3.2.1).",
+        refuted: "A greeting, however late, within five minutes.",
         route: None,
     },
     Entry {
@@ -84,6 +89,7 @@ pub(super) const SMTP: &[Entry] = &[
         action: "Ask whoever runs the server whether maintenance is going on. If not, have its log and load \
             checked, and the service restarted.",
         seen: "421, often 4.3.2, at the greeting or EHLO (RFC 5321 3.8, RFC 3463 3.4).",
+        refuted: "A greeting of 220; or the same words to us alone, while others are greeted.",
         route: None,
     },
     Entry {
@@ -96,6 +102,7 @@ pub(super) const SMTP: &[Entry] = &[
         action: "Act now, since mail is being returned. Have whoever runs the server read its log and settings; \
             check that DNS names the right server.",
         seen: "554 or 521 at the greeting without 5.7.x (RFC 5321 3.1, RFC 7504).",
+        refuted: "A greeting of 220 to somebody else: then the server refuses us, not everybody.",
         route: None,
     },
     Entry {
@@ -108,6 +115,7 @@ pub(super) const SMTP: &[Entry] = &[
         action: "Have disk space freed on the mail server: old logs, backups, the mail queue. Then check that \
             mail comes in again.",
         seen: "452 4.3.1 at MAIL or RCPT (RFC 5321 4.2.3, RFC 3463 3.4).",
+        refuted: "A message that the server takes.",
         route: None,
     },
     Entry {
@@ -120,6 +128,7 @@ pub(super) const SMTP: &[Entry] = &[
         action: "Give whoever runs the server the exact reply shown here; ask them to check its log and the \
             services behind it.",
         seen: "4xx replies that go on and are neither about us nor greylisting (RFC 5321 4.2.1).",
+        refuted: "A message that the server takes, or a second try after the usual delay that it takes: that was greylisting.",
         route: None,
     },
     Entry {
@@ -132,6 +141,7 @@ pub(super) const SMTP: &[Entry] = &[
         action: "Have mail inspection (\"SMTP fixup\", \"ESMTP inspection\") on the firewall switched off. If that \
             does not help, ask the network's operator to check the packet size (MTU) on the path.",
         seen: "A reset or an end of the connection before QUIT; senders see 4.4.2 (RFC 3463 3.5).",
+        refuted: "A session to the end from another network: then something on the way cuts ours.",
         route: None,
     },
     Entry {
@@ -144,6 +154,7 @@ pub(super) const SMTP: &[Entry] = &[
         action: "Check which machine and service port 25 leads to, the router's port forwarding included. Then \
             look at the answer shown here.",
         seen: "Lines that are no SMTP replies, endless replies, or a reply that cannot stand there (RFC 5321 4.2).",
+        refuted: "A reply that keeps to the protocol.",
         route: None,
     },
     Entry {
@@ -157,6 +168,7 @@ pub(super) const SMTP: &[Entry] = &[
         action: "Ask whoever runs the server to check its load and whether its own DNS lookups work. If it slows \
             senders down on purpose, nothing needs doing.",
         seen: "No 220 within the configured time, though RFC 5321 4.5.3.2.1 allows five minutes.",
+        refuted: "A greeting within the time that is set here; a tarpit slows strangers only, and greets friends at once.",
         route: None,
     },
     Entry {
@@ -168,6 +180,7 @@ pub(super) const SMTP: &[Entry] = &[
             is put off, the second is taken. It is a sign of health, as long as the second try works.",
         action: "Nothing. If it goes on for more than an hour, ask whoever runs the server to let our sender pass.",
         seen: "450 or 451, often 4.7.1, at RCPT, and success after some minutes (RFC 6647).",
+        refuted: "A refusal that goes on after an hour of tries with the same sender and recipient.",
         route: None,
     },
 ];

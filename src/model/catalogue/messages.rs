@@ -13,6 +13,7 @@ pub(super) const REPUTATION: &[Entry] = &[
         action: "Find and stop the source first: look for infected machines and for accounts that send much. Only \
             then ask the list to remove the address, on its web site.",
         seen: "A 127.0.0.x answer from the list (RFC 5782 2.1).",
+        refuted: "The list's own page, asked for the address: it may have been removed since.",
         route: None,
     },
     Entry {
@@ -25,6 +26,7 @@ pub(super) const REPUTATION: &[Entry] = &[
         action: "Read the reply: it usually links to a form for removal. Stop the cause of the block first, then \
             fill in the form, or raise a ticket with the receiving provider.",
         seen: "5.7.1, 5.7.606 to 5.7.649, or a reply that names a list (RFC 3463 3.8).",
+        refuted: "A message from the same address that the recipient takes.",
         route: None,
     },
 ];
@@ -40,6 +42,7 @@ pub(super) const RECIPIENT: &[Entry] = &[
         action: "Check the spelling. If it is right, phone the recipient's organisation and ask for the present \
             address. Delete the old entry from the sender's address book.",
         seen: "550 5.1.1 or 5.1.10; from Microsoft also 5.4.1 \"Access denied\" (RFC 3463 3.2).",
+        refuted: "A message to the same address that is taken.",
         route: None,
     },
     Entry {
@@ -51,6 +54,7 @@ pub(super) const RECIPIENT: &[Entry] = &[
             the sender.",
         action: "Phone the recipient and ask them to delete mail, or use another of their addresses meanwhile.",
         seen: "452 4.2.2, or 552 5.2.2 (RFC 3463 3.3).",
+        refuted: "A message to the same address that is taken.",
         route: None,
     },
     Entry {
@@ -61,6 +65,7 @@ pub(super) const RECIPIENT: &[Entry] = &[
         explanation: "The address exists, but its mailbox is disabled, or the person has another address now.",
         action: "Ask the recipient's organisation for another contact or the new address.",
         seen: "550 5.2.1, or 551 or 5.1.6 (RFC 3463 3.2, 3.3).",
+        refuted: "A message from another sender to the same address that is refused as well: then it is not about the sender.",
         route: None,
     },
     Entry {
@@ -72,6 +77,7 @@ pub(super) const RECIPIENT: &[Entry] = &[
             only from inside, or a block list of its own. It is their decision, not a fault.",
         action: "Ask the recipient to have their administrator allow the sender. Send them the reply shown here.",
         seen: "5.7.12, 5.7.124, 5.7.133 to 5.7.136, or 5.7.513 (Microsoft).",
+        refuted: "A word of the recipient's administrator that no such rule exists.",
         route: None,
     },
 ];
@@ -88,6 +94,7 @@ pub(super) const SENDER: &[Entry] = &[
         action: "Find out which service sent the mail. Add it to the domain's SPF record and switch on DKIM \
             signing there.",
         seen: "5.7.26, 5.7.27, 5.7.30 (Google), 5.7.23, 5.7.509, 5.7.515 (Microsoft), 5.7.25 for reverse DNS.",
+        refuted: "Headers of a delivered message that say spf=pass or dkim=pass for the sender's domain.",
         route: None,
     },
     Entry {
@@ -99,6 +106,7 @@ pub(super) const SENDER: &[Entry] = &[
             reached. Mail is delayed, not lost.",
         action: "Stop bulk mailings for some hours. If there were none, look for a stolen account that sends spam.",
         seen: "421 or 4xx with 4.7.28 (Google), [TS..] (Yahoo), 4.7.500 to 4.7.699 (Microsoft).",
+        refuted: "A refusal that stays when nothing has been sent for hours.",
         route: None,
     },
     Entry {
@@ -111,6 +119,7 @@ pub(super) const SENDER: &[Entry] = &[
         action: "Treat it as a break-in: change the password, sign the account out everywhere, check its \
             forwarding rules. Then ask the provider to lift the block.",
         seen: "5.7.705, 5.7.708, 5.1.8, 5.7.501 to 5.7.503 (Microsoft).",
+        refuted: "A message of the same account that is taken.",
         route: None,
     },
     Entry {
@@ -123,6 +132,7 @@ pub(super) const SENDER: &[Entry] = &[
         action: "Check the user name and password in the mail program or device; many providers need a separate \
             application password. Then check the connector.",
         seen: "535 or 534 at AUTH (RFC 4954 6), 5.7.57 or 5.7.64 (Microsoft).",
+        refuted: "A login with the same name and password that works in a mail program.",
         route: None,
     },
 ];
@@ -137,6 +147,7 @@ pub(super) const MESSAGE: &[Entry] = &[
             Attachments grow by a third when mailed. Other mail passes.",
         action: "Have the file sent as a link, or in several messages.",
         seen: "552 or 5.3.4, or a SIZE limit in EHLO (RFC 1870 6).",
+        refuted: "A refusal of a short message as well.",
         route: None,
     },
     Entry {
@@ -149,6 +160,7 @@ pub(super) const MESSAGE: &[Entry] = &[
         action: "Check the attachment for viruses. Have the message sent without it, or ask the recipient's \
             administrator to let it through.",
         seen: "554, or 552 5.7.0 at the end of DATA (RFC 3463 3.7, 3.8).",
+        refuted: "A refusal of a plain, short message as well.",
         route: None,
     },
 ];
@@ -163,6 +175,7 @@ pub(super) const JOURNEY: &[Entry] = &[
             connector points back to where the mail came from.",
         action: "Look at forwarding rules and connectors of the servers in the list of hops, and break the circle.",
         seen: "5.4.6 or 5.4.14 \"hop count exceeded\" (RFC 5321 6.3, RFC 3463 3.5).",
+        refuted: "Received headers that name no server twice.",
         route: None,
     },
     Entry {
@@ -174,6 +187,7 @@ pub(super) const JOURNEY: &[Entry] = &[
             cause: the last error before it says what was wrong.",
         action: "Read the last underlying error shown here, and act on that. Send the mail again when it is mended.",
         seen: "4.4.7 or 5.4.7, from Microsoft 5.4.300 (RFC 3463 3.5).",
+        refuted: "The last underlying error, which is the cause proper.",
         route: None,
     },
     Entry {
@@ -186,6 +200,7 @@ pub(super) const JOURNEY: &[Entry] = &[
         action: "Check the canary's user name and password in the configuration. If the password was changed, \
             enter the new one.",
         seen: "535 at AUTH, or a refused IMAP login (RFC 4954 6).",
+        refuted: "A login with the configured name and password.",
         route: None,
     },
     Entry {
@@ -198,6 +213,7 @@ pub(super) const JOURNEY: &[Entry] = &[
         action: "Have whoever runs the server trace the message by its id, and look into the queue, the \
             quarantine and the junk folder.",
         seen: "250 after DATA, and nothing in the mailbox by the deadline.",
+        refuted: "The canary, in whatever folder, however late.",
         route: Some(RouteText {
             explanation: "The recipient's server took the test message and said so, but it did not turn up. A \
                 filter on their side swallowed it, or it is stuck behind their server.",
@@ -214,6 +230,7 @@ pub(super) const JOURNEY: &[Entry] = &[
             which server it waited.",
         action: "Tell whoever runs the server named as the slow hop, with the times shown here.",
         seen: "A long gap between two Received lines (RFC 5321 4.4).",
+        refuted: "Clocks that differ: a hop that seems slow, followed by one that seems to go back in time.",
         route: None,
     },
     Entry {
@@ -226,6 +243,7 @@ pub(super) const JOURNEY: &[Entry] = &[
         action: "Tell people to look into their junk folders. Have whoever runs the filter find out why it \
             judged the message so.",
         seen: "The message is found in the mailbox's junk folder.",
+        refuted: "The next canary in the inbox.",
         route: None,
     },
     Entry {
@@ -237,6 +255,7 @@ pub(super) const JOURNEY: &[Entry] = &[
             neither we nor they can look.",
         action: "Have whoever runs the mailbox server check that its mail access (IMAP) is running and reachable.",
         seen: "Port 993 or 143 does not answer, or breaks off.",
+        refuted: "A login to the mailbox from another network.",
         route: None,
     },
 ];

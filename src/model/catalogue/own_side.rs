@@ -14,6 +14,7 @@ pub(super) const VANTAGE: &[Entry] = &[
         action: "Check the internet line and the router of the machine that mailflow runs on. Do not call \
             clients about mail: their mail may well be fine. If the line is down, call its provider.",
         seen: "No ping and no mail anchor answers, or the machine has no default route.",
+        refuted: "Anything outside that answers us: one ping, one greeting, one answer of a name server.",
         route: None,
     },
     Entry {
@@ -27,6 +28,7 @@ pub(super) const VANTAGE: &[Entry] = &[
         action: "Run mailflow where outgoing port 25 is open, or ask the line's provider or the cloud's support \
             to open TCP port 25 outwards for this machine. Look at your own firewall first. Do not call clients.",
         seen: "Connections to port 25 of every independent mail host time out, while pings and names work.",
+        refuted: "One mail server of anybody's that greets us on port 25.",
         route: None,
     },
     Entry {
@@ -39,6 +41,7 @@ pub(super) const VANTAGE: &[Entry] = &[
         action: "Check the resolver named here: is the service running, does it have internet? Or put another \
             one under [resolver] servers in the configuration.",
         seen: "Questions about names that surely exist time out or fail at each configured resolver.",
+        refuted: "An answer of the resolver to a question for the root's name servers.",
         route: None,
     },
     Entry {
@@ -53,6 +56,7 @@ pub(super) const VANTAGE: &[Entry] = &[
             speaks of rate or connections, wait; it ends by itself. Ask the client whether mail arrives, or set \
             up a test message (canary).",
         seen: "421 or 4xx with 4.7.x, or 554 or 521 with 5.7.x, before or at EHLO (RFC 3463 3.8).",
+        refuted: "A session from another address of ours, or from another place, that is turned away in the same words: then the server refuses everybody.",
         route: Some(super::RouteText {
             explanation: "The recipient's mail server answered, but does not want to talk to the address that \
                 we check from. That is about our checks; the client sends from another address, and its mail \
@@ -71,6 +75,7 @@ pub(super) const VANTAGE: &[Entry] = &[
         action: "Wait for the next check. If this stays for more than a few intervals, look at mailflow's own \
             log and at how late its checks start (metric mailflow_probe_lag_seconds).",
         seen: "No result, or only results older than three check intervals.",
+        refuted: "A probe of everything that the verdict stands on, begun lately.",
         route: None,
     },
     Entry {
@@ -82,6 +87,7 @@ pub(super) const VANTAGE: &[Entry] = &[
             over IPv4 only, which is what nearly all mail uses anyway.",
         action: "Nothing is urgent. To check IPv6 too, give this machine an IPv6 address and a default route.",
         seen: "No IPv6 default route on our machine.",
+        refuted: "A default route for IPv6 on this machine.",
         route: None,
     },
 ];
@@ -98,6 +104,7 @@ pub(super) const GATEWAY: &[Entry] = &[
         action: "Call the line's provider or the contact given here and ask whether the line is up. Then have \
             somebody on site check the power and switch the router off and on. Do not restart the mail server.",
         seen: "All pings lost and all ports of the router silent, and no address behind it answers.",
+        refuted: "An answer of the router to any of its checks, or of anything behind it, begun after the failure.",
         route: None,
     },
     Entry {
@@ -112,6 +119,7 @@ pub(super) const GATEWAY: &[Entry] = &[
             If nothing is running, call the line's provider with the figures shown here and ask for a line test.",
         seen: "A fifth or more of the pings to the router is lost over several rounds, while the anchors of our own \
             line lose far less in the same time. It ends below a twentieth.",
+        refuted: "The same loss on the way to our own anchors in the same minutes: then the line is ours.",
         route: None,
     },
     Entry {
@@ -125,6 +133,7 @@ pub(super) const GATEWAY: &[Entry] = &[
             with the times shown here.",
         seen: "Over several rounds pings take more than four times as long as usual, and 100 ms more at least, \
             while our own line is not delayed like that. It ends below twice the usual time, or 50 ms above it.",
+        refuted: "The same delay on the way to our own anchors in the same minutes: then the line is ours.",
         route: None,
     },
     Entry {
@@ -138,6 +147,7 @@ pub(super) const GATEWAY: &[Entry] = &[
             If nobody did, check its power supply and its log.",
         seen: "The uptime that the router's SNMP agent tells (sysUpTime) went back. That it begins anew by itself \
             after 497 days is allowed for.",
+        refuted: "An uptime counter that has merely run over, which happens once in 497 days.",
         route: None,
     },
     Entry {
@@ -152,6 +162,7 @@ pub(super) const GATEWAY: &[Entry] = &[
             checks = [\"tcp:443\"]), or take the check out of the configuration. If it is about SNMP, compare the \
             community or the user with what is set in the router, and let our address in there.",
         seen: "The check fails while servers behind the router can be reached.",
+        refuted: "One answer to one of its checks.",
         route: None,
     },
 ];

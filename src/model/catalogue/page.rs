@@ -36,4 +36,5 @@ fn section(out: &mut String, entry: &Entry) {
         let _ = writeln!(out, "- **On a route:** {} {}", route.explanation, route.action);
     }
     let _ = writeln!(out, "- **Looks like:** {}", entry.seen);
+    let _ = writeln!(out, "- **Proven wrong by:** {}", entry.refuted);
 }

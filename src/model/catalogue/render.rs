@@ -30,6 +30,7 @@ pub fn render(code: Code, colour: bool, width: usize) -> String {
         ("What it means", entry.explanation),
         ("What to do", entry.action),
         ("How it looks", entry.seen),
+        ("What would prove it wrong", entry.refuted),
     ];
     if let Some(route) = entry.route {
         sections.push((

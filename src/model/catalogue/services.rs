@@ -14,6 +14,7 @@ pub(super) const SERVICES: &[Entry] = &[
         action: "Have the named service on that server checked and started, and the firewall's rule for its port \
             looked at. Where its name has no address, have the DNS record put back.",
         seen: "No address, no connection, no proper greeting, or a failed TLS handshake on the service's port.",
+        refuted: "A connection from another network; services are often closed to the outside on purpose.",
         route: None,
     },
     Entry {
@@ -26,6 +27,7 @@ pub(super) const SERVICES: &[Entry] = &[
         action: "Have the certificate renewed today and the service reloaded. Tell people not to click the \
             warning away.",
         seen: "notAfter lies in the past (RFC 5280 4.1.2.5).",
+        refuted: "A certificate with a later date in the next session; a wrong clock on our machine.",
         route: None,
     },
     Entry {
@@ -38,6 +40,7 @@ pub(super) const SERVICES: &[Entry] = &[
         action: "Have a certificate issued that includes this name, or have the mail programs set to the name \
             in the certificate.",
         seen: "The configured name is in no subjectAltName (RFC 9525 6).",
+        refuted: "A certificate for this name in a session that asked for it by name.",
         route: None,
     },
     Entry {
@@ -49,6 +52,7 @@ pub(super) const SERVICES: &[Entry] = &[
             incomplete. People's mail programs warn or refuse to connect.",
         action: "Have a certificate of a public issuer installed, together with its full chain.",
         seen: "No path from the certificate to a root that we trust (RFC 5280 6).",
+        refuted: "An issuer that is meant to be trusted: name it under `ca_file`.",
         route: None,
     },
     Entry {
@@ -60,6 +64,7 @@ pub(super) const SERVICES: &[Entry] = &[
             programs will refuse to connect.",
         action: "Have it renewed this week, and check why the automatic renewal has not run.",
         seen: "notAfter lies within the next weeks (RFC 5280 4.1.2.5).",
+        refuted: "A certificate with a later date in the next session.",
         route: None,
     },
     Entry {
@@ -73,6 +78,7 @@ pub(super) const SERVICES: &[Entry] = &[
         action: "Look at the provider's status page and open a ticket with the evidence shown here. Tell the \
             clients that incoming mail is delayed and that the provider is on it.",
         seen: "Every address of the provider that serves our domains fails, while other mail hosts answer.",
+        refuted: "One client at the same provider, at the same addresses, whose mail flows.",
         route: Some(RouteText {
             explanation: "The provider that takes mail for this recipient is down, for others too. The client's \
                 own server keeps the mail and tries again.",
@@ -90,6 +96,7 @@ pub(super) const SERVICES: &[Entry] = &[
         action: "Look at the open incidents and tell the people concerned yourself. Then check the notifier's \
             address and password in the configuration, and test it (mailflow notify test NAME).",
         seen: "The receiving service does not answer, or answers with an error, again and again.",
+        refuted: "`mailflow notify test NAME` that arrives.",
         route: None,
     },
 ];

@@ -13,6 +13,7 @@ pub(super) const TLS: &[Entry] = &[
         action: "Ask whoever runs the server what changed. Often the certificate could not be loaded after a \
             renewal; the server's log says so.",
         seen: "No STARTTLS in the EHLO answer (RFC 3207); strict senders see 4.7.4 or 5.7.x.",
+        refuted: "STARTTLS in the answer to EHLO, from another network as well: else something on the way removes it.",
         route: None,
     },
     Entry {
@@ -25,6 +26,7 @@ pub(super) const TLS: &[Entry] = &[
         action: "Have mail inspection (\"SMTP fixup\", \"ESMTP inspection\") switched off on the firewall in front \
             of the mail server.",
         seen: "250-XXXXXXXX or XXXXXXXA in place of 250-STARTTLS in the EHLO answer.",
+        refuted: "STARTTLS in the answer to EHLO on a connection that does not pass that firewall.",
         route: None,
     },
     Entry {
@@ -37,6 +39,7 @@ pub(super) const TLS: &[Entry] = &[
         action: "Ask whoever runs the server to check its certificate and key files and its TLS settings. The \
             error shown here helps them.",
         seen: "A TLS alert or a closed connection after STARTTLS (RFC 8446 6).",
+        refuted: "A handshake that completes with any client from any network.",
         route: None,
     },
     Entry {
@@ -49,6 +52,7 @@ pub(super) const TLS: &[Entry] = &[
         action: "Have the certificate renewed today, and the mail service reloaded so that it uses the new one. \
             Then find out why the automatic renewal did not run.",
         seen: "notAfter lies in the past (RFC 5280 4.1.2.5); Microsoft reports 5.7.322.",
+        refuted: "A certificate with a later date in the next session; a wrong clock on our machine.",
         route: Some(RouteText {
             explanation: "The certificate of the recipient's mail server is past its last day. Mail is delivered \
                 all the same unless a policy demands a valid one.",
@@ -65,6 +69,7 @@ pub(super) const TLS: &[Entry] = &[
         action: "Have a certificate issued that includes the mail server's name as shown here, or correct the \
             name in the MX record.",
         seen: "The MX name is in no subjectAltName (RFC 9525 6).",
+        refuted: "A certificate for this name in a session that asked for it by name.",
         route: None,
     },
     Entry {
@@ -77,6 +82,7 @@ pub(super) const TLS: &[Entry] = &[
         action: "Have a certificate of a public issuer installed (Let's Encrypt is free), together with its full \
             chain.",
         seen: "No path from the certificate to a root that we trust (RFC 5280 6).",
+        refuted: "An issuer that is meant to be trusted: name it under `ca_file`.",
         route: None,
     },
     Entry {
@@ -88,6 +94,7 @@ pub(super) const TLS: &[Entry] = &[
             use. Those senders deliver in the clear, or not at all.",
         action: "Have the server updated, or TLS 1.2 and newer switched on in its settings.",
         seen: "The alert protocol_version, handshake_failure or insufficient_security (RFC 8996, RFC 9325).",
+        refuted: "A handshake with TLS 1.2 or later.",
         route: None,
     },
     Entry {
@@ -99,6 +106,7 @@ pub(super) const TLS: &[Entry] = &[
             replaced it by now.",
         action: "Have it renewed this week, and check why the automatic renewal has not run.",
         seen: "notAfter lies within the next weeks (RFC 5280 4.1.2.5).",
+        refuted: "A certificate with a later date in the next session.",
         route: None,
     },
 ];
@@ -116,6 +124,7 @@ pub(super) const POLICY: &[Entry] = &[
             (the lines \"mx: ...\"), and then the id in the TXT record at _mta-sts.DOMAIN changed, or senders go on \
             with the old list. If the mail server in DNS is the wrong one, have the MX record corrected instead.",
         seen: "Under mode: enforce, an MX host that no mx line of the policy matches (RFC 8461 4.1, 5); 5.4.8.",
+        refuted: "A policy, fetched afresh, that names the MX hosts.",
         route: None,
     },
     Entry {
@@ -129,6 +138,7 @@ pub(super) const POLICY: &[Entry] = &[
         action: "Have the TLSA record in DNS replaced by one for the present certificate: the finding shows the right \
             one. Have whoever renews the certificate keep its key, or change the record first the next time.",
         seen: "No TLSA record matches (RFC 7672 2.2); Microsoft reports 5.7.323.",
+        refuted: "A TLSA record, asked anew, that fits the certificate that the server shows.",
         route: None,
     },
     Entry {
@@ -143,6 +153,7 @@ pub(super) const POLICY: &[Entry] = &[
             domain no longer wants the rule, have a policy with \"mode: none\" published for as long as its max_age \
             says, and only then the TXT record at _mta-sts.DOMAIN removed.",
         seen: "https://mta-sts.DOMAIN/.well-known/mta-sts.txt fails (RFC 8461 3.3).",
+        refuted: "The policy file, fetched from another network.",
         route: None,
     },
     Entry {
@@ -157,6 +168,7 @@ pub(super) const POLICY: &[Entry] = &[
             record that begins with \"v=spf1 \", and the services that no longer send removed from it. A domain that \
             sends no mail has \"v=spf1 -all\".",
         seen: "SPF \"permerror\" (RFC 7208 2.6.7, 4.6.4).",
+        refuted: "One record that needs ten lookups or fewer.",
         route: None,
     },
     Entry {
@@ -171,6 +183,7 @@ pub(super) const POLICY: &[Entry] = &[
             begins with \"v=DMARC1; p=\" and none, quarantine or reject. \"v=DMARC1; p=none\" changes nothing for \
             anybody and is a beginning.",
         seen: "No usable record at _dmarc.DOMAIN (RFC 9989).",
+        refuted: "One record at _dmarc that keeps to the syntax.",
         route: None,
     },
     Entry {
@@ -183,6 +196,7 @@ pub(super) const POLICY: &[Entry] = &[
         action: "Have the DKIM key published again: the mail system or provider shows the record, whoever hosts \
             the DNS enters it.",
         seen: "No usable key at SELECTOR._domainkey.DOMAIN (RFC 6376 3.6).",
+        refuted: "A key at the selector that the client's server really signs with: the configured name may be the wrong one.",
         route: None,
     },
 ];

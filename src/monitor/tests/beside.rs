@@ -170,7 +170,7 @@ fn a_router_in_front_of_services_alone() {
 #[case::router(|world: &mut World, up| { world.routers.insert("198.51.100.1", up); })]
 #[case::port_25(|world: &mut World, up| world.port25 = up)]
 fn no_service_is_blamed_for_what_it_stands_on(#[case] set: fn(&mut World, bool)) {
-    for tenths in (5..400).step_by(13) {
+    for tenths in (5..400).step_by(31) {
         let mut sim = SETTLED.clone();
         set(&mut sim.world, false);
         for _ in 0..tenths {
