@@ -59,7 +59,7 @@ const AT_BIGMAIL: &[&str] = &[
 ];
 
 /// The zones on the two name servers.
-const ZONES: [Zone; 12] = [
+const ZONES: [Zone; 13] = [
     zone("dns.test", COMMON, &["ns1 A 192.0.2.21", "ns2 A 192.0.2.22"]),
     zone(
         "hosting.test",
@@ -83,9 +83,23 @@ const ZONES: [Zone; 12] = [
     zone(
         "acme.test",
         HOSTING,
-        &["@ MX 10 mx.acme.test.", "@ A 198.51.100.10", "mx A 198.51.100.10"],
+        &[
+            "@ MX 10 mx.acme.test.",
+            "@ A 198.51.100.10",
+            "mx A 198.51.100.10",
+            "@ TXT \"v=spf1 mx -all\"",
+            "_dmarc TXT \"v=DMARC1; p=reject\"",
+            // The public key of RFC 8463 A.2.
+            "s1._domainkey TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"",
+        ],
     ),
     zone("acme-shop.test", HOSTING, &["@ MX 10 mx.acme.test."]),
+    // A blocklist with its two test points (RFC 5782 5): 127.0.0.2 is listed, 127.0.0.1 is not.
+    zone(
+        "bl.test",
+        COMMON,
+        &["2.0.0.127 A 127.0.0.2", "2.0.0.127 TXT \"a test point\""],
+    ),
     Zone {
         signed: true,
         ..zone(

@@ -114,6 +114,8 @@ pub enum Traffic {
     Ping,
     /// TCP to port 25.
     Smtp,
+    /// TCP to port 587.
+    Submission,
     /// TCP to port 443.
     Https,
     /// DNS over UDP and TCP.
@@ -130,6 +132,8 @@ pub enum Manner {
     Prohibit,
     /// The connection is reset.
     Reset,
+    /// Every second packet vanishes.
+    Halve,
 }
 
 fn both() -> Vec<Host> {
@@ -243,6 +247,7 @@ fn rule(from: &[String], to: &[String], what: Traffic, how: Manner) -> String {
         Traffic::All => "",
         Traffic::Ping => "icmp type echo-request ",
         Traffic::Smtp => "tcp dport 25 ",
+        Traffic::Submission => "tcp dport 587 ",
         Traffic::Https => "tcp dport 443 ",
         Traffic::Dns => "meta l4proto { tcp, udp } th dport 53 ",
     };
@@ -251,6 +256,7 @@ fn rule(from: &[String], to: &[String], what: Traffic, how: Manner) -> String {
             Manner::Drop => "drop",
             Manner::Prohibit => "reject with icmp type admin-prohibited",
             Manner::Reset => "reject with tcp reset",
+            Manner::Halve => "numgen random mod 2 == 0 drop",
         }
 }
 
