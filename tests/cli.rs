@@ -142,6 +142,10 @@ fn explain_at_80_columns() {
     How it looks
       All pings lost and all ports of the router silent, and no address behind it
       answers.
+
+    What would prove it wrong
+      An answer of the router to any of its checks, or of anything behind it, begun
+      after the failure.
     "#);
 }
 

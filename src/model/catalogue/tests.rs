@@ -195,6 +195,10 @@ fn a_code_is_rendered_for_people() {
       Connection refused on port 25 (a TCP reset); Microsoft reports
       4.4.316.
 
+    What would prove it wrong
+      A connection to port 25 that opens; or another machine at that
+      address, after a change of address.
+
     On a route (mail that a client sends to somebody)
       The recipient's machine answers, but no mail service is running on it.
       The client's own server keeps the mail and tries again.

@@ -133,8 +133,8 @@ fn a_router_in_front_of_services_alone() {
     );
     let mut settled = Sim::configured(&config);
     settled.run(60.0);
-    for phase in 0..7 {
-        settled.run(0.73);
+    for phase in 0..4 {
+        settled.run(1.29);
         let mut sim = settled.clone();
         sim.forget();
         sim.world.routers.insert("198.51.100.1", false);
@@ -267,9 +267,9 @@ fn an_address_is_listed(#[case] address: &'static str, #[case] domains: &[&str])
 #[case(List::Everything)]
 #[case(List::Refusing)]
 fn a_list_that_is_not_to_be_believed(#[case] list: List) {
-    for phase in 0..7 {
+    for phase in 0..4 {
         let mut sim = SETTLED.clone();
-        sim.run(f64::from(phase) * 0.73);
+        sim.run(f64::from(phase) * 1.29);
         sim.forget();
         sim.world.list = list.clone();
         sim.run(60.0);
