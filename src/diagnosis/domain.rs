@@ -487,9 +487,14 @@ fn wait_for_siblings(picture: &Picture, hosts: &[HostView], doubt: &mut Doubt) {
         let track = picture.track(&Subject::Smtp(view.address))?;
         Some(track.settled.as_ref()?.since)
     };
+    // A probe that found it good may have begun while it was still away, and had patience: its end counts.
+    let good_since = |view: &AddressView| {
+        let track = picture.track(&Subject::Smtp(view.address))?;
+        Some(track.settled.as_ref()?.confirmed)
+    };
     let newest = addresses()
         .filter(|view| view.state == AddressState::Usable)
-        .filter_map(settled_since)
+        .filter_map(good_since)
         .max();
     let failed = addresses()
         .filter(|view| view.has_failed())

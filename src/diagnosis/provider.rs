@@ -142,7 +142,7 @@ fn named<'a>(picture: &Picture, clients: impl ExactSizeIterator<Item = &'a Clien
         .take(MOST_NAMED)
         .map(|id| {
             let client = picture.inventory.clients.get(id);
-            client.map_or_else(|| id.to_string(), |client| client.name.to_string())
+            client.map_or_else(|| id.to_string(), |client| client.name.clone())
         })
         .collect();
     match all.saturating_sub(names.len()) {

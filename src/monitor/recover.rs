@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnosis;
 use crate::model::policy::PolicyPart;
@@ -153,10 +153,13 @@ impl Monitor {
         for subject in subjects {
             let settings = self.settings(subject);
             let interval = self.agenda.effective_interval(subject);
+            // What is still fresh stays so until it has been looked at again.
+            let look = settings.timeout.saturating_add(settings.interval);
+            let again = SignedDuration::try_from(look).unwrap_or(SignedDuration::MAX);
+            let again = now.checked_add(again).unwrap_or(Timestamp::MAX);
             let fresh_until = |settled: Option<&Settled>| {
-                settled.map_or(now, |settled| {
-                    freshness(&settled.observation, &settings, interval)
-                })
+                let until = settled.map(|settled| freshness(&settled.observation, &settings, interval));
+                until.map_or(now, |until| if until < now { until } else { until.max(again) })
             };
             if self.picture.drop_failures_since(subject, from, now, fresh_until) {
                 self.agenda.ask(subject, now, now);

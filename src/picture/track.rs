@@ -376,7 +376,8 @@ impl Track {
             .as_ref()
             .filter(|settled| settled.health == Health::Good)?;
         self.earlier.last().filter(|before| before.is_failure())?;
-        Some(good.since)
+        // Its probe may have begun while it was still away, and had patience.
+        Some(good.confirmed)
     }
 
     /// Whether there is evidence that began at or after `when` and is not in doubt.

@@ -53,7 +53,8 @@ pub fn judge(world: &World) -> Result<()> {
 
 fn is_end(line: &str, service: Service) -> bool {
     match service {
-        Service::Postfix => line.contains("disconnect from"),
+        // Sessions of people who submit are another matter.
+        Service::Postfix => line.contains("disconnect from") && !line.contains("postfix/submission/"),
         // Exim tells of every way in which a session without a message can end.
         _ => line.contains("no MAIL in SMTP connection") || line.contains("unexpected disconnection"),
     }

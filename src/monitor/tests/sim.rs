@@ -544,20 +544,7 @@ impl World {
                 let checks = vec![ping(*address, lives), tcp(443, false)];
                 (Evidence::Host(HostEvidence { checks }), PATIENCE)
             }
-            Subject::Trace(address) => {
-                let hop = |distance, address: &str| TraceHop {
-                    distance,
-                    at_most: false,
-                    address: address.parse().unwrap(),
-                    after: Duration::from_millis(9),
-                };
-                let trace = Trace {
-                    method: TraceMethod::Tcp,
-                    hops: vec![hop(1, "192.0.2.1"), hop(7, "192.0.2.99")],
-                    arrived: self.reaches(address.ip()) && self.server(address.ip()) == Server::Up,
-                };
-                (Evidence::Trace(trace), Duration::from_secs(3))
-            }
+            Subject::Trace(address) => self.trace(*address),
             Subject::Gateway(..) => {
                 let Detail::Gateway {
                     address: Endpoint::Address(address),
@@ -607,6 +594,21 @@ impl World {
                 (Evidence::Resolver(ResolverEvidence { answer }), elapsed)
             }
         }
+    }
+
+    fn trace(&self, address: SocketAddr) -> (Evidence, Duration) {
+        let hop = |distance, address: &str| TraceHop {
+            distance,
+            at_most: false,
+            address: address.parse().unwrap(),
+            after: Duration::from_millis(9),
+        };
+        let trace = Trace {
+            method: TraceMethod::Tcp,
+            hops: vec![hop(1, "192.0.2.1"), hop(7, "192.0.2.99")],
+            arrived: self.reaches(address.ip()) && self.server(address.ip()) == Server::Up,
+        };
+        (Evidence::Trace(trace), Duration::from_secs(3))
     }
 
     fn service(&self, service: &Service) -> (Evidence, Duration) {

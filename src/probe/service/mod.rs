@@ -103,8 +103,13 @@ impl<N: Net> Look<'_, N> {
         let talk = Talk::new(self.service.kind, stream, Vec::new());
         if let Some(talk) = self.converse(talk, true).await? {
             let (stream, transcript) = talk.into_parts();
-            let talk = self.secure(stream, transcript).await?;
+            let mut talk = self.secure(stream, transcript).await?;
+            let helo = &self.context.helo;
+            let again = self
+                .timed(Stage::Hello, self.timeout, talk.hello_again(helo))
+                .await;
             self.leave(talk).await;
+            again?;
         }
         Ok(())
     }

@@ -108,6 +108,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         }
     }
 
+    /// EHLO once more: what was said before TLS does not count any more (RFC 3207 4.2).
+    pub(super) async fn hello_again(&mut self, helo: &str) -> Result<(), Kind> {
+        if let Self::Smtp(wire) = self {
+            wire.hello(helo).await?;
+        }
+        Ok(())
+    }
+
     /// QUIT or LOGOUT, and its answer.
     pub(super) async fn leave(&mut self) -> Result<(), Kind> {
         match self {
