@@ -560,7 +560,7 @@ impl From<Judgement> for Draft {
     }
 }
 
-fn gateway_target(gateway: &Gateway) -> Target {
+pub(super) fn gateway_target(gateway: &Gateway) -> Target {
     Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name))
 }
 

@@ -253,6 +253,7 @@ impl Monitor {
             let good_before = track.last_good.as_ref().map(|good| good.at);
             self.recovered(&subject, good_before, now);
         }
+        self.hear_from_behind(&subject, now);
         self.refresh_host_view(&subject);
         let quiet = quality == self.picture.line(&subject).map(Line::impaired)
             && before

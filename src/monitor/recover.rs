@@ -2,14 +2,17 @@
 //! twelve seconds must not leave a "dead server" behind, nor our own line forty.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::diagnosis;
+use crate::diagnosis::{self, Doubt, GatewayState};
+use crate::inventory::Gateway;
 use crate::model::policy::PolicyPart;
-use crate::model::{Anchor, DomainName, Service, Subject};
+use crate::model::{Anchor, DomainName, Service, State, Subject};
 use crate::picture::{SMTP_PORT, Settled};
 
+use super::judge::gateway_target;
 use super::{Monitor, freshness};
 
 impl Monitor {
@@ -114,6 +117,32 @@ impl Monitor {
             let track = self.picture.track(&subject);
             if track.is_some_and(|track| track.streak.is_some()) {
                 self.agenda.ask(&subject, now, now);
+            }
+        }
+    }
+
+    /// Something behind a router that is called down has answered: the router is back before its own checks say so, and
+    /// what failed behind it meanwhile says no more than if they had.
+    pub(super) fn hear_from_behind(&mut self, subject: &Subject, now: Timestamp) {
+        let places = match subject {
+            Subject::Smtp(address) => vec![address.ip()],
+            Subject::Host(address) => vec![*address],
+            Subject::Service(service) => self.picture.service_addresses(service),
+            _ => return,
+        };
+        let fronts = places.iter().flat_map(|place| self.picture.gateways_of(*place));
+        let fronts: Vec<Arc<Gateway>> = fronts.cloned().collect();
+        for front in fronts {
+            let verdict = self.verdicts.get(&gateway_target(&front));
+            let down = verdict.is_some_and(|verdict| verdict.state == State::Broken);
+            let is_up = || {
+                let judged = diagnosis::gateway(&self.picture, &front, now, &mut Doubt::default());
+                judged == GatewayState::Up
+            };
+            if down && is_up() {
+                let track = self.picture.track(&front.subject());
+                let good_before = track.and_then(|track| Some(track.last_good.as_ref()?.at));
+                self.recovered(&front.subject(), good_before, now);
             }
         }
     }

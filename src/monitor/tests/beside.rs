@@ -345,3 +345,22 @@ fn one_look_serves_every_domain_and_series_vanish_with_the_target() {
             .all(|subject| subject.probe() != ProbeKind::Service)
     );
 }
+
+/// A server had stopped before its router went. When the router is back, a service may say so before the router's own
+/// checks do: what the server did meanwhile is no news of it.
+#[test]
+fn a_router_that_is_back_is_first_shown_by_a_service() {
+    for phase in 0..8_u32 {
+        let mut sim = SETTLED.clone();
+        sim.jitter = Some(phase.into());
+        sim.world.servers.insert("198.51.100.10", Server::Stopped);
+        sim.run(20.0);
+        sim.world.routers.insert("198.51.100.1", false);
+        sim.run(25.0 + f64::from(phase) * 0.67);
+        sim.forget();
+        sim.world.routers.insert("198.51.100.1", true);
+        sim.run(40.0);
+        let wrong = sim.turns.iter().find(|(.., code)| *code == Some(HostUnreachable));
+        assert_eq!(wrong, None, "phase {phase}");
+    }
+}

@@ -67,6 +67,7 @@ async fn submission_is_seen_through_to_its_certificate() {
             "hello",
             "starttls",
             "handshake",
+            "hello",
             "leave"
         ]
     );
