@@ -17,14 +17,19 @@ use crate::model::{
     Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Change, Health, Learnt, Line, MxSet, NewFact, Picture, Settled, Taking, mx_set};
+use crate::picture::{Change, Health, Learnt, Line, MxSet, NewFact, Picture, Taking, mx_set};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView, ServiceView};
 
+mod dependents;
 mod judge;
+mod own_side;
 mod policies;
+mod publish;
 mod recover;
+mod restraint;
+mod tally;
 mod trace;
 mod view;
 mod watch;
@@ -33,9 +38,6 @@ pub use view::View;
 
 /// The most probes at once: well below the usual limit of 1,024 descriptors a process.
 const MOST_AT_ONCE: usize = 400;
-
-/// Where the pause after a refusal starts (`semantics` 12).
-const FIRST_BACKOFF: Duration = Duration::from_mins(10);
 
 /// How the monitor works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -329,106 +331,6 @@ impl Monitor {
     /// What the steps since the last call have changed.
     pub fn take_changes(&mut self) -> Changes {
         std::mem::take(&mut self.changes)
-    }
-
-    fn count(&mut self, observation: &Observation) {
-        let kind = observation.subject.probe();
-        *self.counts.probes.entry(kind).or_default() += 1;
-        if matches!(observation.evidence, Evidence::Unrunnable { .. }) {
-            *self.counts.errors.entry(kind).or_default() += 1;
-        }
-        match (&observation.subject, &observation.evidence) {
-            (Subject::Smtp(address), Evidence::Smtp(smtp)) => {
-                let provider = self.picture.provider_of_address(*address);
-                let provider = provider.map_or_else(|| "self-hosted".into(), |one| Arc::clone(&one.name));
-                let failed = smtp.failed_stage();
-                for timing in smtp.stages.iter().filter(|timing| Some(timing.stage) != failed) {
-                    let key = (Arc::clone(&provider), timing.stage);
-                    self.counts.phases.entry(key).or_default().record(timing.elapsed);
-                }
-            }
-            (Subject::Gateway(client, name), Evidence::Gateway(gateway)) => {
-                let target = Target::Gateway(client.clone(), Arc::clone(name));
-                self.counts.pings.entry(target).or_default().add(gateway);
-            }
-            _ => {}
-        }
-    }
-
-    /// Facts that outlive a restart (`semantics` 8).
-    fn learn(&mut self, observation: &Observation, health: Health) {
-        let learnt = &mut self.picture.learnt;
-        let fact = match (&observation.subject, &observation.evidence) {
-            (Subject::Mx(domain), Evidence::Mx(mx)) if health == Health::Good && mx.answer.is_definite() => {
-                let set = mx
-                    .answer
-                    .records()
-                    .map(|records| mx_set(records))
-                    .unwrap_or_default();
-                learnt.see_mx(domain, &set)
-            }
-            (Subject::Smtp(address), Evidence::Smtp(smtp))
-                if smtp.capabilities.as_ref().is_some_and(|offered| offered.starttls) =>
-            {
-                learnt.see_starttls(*address)
-            }
-            (Subject::Gateway(client, name), Evidence::Gateway(gateway)) if gateway.answered() => {
-                learnt.see_gateway(client, name)
-            }
-            _ => None,
-        };
-        self.changes.facts.extend(fact);
-    }
-
-    /// How long an address that refused us is left alone: ten minutes, doubling, bounded. One look does not come
-    /// back, and so waits for nothing.
-    fn backoff(&mut self, subject: &Subject, health: Health) -> Option<Duration> {
-        if self.mode == Mode::OneLook || !matches!(subject, Subject::Smtp(_) | Subject::Service(_)) {
-            return None;
-        }
-        if health != Health::Refused {
-            if health == Health::Good {
-                self.refusals.remove(subject);
-            }
-            return None;
-        }
-        let times = self.refusals.entry(subject.clone()).or_default();
-        let most = self.picture.inventory.budgets.refused_backoff;
-        let pause = FIRST_BACKOFF
-            .min(most)
-            .saturating_mul(1 << (*times).min(16))
-            .min(most);
-        *times = times.saturating_add(1);
-        Some(pause)
-    }
-
-    /// Once half of a recognised provider's addresses refuse us, all of them are left alone: it is not one server
-    /// that has had enough of us (`semantics` 12).
-    fn spare_provider(&mut self, refused: SocketAddr, pause: Duration, now: Timestamp) {
-        let Some(provider) = self.picture.provider_of_address(refused).cloned() else {
-            return;
-        };
-        let probed: Vec<(Subject, bool)> = self
-            .picture
-            .provider_addresses(&provider)
-            .into_iter()
-            .filter_map(|address| {
-                let subject = Subject::Smtp(address);
-                let settled = self.picture.track(&subject)?.settled.as_ref()?;
-                let refuses = settled.health == Health::Refused;
-                Some((subject, refuses))
-            })
-            .collect();
-        let refusing = probed.iter().filter(|(_, refuses)| *refuses).count();
-        if 2 * refusing < probed.len() {
-            return;
-        }
-        for (subject, _) in probed.into_iter().filter(|(_, refuses)| !refuses) {
-            self.agenda.leave_alone(&subject, pause, now);
-            let settings = self.settings(&subject);
-            let fresh_until = |settled: &Settled| freshness(&settled.observation, &settings, pause);
-            self.picture.stretch_freshness(&subject, fresh_until);
-        }
     }
 
     /// Takes in pings. Those from while our own line is suspected say nothing of anybody else's; where some are lost

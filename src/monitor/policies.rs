@@ -7,7 +7,7 @@ use crate::model::{DomainName, Evidence, Subject};
 use crate::picture::{Change, Track};
 
 use super::Monitor;
-use super::judge::certificate;
+use super::dependents::certificate;
 
 impl Monitor {
     /// Whether anybody goes by what a subject says: nobody looks at the MTA-STS of a domain that takes no mail, nor at

@@ -12,7 +12,7 @@ use crate::model::policy::PolicyPart;
 use crate::model::{Anchor, DomainName, Service, State, Subject};
 use crate::picture::{SMTP_PORT, Settled};
 
-use super::judge::gateway_target;
+use super::dependents::gateway_target;
 use super::{Monitor, freshness};
 
 impl Monitor {

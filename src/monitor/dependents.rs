@@ -1,0 +1,138 @@
+//! What stands on what: an observation has only those judged again whose verdict it can change.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Monitor;
+use crate::diagnosis::Suspicion;
+use crate::inventory::Gateway;
+use crate::model::{DomainName, Evidence, Observation, Subject, Target};
+use crate::picture::{SMTP_PORT, Track};
+
+/// More dependents than this are not judged anew for an observation that says what the last one said: each
+/// domain's own MX question brings it up to date within its interval.
+const MANY: usize = 50;
+
+impl Monitor {
+    /// Whether a subject's newest observation changes nothing that anybody's verdict stands on.
+    pub(super) fn says_the_same(&self, before: &Track, subject: &Subject) -> bool {
+        let Some(after) = self.picture.track(subject) else {
+            return false;
+        };
+        let health = |track: &Track| track.settled.as_ref().map(|settled| settled.health);
+        health(before) == health(after)
+            && !before.is_in_doubt()
+            && !after.is_in_doubt()
+            && certificate(&before.latest) == certificate(&after.latest)
+    }
+
+    pub(super) fn judge_dependents(&mut self, subject: &Subject, quiet: bool, now: Timestamp) {
+        let mut targets = self.dependents(subject, quiet);
+        if !quiet {
+            // What was held back waits for just such news.
+            targets.extend(self.held.iter().cloned());
+        }
+        self.judge(targets, now);
+    }
+
+    pub(super) fn judge_everything(&mut self, now: Timestamp) {
+        let inventory = Arc::clone(&self.picture.inventory);
+        let mut targets = BTreeSet::from([self.vantage_target()]);
+        targets.extend(inventory.gateways.iter().map(|one| gateway_target(one)));
+        targets.extend(inventory.domains.keys().cloned().map(Target::Domain));
+        let providers = inventory
+            .domains
+            .keys()
+            .filter_map(|name| self.picture.provider_of(name));
+        targets.extend(providers.map(|one| Target::Provider(Arc::clone(&one.name))));
+        self.judge(targets, now);
+    }
+
+    pub(super) fn dependents(&self, subject: &Subject, quiet: bool) -> BTreeSet<Target> {
+        let picture = &self.picture;
+        let domains = |names: BTreeSet<DomainName>| {
+            let many = quiet && names.len() > MANY;
+            names.into_iter().filter(move |_| !many).map(Target::Domain)
+        };
+        let mut targets = BTreeSet::new();
+        match subject {
+            Subject::Mx(name) | Subject::NameServers(name) | Subject::Policy(name, _) => {
+                targets.insert(Target::Domain(name.clone()));
+            }
+            Subject::Addresses(host) | Subject::Tlsa(host) => {
+                targets.extend(domains(picture.leads().domains(host).cloned().collect()));
+            }
+            Subject::Smtp(address) | Subject::Trace(address) => {
+                targets.extend(domains(picture.domains_at(*address)));
+                targets.extend(picture.gateways_of(address.ip()).map(|one| gateway_target(one)));
+                let provider = picture.provider_of_address(*address);
+                targets.extend(provider.map(|one| Target::Provider(Arc::clone(&one.name))));
+            }
+            Subject::Host(address) => {
+                let socket = std::net::SocketAddr::new(*address, SMTP_PORT);
+                targets.extend(domains(picture.domains_at(socket)));
+                targets.extend(picture.gateways_of(*address).map(|one| gateway_target(one)));
+            }
+            Subject::Gateway(client, name) => {
+                targets.insert(Target::Gateway(client.clone(), Arc::clone(name)));
+                if let Some(gateway) = picture.inventory.gateway(client, name) {
+                    targets.extend(domains(self.domains_behind(gateway).collect()));
+                }
+            }
+            Subject::Service(service) => {
+                targets.extend(domains(picture.domains_with(service).cloned().collect()));
+                for address in picture.service_addresses(service) {
+                    targets.extend(picture.gateways_of(address).map(|one| gateway_target(one)));
+                }
+            }
+            Subject::Blocklist(_) => {
+                targets.extend(domains(picture.inventory.domains.keys().cloned().collect()));
+                targets.insert(self.vantage_target());
+            }
+            Subject::Listing(_, address) => {
+                let own = picture.inventory.domains.values();
+                let own = own.filter(|domain| picture.own_mail_addresses(domain).contains(address));
+                targets.extend(domains(own.map(|domain| domain.name.clone()).collect()));
+            }
+            Subject::Anchor(_) | Subject::Resolver(_) => {}
+        }
+        // Any answer from outside may refute that we are blind.
+        if matches!(subject, Subject::Anchor(_) | Subject::Resolver(_))
+            || self.own.worst().is_some()
+            || self.suspected != Suspicion::default()
+            || !self.own.proven
+        {
+            targets.insert(self.vantage_target());
+        }
+        targets
+    }
+
+    /// The domains with a mail server or a service behind a gateway.
+    pub(super) fn domains_behind(&self, gateway: &Gateway) -> impl Iterator<Item = DomainName> + use<> {
+        let picture = &self.picture;
+        let mut names: BTreeSet<DomainName> = picture
+            .addresses_behind(gateway)
+            .into_iter()
+            .flat_map(|address| picture.domains_at(address))
+            .collect();
+        for service in picture.services_behind(gateway) {
+            names.extend(picture.domains_with(&service).cloned());
+        }
+        names.into_iter()
+    }
+}
+
+pub(super) fn gateway_target(gateway: &Gateway) -> Target {
+    Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name))
+}
+
+/// The certificate that a session showed, by its fingerprint.
+pub(super) fn certificate(observation: &Observation) -> Option<&str> {
+    match &observation.evidence {
+        Evidence::Smtp(smtp) => Some(&smtp.tls.as_ref()?.certificate.as_ref()?.fingerprint),
+        Evidence::Service(service) => Some(&service.tls.as_ref()?.certificate.as_ref()?.fingerprint),
+        _ => None,
+    }
+}

@@ -1,0 +1,168 @@
+//! From a judgement to a verdict that is told: a turn for the worse waits until nothing that could explain it is
+//! missing.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Mode, Monitor};
+use crate::diagnosis::{Doubt, Judgement};
+use crate::model::{Cause, ClientId, Code, Hop, Proof, Root, State, Target, Verdict, Warning};
+
+impl Monitor {
+    /// Publishes a draft, unless it turns for the worse while something is still in doubt. Whether the verdict turned.
+    pub(super) fn settle(&mut self, target: Target, draft: Draft, doubt: &Doubt, now: Timestamp) -> bool {
+        let code = draft.cause.as_ref().map(|cause| cause.code);
+        let turns = self.verdicts.get(&target).is_none_or(|before| {
+            before.state != draft.state
+                || before.cause.as_ref().map(identity) != draft.cause.as_ref().map(identity)
+        });
+        let known = self
+            .verdicts
+            .get(&target)
+            .is_some_and(|before| before.state != State::Unknown);
+        // A first look at something new is no reason to forget what was known a moment ago.
+        let worse = match draft.state {
+            State::Broken | State::Degraded => true,
+            State::Unknown => {
+                known && matches!(code, Some(Code::VantageNoEvidence | Code::VantageResolverFailed))
+            }
+            State::Flowing => false,
+        };
+        if turns && worse && self.hold(&target, doubt, now) {
+            return false;
+        }
+        self.held.remove(&target);
+        self.publish(target, draft, now);
+        turns
+    }
+
+    /// Holds a judgement back while something is in doubt, and looks again when it no longer may be.
+    pub(super) fn hold(&mut self, target: &Target, doubt: &Doubt, now: Timestamp) -> bool {
+        if self.mode == Mode::OneLook {
+            return false;
+        }
+        let mut doubt = doubt.clone();
+        let vantage = self.vantage_target();
+        // While our own side is being judged, nobody else is blamed.
+        if *target != vantage
+            && self.held.contains(&vantage)
+            && let Some(until) = self.recheck_at.get(&vantage)
+        {
+            doubt.wait(*until);
+        }
+        let Some(until) = doubt.until(now) else {
+            return false;
+        };
+        self.held.insert(target.clone());
+        self.recheck(target, until);
+        true
+    }
+
+    pub(super) fn recheck(&mut self, target: &Target, at: Timestamp) {
+        if let Some(before) = self.recheck_at.insert(target.clone(), at) {
+            self.rechecks.remove(&(before, target.clone()));
+        }
+        self.rechecks.insert((at, target.clone()));
+    }
+
+    pub(super) fn publish(&mut self, target: Target, draft: Draft, now: Timestamp) {
+        let before = self.verdicts.get(&target);
+        let code = draft.cause.as_ref().map(|cause| cause.code);
+        let same_state = before
+            .filter(|before| before.state == draft.state)
+            .map(|before| before.since);
+        let remembered = self
+            .remembered
+            .get(&target)
+            .filter(|_| same_state.is_none())
+            .filter(|kept| kept.state == draft.state && kept.code == code)
+            .map(|kept| kept.since);
+        if draft.state != State::Unknown {
+            self.remembered.remove(&target);
+        }
+        let client = match &target {
+            Target::Gateway(client, _) => Some(client.clone()),
+            Target::Domain(name) => self.picture.domain(name).and_then(|domain| domain.client.clone()),
+            Target::Vantage(_) | Target::Provider(_) => None,
+        };
+        let since = same_state.or(remembered).unwrap_or(now);
+        let verdict = draft.verdict(target.clone(), client, since);
+        let turned = before.is_none_or(|before| {
+            before.state != verdict.state
+                || before.cause.as_ref().map(identity) != verdict.cause.as_ref().map(identity)
+        });
+        let verdict = Arc::new(verdict);
+        if turned {
+            self.changes.verdicts.push(Arc::clone(&verdict));
+        }
+        self.verdicts.insert(target, verdict);
+    }
+}
+
+/// What makes two causes the same one.
+fn identity(cause: &Cause) -> (Code, &Root) {
+    (cause.code, &cause.root)
+}
+
+/// A verdict before its time is put to it.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) state: State,
+    pub(super) cause: Option<Cause>,
+    pub(super) symptoms: Vec<Code>,
+    pub(super) also: Vec<Warning>,
+    pub(super) proven_by: Vec<Proof>,
+    pub(super) checked: Option<Timestamp>,
+    pub(super) provider: Option<Arc<str>>,
+    pub(super) path: Vec<Hop>,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            state: State::Unknown,
+            cause: None,
+            symptoms: Vec::new(),
+            also: Vec::new(),
+            proven_by: Vec::new(),
+            checked: None,
+            provider: None,
+            path: Vec::new(),
+        }
+    }
+}
+
+impl Draft {
+    pub(super) fn verdict(self, target: Target, client: Option<ClientId>, since: Timestamp) -> Verdict {
+        Verdict {
+            target,
+            client,
+            state: self.state,
+            since,
+            checked: self.checked,
+            proven_by: self.proven_by,
+            cause: self.cause,
+            symptoms: self.symptoms,
+            also: self.also,
+            provider: self.provider,
+            incident: None,
+            path: self.path,
+        }
+    }
+}
+
+impl From<Judgement> for Draft {
+    fn from(judged: Judgement) -> Self {
+        Self {
+            state: judged.state,
+            cause: judged.cause,
+            symptoms: judged.symptoms,
+            also: judged.also,
+            proven_by: judged.proven_by,
+            checked: judged.checked,
+            provider: judged.provider,
+            path: judged.path,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What an observation leaves behind besides a verdict: counts for the metrics, and facts that outlive a restart.
+
+use std::sync::Arc;
+
+use super::Monitor;
+use crate::model::{Evidence, Observation, Subject, Target};
+use crate::picture::{Health, mx_set};
+
+impl Monitor {
+    pub(super) fn count(&mut self, observation: &Observation) {
+        let kind = observation.subject.probe();
+        *self.counts.probes.entry(kind).or_default() += 1;
+        if matches!(observation.evidence, Evidence::Unrunnable { .. }) {
+            *self.counts.errors.entry(kind).or_default() += 1;
+        }
+        match (&observation.subject, &observation.evidence) {
+            (Subject::Smtp(address), Evidence::Smtp(smtp)) => {
+                let provider = self.picture.provider_of_address(*address);
+                let provider = provider.map_or_else(|| "self-hosted".into(), |one| Arc::clone(&one.name));
+                let failed = smtp.failed_stage();
+                for timing in smtp.stages.iter().filter(|timing| Some(timing.stage) != failed) {
+                    let key = (Arc::clone(&provider), timing.stage);
+                    self.counts.phases.entry(key).or_default().record(timing.elapsed);
+                }
+            }
+            (Subject::Gateway(client, name), Evidence::Gateway(gateway)) => {
+                let target = Target::Gateway(client.clone(), Arc::clone(name));
+                self.counts.pings.entry(target).or_default().add(gateway);
+            }
+            _ => {}
+        }
+    }
+
+    /// Facts that outlive a restart (`semantics` 8).
+    pub(super) fn learn(&mut self, observation: &Observation, health: Health) {
+        let learnt = &mut self.picture.learnt;
+        let fact = match (&observation.subject, &observation.evidence) {
+            (Subject::Mx(domain), Evidence::Mx(mx)) if health == Health::Good && mx.answer.is_definite() => {
+                let set = mx
+                    .answer
+                    .records()
+                    .map(|records| mx_set(records))
+                    .unwrap_or_default();
+                learnt.see_mx(domain, &set)
+            }
+            (Subject::Smtp(address), Evidence::Smtp(smtp))
+                if smtp.capabilities.as_ref().is_some_and(|offered| offered.starttls) =>
+            {
+                learnt.see_starttls(*address)
+            }
+            (Subject::Gateway(client, name), Evidence::Gateway(gateway)) if gateway.answered() => {
+                learnt.see_gateway(client, name)
+            }
+            _ => None,
+        };
+        self.changes.facts.extend(fact);
+    }
+}
