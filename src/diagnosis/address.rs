@@ -100,9 +100,10 @@ fn is_impairment(code: Code) -> bool {
     code == Code::SmtpSlowGreeting || code.layer() == "tls"
 }
 
-/// What is in doubt here holds back what others conclude from it; a first look is no doubt but ignorance.
+/// What is in doubt here, or has to be heard anew, holds back what others conclude from it; a first look is no doubt
+/// but ignorance.
 fn wait_while_in_doubt(picture: &Picture, address: SocketAddr, track: &Track, doubt: &mut Doubt) {
-    if let Some(since) = track.in_doubt_since() {
+    if let Some(since) = track.being_found_out_since() {
         let settings = picture.smtp_settings(address);
         doubt.want(picture, &Subject::Smtp(address), since, &settings);
     }
