@@ -27,6 +27,7 @@ mod service;
 mod tls;
 mod trace;
 mod vantage;
+mod zone;
 
 pub use address::{AddressState, AddressView, address};
 pub use agent::gateway_warnings;
