@@ -17,6 +17,7 @@ mod gateway;
 mod host;
 mod line;
 mod note;
+mod offers;
 mod path;
 mod policy;
 mod provider;

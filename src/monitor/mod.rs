@@ -322,6 +322,7 @@ impl Monitor {
         };
         let fact = self.picture.learnt.approve_mx(domain, set.clone());
         self.changes.facts.push(fact);
+        self.approve_offers(domain);
         self.agenda.ask(&subject, now, now);
         Ok(set)
     }

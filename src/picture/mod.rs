@@ -25,7 +25,7 @@ mod zone;
 
 pub use graph::Change;
 pub use graph::Leads;
-pub use learnt::{Learnt, MxSet, NewFact, mx_set};
+pub use learnt::{Learnt, MxSet, NewFact, Offered, mx_set};
 pub use line::{Impaired, Line};
 pub use track::{Health, Settled, Streak, Taking, Track};
 pub use zone::Lag;

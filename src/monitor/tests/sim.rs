@@ -107,6 +107,8 @@ pub struct World {
     pub missing: BTreeSet<&'static str>,
     pub hosts: BTreeMap<&'static str, Vec<&'static str>>,
     pub name_servers: BTreeMap<&'static str, NameServers>,
+    /// SIZE and 8BITMIME, as every server offers them.
+    pub offered: (Option<u64>, bool),
     /// The last closer look at a domain's zone.
     pub closer: BTreeMap<&'static str, ZoneLook>,
     /// Hosts that our resolver remembers as ones whose name servers fail.
@@ -185,6 +187,7 @@ impl World {
             ]
             .into(),
             name_servers: BTreeMap::new(),
+            offered: (Some(50_000_000), true),
             closer: BTreeMap::new(),
             remembered: BTreeSet::new(),
             certificates: BTreeMap::new(),
@@ -446,6 +449,8 @@ impl World {
         }];
         evidence.capabilities = Some(Capabilities {
             starttls: self.starttls,
+            size: self.offered.0,
+            eight_bit_mime: self.offered.1,
             ..Capabilities::default()
         });
         if !self.starttls {
