@@ -231,7 +231,7 @@ fn smtp_failure(
         Kind::Timeout | Kind::Closed { .. } => Health::Failed(Code::SmtpDisconnects),
         Kind::Protocol(_) => Health::Failed(Code::SmtpProtocolError),
         Kind::Reply(reply) => {
-            let provider = picture.provider_of_address(address).is_some();
+            let provider = picture.provider_of_address(address).map(AsRef::as_ref);
             let us = picture.own_addresses();
             match refusal::read(reply, failure.stage, provider, us) {
                 Refusal::OfUs => Health::Refused,

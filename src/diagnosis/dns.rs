@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::inventory::Domain;
-use crate::model::dns::{Lookup, NameServerAnswer, NameServerEvidence};
+use crate::model::dns::{Lookup, NameServerAnswer, NameServerEvidence, NamedBy};
 use crate::model::{Code, DomainName, Evidence, Observation, Root, RootKind, State, Subject};
 use crate::picture::{Health, Picture, Settled};
 
@@ -213,10 +213,11 @@ fn unresolved(
 }
 
 /// The name servers of a domain as an incident's identity: domains that share them share the incident.
-fn name_server_root(domain: &Domain, servers: Option<&NameServerEvidence>) -> Root {
-    let mut names: Vec<&DomainName> = servers
-        .map(|servers| servers.servers.iter().map(|server| &server.name).collect())
-        .unwrap_or_default();
+pub(super) fn name_server_root(domain: &Domain, servers: Option<&NameServerEvidence>) -> Root {
+    // Those that only the parent names come and go with what the parent says, and make no other incident.
+    let of_zone = |server: &&NameServerAnswer| server.named_by == NamedBy::Zone;
+    let of_zone = servers.map(|servers| servers.servers.iter().filter(of_zone));
+    let mut names: Vec<&DomainName> = of_zone.into_iter().flatten().map(|server| &server.name).collect();
     names.sort();
     names.dedup();
     if names.is_empty() {

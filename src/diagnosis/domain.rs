@@ -21,6 +21,7 @@ use super::policy::{Policies, policies};
 use super::reputation::{Reputation, reputation};
 use super::service::{ServiceView, services};
 use super::vantage::OwnSide;
+use super::zone::zone_warnings;
 
 /// What the evidence says of a domain now.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +63,7 @@ pub(super) struct Parts<'a> {
     pub(super) implicit: bool,
     pub(super) services: Vec<ServiceView>,
     pub(super) reputation: Reputation,
+    pub(super) zone: Vec<Finding>,
 }
 
 /// The outcome of the roll-up: a state with the finding that gives it.
@@ -102,6 +104,7 @@ pub fn domain(
         implicit,
         services: services(picture, own, domain, now),
         reputation: reputation(picture, domain),
+        zone: zone_warnings(picture, domain, now),
     };
     let mut verdict = parts.roll_up(outage, &mail_hosts);
     parts.add_beside(&mut verdict, now, doubt);
@@ -119,7 +122,8 @@ impl Parts<'_> {
             DnsState::Known(findings) => findings.clone(),
         };
         if !self.domain.receives {
-            return self.settle(impaired, self.policies.warnings.clone());
+            let beside = self.policies.warnings.iter().chain(&self.zone);
+            return self.settle(impaired, beside.cloned().collect());
         }
         let failed: Vec<Finding> = self.hosts.iter().filter_map(failure).cloned().collect();
         let usable = self
@@ -379,7 +383,7 @@ impl Parts<'_> {
         if let MailHosts::Records(records) = mail_hosts {
             warnings.extend(self.odd_records(records));
         }
-        warnings.extend(self.policies.warnings.iter().cloned());
+        warnings.extend(self.policies.warnings.iter().chain(&self.zone).cloned());
         warnings
     }
 

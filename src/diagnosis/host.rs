@@ -15,6 +15,7 @@ use super::dns::{DnsState, REMEMBERED_FAILURE, dns};
 use super::doubt::Doubt;
 use super::finding::Finding;
 use super::note::summary;
+use super::offers::lost_offers;
 use super::policy::demand;
 use super::tls::tls;
 use super::vantage::OwnSide;
@@ -316,6 +317,10 @@ fn look_closer(picture: &Picture, domain: &Domain, view: &mut HostView, now: Tim
             }
             AddressState::Refused => view.warnings.push(refusal(picture, &view.name, one)),
             AddressState::Usable | AddressState::Unknown => {}
+        }
+        if let Some(observation) = one.observation.as_ref().filter(|_| one.is_usable()) {
+            view.warnings
+                .extend(lost_offers(picture, &view.name, one.address, observation));
         }
         for finding in tls(picture, &view.name, one, demand, now) {
             if finding.state == State::Flowing {

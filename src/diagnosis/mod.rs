@@ -17,6 +17,7 @@ mod gateway;
 mod host;
 mod line;
 mod note;
+mod offers;
 mod path;
 mod policy;
 mod provider;
@@ -27,6 +28,7 @@ mod service;
 mod tls;
 mod trace;
 mod vantage;
+mod zone;
 
 pub use address::{AddressState, AddressView, address};
 pub use agent::gateway_warnings;

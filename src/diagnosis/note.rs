@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::blocklist::{Listing, ListingEvidence};
-use crate::model::dns::{AddressEvidence, Lookup, MxEvidence, NameServerAnswer, NameServerEvidence};
+use crate::model::dns::{AddressEvidence, Lookup, MxEvidence, NameServerAnswer, NameServerEvidence, NamedBy};
 use crate::model::reach::{AnchorOutcome, LifeCheck};
 use crate::model::service::{ServiceEvidence, ServiceFailureKind};
 use crate::model::smtp::{SmtpEvidence, SmtpFailureKind};
@@ -13,13 +13,17 @@ use crate::model::trace::TraceHop;
 use crate::model::{Evidence, EvidenceNote, Observation, Subject};
 
 use super::records::{published, records};
+use super::zone::zone_look;
 
 /// An observation as a piece of evidence.
 pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
     let transcript = match &observation.evidence {
         Evidence::Smtp(smtp) => smtp.transcript.clone(),
         Evidence::Service(service) => service.transcript.clone(),
-        Evidence::NameServers(servers) => servers.servers.iter().map(name_server).collect(),
+        Evidence::NameServers(servers) => {
+            let closer = servers.closer.iter().flat_map(zone_look);
+            servers.servers.iter().map(name_server).chain(closer).collect()
+        }
         Evidence::Trace(trace) => trace.hops.iter().map(trace_hop).collect(),
         evidence => records(&observation.subject, evidence),
     };
@@ -168,9 +172,13 @@ fn name_servers(evidence: &NameServerEvidence) -> String {
 
 /// What one name server said.
 pub(super) fn name_server(server: &NameServerAnswer) -> String {
+    let only = match server.named_by {
+        NamedBy::Zone => "",
+        NamedBy::ParentOnly => ", named by the zone above alone",
+    };
     let at = match server.address {
-        Some(address) => format!("{} ({address})", server.name),
-        None => return format!("{}: the name has no address", server.name),
+        Some(address) => format!("{} ({address}{only})", server.name),
+        None => return format!("{}{only}: the name has no address", server.name),
     };
     if server.answer.is_definite() && !server.authoritative {
         return format!("{at}: answers without authority for the domain");

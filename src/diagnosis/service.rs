@@ -18,15 +18,8 @@ use super::finding::Finding;
 use super::gateway::{GatewayState, back_behind, gateway};
 use super::note::summary;
 use super::refusal;
-use super::tls::{chain, day};
+use super::tls::{OVERDUE, WORTH_A_WARNING, chain, days_left};
 use super::vantage::OwnSide;
-
-/// Before the end of a certificate: from when on somebody should know, and from when on it impairs. Renewal that runs
-/// by itself begins thirty days before the end, so that alone is no fault.
-const WORTH_A_WARNING: SignedDuration = SignedDuration::from_hours(30 * 24);
-const OVERDUE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// From then on it is a matter of today.
-const LAST_DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// A service with what is known of it, as it concerns one domain.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,22 +105,13 @@ fn certificate(evidence: &ServiceEvidence, service: &Service, now: Timestamp) ->
     let left = left(evidence, now).filter(|left| *left < OVERDUE)?;
     Some((
         Code::ServiceCertificateExpiring,
-        expiring(&label, left, shown.not_after),
+        format!("The certificate of {label}: {}", days_left(left, shown.not_after)),
     ))
 }
 
 fn left(evidence: &ServiceEvidence, now: Timestamp) -> Option<SignedDuration> {
     let certificate = evidence.tls.as_ref()?.certificate.as_ref()?;
     Some(certificate.not_after.duration_since(now))
-}
-
-fn expiring(label: &str, left: SignedDuration, until: Timestamp) -> String {
-    let days = left.as_hours() / 24;
-    let urgent = if left < LAST_DAYS { " Renew it today." } else { "" };
-    format!(
-        "The certificate of {label} has {days} days left, until {}.{urgent}",
-        day(until)
-    )
 }
 
 /// One service of one domain while it is being judged.
@@ -305,7 +289,7 @@ impl Judging<'_> {
         let left = left(evidence, now).filter(|left| *left < WORTH_A_WARNING)?;
         let until = evidence.tls.as_ref()?.certificate.as_ref()?.not_after;
         let label = self.service.label();
-        let detail = expiring(&label, left, until);
+        let detail = format!("The certificate of {label}: {}", days_left(left, until));
         let found = Finding::new(Code::ServiceCertificateExpiring, self.root(), label, detail);
         Some(
             found

@@ -12,8 +12,13 @@ use super::address::AddressView;
 use super::finding::Finding;
 use super::policy::Demand;
 
-/// Days before the end of a certificate that are worth a warning.
-const EXPIRING: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Before the end of a certificate: from when on somebody should know. Renewal that runs by itself begins then, so that
+/// alone is no fault.
+pub(super) const WORTH_A_WARNING: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// From then on nothing renews it by itself any more.
+pub(super) const OVERDUE: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// From then on it is a matter of today.
+const LAST_DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// What is wrong with the TLS of a host at one address.
 pub fn tls(
@@ -68,17 +73,31 @@ pub fn tls(
     }
     if let Some(certificate) = evidence.certificate.as_ref().filter(|_| findings.is_empty()) {
         let left = certificate.not_after.duration_since(now);
-        if left < EXPIRING {
-            let detail = format!(
-                "{} days left, until {}.",
-                left.as_hours() / 24,
-                day(certificate.not_after)
-            );
+        if left < WORTH_A_WARNING {
+            let detail = days_left(left, certificate.not_after);
             let soon = make(Code::TlsCertificateExpiring, detail, observation).giving(State::Flowing);
             findings.push(soon);
         }
     }
     findings
+}
+
+/// How long a certificate has: in whole days, so that it changes once a day, with what that means from 30, 14 and 3 days
+/// before the end on.
+pub(super) fn days_left(left: SignedDuration, until: Timestamp) -> String {
+    let days = match left.as_hours() / 24 {
+        0 => "Less than a day left".to_owned(),
+        1 => "1 day left".to_owned(),
+        days => format!("{days} days left"),
+    };
+    let meaning = if left < LAST_DAYS {
+        " Renew it today."
+    } else if left < OVERDUE {
+        " Automatic renewal would have replaced it by now."
+    } else {
+        ""
+    };
+    format!("{days}, until {}.{meaning}", day(until))
 }
 
 pub(super) fn chain(evidence: &TlsEvidence, label: &str, now: Timestamp) -> Option<(Code, String)> {
@@ -140,4 +159,25 @@ fn wrong_name(
 
 pub(super) fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(29 * 24 + 23, "29 days left, until 2026-12-01.")]
+    #[case(14 * 24, "14 days left, until 2026-12-01.")]
+    #[case(
+        14 * 24 - 1,
+        "13 days left, until 2026-12-01. Automatic renewal would have replaced it by now."
+    )]
+    #[case(3 * 24, "3 days left, until 2026-12-01. Automatic renewal would have replaced it by now.")]
+    #[case(3 * 24 - 1, "2 days left, until 2026-12-01. Renew it today.")]
+    #[case(24, "1 day left, until 2026-12-01. Renew it today.")]
+    #[case(23, "Less than a day left, until 2026-12-01. Renew it today.")]
+    fn the_words_step_at_30_14_and_3_days(#[case] hours: i64, #[case] told: &str) {
+        let until: Timestamp = "2026-12-01T12:00:00Z".parse().unwrap();
+        assert_eq!(days_left(SignedDuration::from_hours(hours), until), told);
+    }
 }

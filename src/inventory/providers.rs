@@ -28,6 +28,25 @@ pub struct Provider {
     pub witness: Option<DomainName>,
     /// DKIM selectors that its customers usually have.
     pub dkim_selectors: Vec<String>,
+    /// What it says when it turns whoever connects away.
+    pub about_us: Vec<KnownReply>,
+}
+
+/// Words by which a provider turns *us* away, where no enhanced status code says so.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownReply {
+    /// Words of it, in lower case.
+    pub text: String,
+    /// A whole reply that holds them, as it was seen.
+    pub reply: String,
+}
+
+impl Provider {
+    /// Whether a reply, in lower case and on one line, is one by which this provider turns us away.
+    pub fn turns_us_away(&self, reply: &str) -> bool {
+        self.about_us.iter().any(|known| reply.contains(&known.text))
+    }
 }
 
 /// The providers that this daemon recognises: the configured ones first, then those built in.
@@ -56,6 +75,8 @@ struct Row {
     witness: Option<DomainName>,
     #[serde(default)]
     dkim_selectors: Vec<String>,
+    #[serde(default)]
+    about_us: Vec<KnownReply>,
 }
 
 const BUILT_IN: &str = include_str!("providers.toml");
@@ -76,6 +97,7 @@ impl Providers {
             per_minute: None,
             witness: None,
             dkim_selectors: Vec::new(),
+            about_us: Vec::new(),
         });
         // A broken table is a mistake of ours that the test below catches before anybody meets it.
         let file = toml::from_str::<File>(BUILT_IN).ok();
@@ -89,6 +111,7 @@ impl Providers {
             per_minute: row.per_minute,
             witness: row.witness,
             dkim_selectors: row.dkim_selectors,
+            about_us: row.about_us,
         });
         Self {
             list: own.chain(built_in).map(Arc::new).collect(),
@@ -101,6 +124,11 @@ impl Providers {
         self.list
             .iter()
             .find(|provider| provider.mx.iter().any(|pattern| host.matches(pattern)))
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        self.list.iter()
     }
 
     /// The provider of that name.
@@ -147,6 +175,66 @@ mod tests {
         for witness in providers.witnesses() {
             let provider = providers.of_host(witness).unwrap();
             assert_eq!(provider.witness.as_ref(), Some(witness));
+        }
+    }
+
+    #[rstest::rstest]
+    #[case("mx-aol.mail.gm0.yahoodns.net", "Yahoo and AOL")]
+    #[case("mx01.mail.icloud.com", "Apple iCloud")]
+    #[case("mx2.zoho.eu", "Zoho")]
+    #[case("mxa-00123456.gslb.pphosted.com", "Proofpoint")]
+    #[case("eu-smtp-inbound-1.mimecast.com", "Mimecast")]
+    #[case("d123456a.ess.de.barracudanetworks.com", "Barracuda")]
+    #[case("mx00.ionos.de", "IONOS")]
+    #[case("smtpin.rzone.de", "Strato")]
+    #[case("mx1.mail.ovh.net", "OVHcloud")]
+    #[case("spool.mail.gandi.net", "Gandi")]
+    #[case("in2-smtp.messagingengine.com", "Fastmail")]
+    #[case("mailsec.protonmail.ch", "Proton")]
+    #[case("mxext1.mailbox.org", "mailbox.org")]
+    #[case("mail.your-server.de", "Hetzner")]
+    #[case("mx03.t-online.de", "Telekom")]
+    fn well_known_hosts_are_recognised(#[case] host: &str, #[case] name: &str) {
+        let providers = Providers::new(&[]);
+        let host = DomainName::parse(host).unwrap();
+        assert_eq!(&*providers.of_host(&host).unwrap().name, name);
+    }
+
+    #[test]
+    fn a_machine_that_somebody_rents_is_not_its_hosters_mail_service() {
+        let providers = Providers::new(&[]);
+        for own in [
+            "static.1.2.0.192.clients.your-server.de",
+            "vps123.ovh.net",
+            "p1234.dip0.t-ipconnect.de",
+        ] {
+            assert_eq!(providers.of_host(&DomainName::parse(own).unwrap()), None, "{own}");
+        }
+    }
+
+    #[test]
+    fn every_line_of_the_table_is_sound() {
+        let providers = Providers::new(&[]);
+        let mut names = std::collections::BTreeSet::new();
+        for provider in providers.all() {
+            assert!(
+                names.insert(&provider.name),
+                "{} stands there twice",
+                provider.name
+            );
+            assert!(!provider.mx.is_empty(), "{}", provider.name);
+            for pattern in &provider.mx {
+                let bare = pattern.strip_prefix("*.").unwrap_or(pattern);
+                let known = DomainName::parse(bare).unwrap();
+                assert_eq!(known.as_str(), bare);
+                // A pattern that another provider's hides would be dead.
+                let below = DomainName::parse(&format!("a.{bare}")).unwrap();
+                let host = if bare == pattern { known } else { below };
+                assert_eq!(providers.of_host(&host), Some(provider), "{pattern}");
+            }
+            if let Some(page) = &provider.status_page {
+                assert!(page.starts_with("https://"), "{page}");
+            }
         }
     }
 

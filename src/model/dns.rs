@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::DomainName;
@@ -245,6 +246,97 @@ pub struct NameServerEvidence {
     pub found_by: FoundBy,
     /// One entry an address of a name server; a server without address has one without.
     pub servers: Vec<NameServerAnswer>,
+    /// The last closer look at the zone, this one's own or an earlier one's; `None` before there was any.
+    #[serde(default)]
+    pub closer: Option<ZoneLook>,
+}
+
+/// What a zone's parent and its own servers say of who serves it, and which version of it they have. Taken seldom, and
+/// carried along in between.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneLook {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// What the parent zone's servers say; `None` where none of them told, or where they serve the zone themselves.
+    pub delegation: Option<Delegated>,
+    /// What each of the zone's servers that answered has.
+    pub copies: Vec<ZoneCopy>,
+}
+
+impl ZoneLook {
+    /// The copies that do not name the servers which the parent names.
+    pub fn unlike_parent(&self) -> impl Iterator<Item = &ZoneCopy> {
+        let delegated = self.delegation.as_ref();
+        let of_parent = move |copy: &&ZoneCopy| {
+            let parent = delegated.map(|delegated| delegated.servers.iter().map(|(name, _)| name));
+            parent.is_some_and(|parent| !copy.servers.is_empty() && !parent.eq(&copy.servers))
+        };
+        self.copies.iter().filter(of_parent)
+    }
+
+    /// The newest version that a copy is behind of; `None` where it is behind none.
+    pub fn ahead_of(&self, copy: &ZoneCopy) -> Option<&ZoneCopy> {
+        let ahead = self
+            .copies
+            .iter()
+            .filter(|other| copy.version.is_behind(&other.version));
+        ahead.max_by_key(|other| other.version.serial.wrapping_sub(copy.version.serial))
+    }
+
+    /// Whether all of it agrees.
+    pub fn is_even(&self) -> bool {
+        self.unlike_parent().next().is_none() && self.copies.iter().all(|copy| self.ahead_of(copy).is_none())
+    }
+}
+
+/// A delegation, as a server of the parent zone told it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delegated {
+    /// The server that told it.
+    pub by: IpAddr,
+    /// The name servers, sorted, each with the addresses that came along (glue); at most sixteen.
+    pub servers: Vec<(DomainName, Vec<IpAddr>)>,
+}
+
+impl Delegated {
+    /// Whether it names that server.
+    pub fn names(&self, server: &DomainName) -> bool {
+        self.servers.iter().any(|(name, _)| name == server)
+    }
+}
+
+/// A zone as one of its servers has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneCopy {
+    /// The server.
+    pub server: DomainName,
+    /// Where it was asked.
+    pub address: IpAddr,
+    /// Its version.
+    pub version: ZoneVersion,
+    /// The name servers that it names, sorted; empty where it did not say.
+    pub servers: Vec<DomainName>,
+}
+
+/// The version of a zone, by its SOA record (RFC 1035 3.3.13).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneVersion {
+    /// The server that the zone comes from: versions of different origins cannot be compared.
+    pub origin: Option<DomainName>,
+    /// The serial number.
+    pub serial: u32,
+    /// How often the other servers look for a newer version.
+    pub refresh: Duration,
+    /// How soon they look again where that failed.
+    pub retry: Duration,
+}
+
+impl ZoneVersion {
+    /// Whether it is older than the other, of the same origin, in the arithmetic of serials (RFC 1982 3.2).
+    pub fn is_behind(&self, other: &Self) -> bool {
+        let ahead = other.serial.wrapping_sub(self.serial);
+        self.origin == other.origin && ahead != 0 && ahead < 1 << 31
+    }
 }
 
 /// How the name servers of a domain were found.
@@ -268,12 +360,26 @@ pub struct NameServerAnswer {
     pub name: DomainName,
     /// The address that was asked; `None` when the name has none.
     pub address: Option<IpAddr>,
+    /// Who names it, or this address of it.
+    #[serde(default)]
+    pub named_by: NamedBy,
     /// The MX records as it has them.
     pub answer: Lookup<Vec<MxRecord>>,
     /// Whether it claims authority (the AA bit); a server without is lame.
     pub authoritative: bool,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// Who names a name server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedBy {
+    /// The zone itself, as far as our resolver or the delegation tells.
+    #[default]
+    Zone,
+    /// Only the parent zone: those who begin there are led to it all the same.
+    ParentOnly,
 }
 
 impl NameServerAnswer {

@@ -29,6 +29,7 @@ mod policies;
 mod publish;
 mod recover;
 mod restraint;
+mod servers;
 mod tally;
 mod trace;
 mod view;
@@ -224,6 +225,7 @@ impl Monitor {
         let quality = self.picture.line(&subject).map(Line::impaired);
         self.hear_pings(&observation, &settings, now);
         self.picture.hear_uptime(&observation);
+        self.picture.hear_zone(&observation);
         let change = self.picture.record(&observation, health, taking);
         let in_doubt = self
             .picture
@@ -242,6 +244,7 @@ impl Monitor {
             self.agenda.ask(&subject, now, now);
         }
         self.follow(&change, now);
+        self.settle_name_server_budgets(&subject, now);
         self.ask_what_must_fit(&subject, before.as_ref(), &change, now);
         if change != Change::default() || matches!(subject, Subject::Blocklist(_) | Subject::Gateway(..)) {
             self.follow_listings(now);
@@ -319,6 +322,7 @@ impl Monitor {
         };
         let fact = self.picture.learnt.approve_mx(domain, set.clone());
         self.changes.facts.push(fact);
+        self.approve_offers(domain);
         self.agenda.ask(&subject, now, now);
         Ok(set)
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Monitor;
-use crate::model::{Evidence, Observation, Subject, Target};
-use crate::picture::{Health, mx_set};
+use crate::model::{DomainName, Evidence, Observation, Subject, Target};
+use crate::picture::{Health, Offered, mx_set};
 
 impl Monitor {
     pub(super) fn count(&mut self, observation: &Observation) {
@@ -31,9 +31,32 @@ impl Monitor {
         }
     }
 
+    /// Whoever approves a domain's mail servers approves what they offer.
+    pub(super) fn approve_offers(&mut self, domain: &DomainName) {
+        let hosts = self.picture.host_names(domain);
+        let addresses: Vec<_> = hosts
+            .iter()
+            .flat_map(|host| self.picture.reachable_addresses(host))
+            .collect();
+        let learnt = &mut self.picture.learnt;
+        let facts = addresses
+            .into_iter()
+            .filter_map(|address| learnt.approve_offers(address));
+        self.changes.facts.extend(facts);
+    }
+
     /// Facts that outlive a restart (`semantics` 8).
     pub(super) fn learn(&mut self, observation: &Observation, health: Health) {
         let learnt = &mut self.picture.learnt;
+        if let (Subject::Smtp(address), Evidence::Smtp(smtp)) = (&observation.subject, &observation.evidence)
+            && let Some(capabilities) = &smtp.capabilities
+        {
+            let offered = Offered {
+                size: capabilities.size,
+                eight_bit_mime: capabilities.eight_bit_mime,
+            };
+            self.changes.facts.extend(learnt.see_offers(*address, offered));
+        }
         let fact = match (&observation.subject, &observation.evidence) {
             (Subject::Mx(domain), Evidence::Mx(mx)) if health == Health::Good && mx.answer.is_definite() => {
                 let set = mx

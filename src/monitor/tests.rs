@@ -10,3 +10,4 @@ mod policies;
 mod scenarios;
 mod sim;
 mod traces;
+mod zones;

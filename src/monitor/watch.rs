@@ -9,9 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::ResolvedProbe;
 use crate::inventory::Inventory;
-use crate::model::dns::NameServerAnswer;
 use crate::model::policy::PolicyPart;
-use crate::model::{Code, DomainName, Evidence, Service, Subject, Target};
+use crate::model::{Code, DomainName, Service, Subject, Target};
 use crate::picture::{Change, SMTP_PORT};
 use crate::probe::{Detail, Task};
 use crate::schedule::{Allowance, Budget, Pace};
@@ -156,20 +155,7 @@ impl Monitor {
                 }
                 list
             }
-            Subject::NameServers(domain) => {
-                let per_second = budgets.per_nameserver.per_second.get();
-                let allowance = Allowance {
-                    concurrent: per_second,
-                    burst: per_second,
-                    period: SignedDuration::from_secs(1) / i32::try_from(per_second).unwrap_or(i32::MAX),
-                };
-                let servers = self.known_servers(domain);
-                let addresses: BTreeSet<_> = servers.iter().filter_map(|server| server.address).collect();
-                addresses
-                    .into_iter()
-                    .map(|address| (Budget::NameServer(address), allowance))
-                    .collect()
-            }
+            Subject::NameServers(domain) => self.name_server_budgets(domain),
             // One question after the other, however many addresses there are.
             Subject::Blocklist(zone) | Subject::Listing(zone, _) => {
                 let per_second = budgets.per_nameserver.per_second.get();
@@ -182,21 +168,6 @@ impl Monitor {
             }
             _ => Vec::new(),
         }
-    }
-
-    fn known_servers(&self, domain: &DomainName) -> &[NameServerAnswer] {
-        let track = self.picture.track(&Subject::NameServers(domain.clone()));
-        let observations = track
-            .into_iter()
-            .flat_map(|track| track.last_good.iter().chain([&track.latest]));
-        for observation in observations {
-            if let Evidence::NameServers(evidence) = &observation.evidence
-                && !evidence.servers.is_empty()
-            {
-                return &evidence.servers;
-            }
-        }
-        &[]
     }
 
     /// Whether an address greets so slowly that it has a lane of its own (`semantics` 14).
@@ -231,17 +202,7 @@ impl Monitor {
                 },
                 None => Detail::Plain,
             },
-            Subject::NameServers(domain) => {
-                let mut known: Vec<(DomainName, Vec<std::net::IpAddr>)> = Vec::new();
-                for server in self.known_servers(domain) {
-                    let Some(address) = server.address else { continue };
-                    match known.iter_mut().find(|(name, _)| *name == server.name) {
-                        Some((_, addresses)) => addresses.push(address),
-                        None => known.push((server.name.clone(), vec![address])),
-                    }
-                }
-                Detail::NameServers { known }
-            }
+            Subject::NameServers(domain) => self.name_server_detail(domain),
             Subject::Policy(name, PolicyPart::Dkim) => Detail::Dkim {
                 selectors: self.selectors(name),
             },

@@ -76,9 +76,15 @@ pub enum RecordData {
     Mx(u16, String),
     Ns(DomainName),
     Cname(DomainName),
-    /// Serial and the negative TTL (RFC 2308 4: the lesser of MINIMUM and the record's own TTL).
+    /// What a zone says of itself (RFC 1035 3.3.13).
     Soa {
+        /// MNAME: the server that the zone comes from, where its name can be kept.
+        origin: Option<DomainName>,
         serial: u32,
+        /// How often the other servers look for a newer version, and how soon again where that fails.
+        refresh: Duration,
+        retry: Duration,
+        /// The lesser of MINIMUM and the record's own TTL (RFC 2308 4).
         negative_ttl: Duration,
     },
     /// The strings of one TXT record, joined.

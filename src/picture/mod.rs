@@ -21,12 +21,14 @@ mod line;
 mod reputation;
 mod services;
 mod track;
+mod zone;
 
 pub use graph::Change;
 pub use graph::Leads;
-pub use learnt::{Learnt, MxSet, NewFact, mx_set};
+pub use learnt::{Learnt, MxSet, NewFact, Offered, mx_set};
 pub use line::{Impaired, Line};
 pub use track::{Health, Settled, Streak, Taking, Track};
+pub use zone::Lag;
 
 /// The port of mail between servers (RFC 5321 4.5.4.2).
 pub const SMTP_PORT: u16 = 25;
@@ -43,6 +45,7 @@ pub struct Picture {
     tracks: HashMap<Subject, Track>,
     lines: line::Lines,
     boots: boot::Boots,
+    zones: zone::Zones,
     leads: Leads,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
     last_success: BTreeMap<Outside, Timestamp>,
@@ -84,6 +87,7 @@ impl Picture {
             tracks: HashMap::new(),
             lines: line::Lines::new(),
             boots: boot::Boots::new(),
+            zones: zone::Zones::new(),
             leads: Leads::default(),
             sessions: HashMap::new(),
             last_success: BTreeMap::new(),
@@ -390,6 +394,7 @@ impl Picture {
         self.tracks.remove(subject);
         self.lines.remove(subject);
         self.boots.remove(subject);
+        self.zones.remove(subject);
         if let Subject::Smtp(address) = subject {
             self.sessions.remove(address);
         }

@@ -22,6 +22,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::dns::ZoneLook;
 use crate::model::policy::HeldPolicy;
 use crate::model::{ClientId, DomainName, Evidence, Observation, Subject};
 use crate::net::snmp::SnmpLogin;
@@ -63,10 +64,16 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
     match (&task.subject, &task.detail) {
         (Subject::Mx(domain), _) => dns::mx(net, context, domain, timeout).await,
         (Subject::Addresses(host), _) => dns::addresses(net, context, host, timeout).await,
-        (Subject::NameServers(domain), Detail::NameServers { known }) => {
-            nameserver::run(net, context, domain, known, timeout).await
+        (Subject::NameServers(domain), detail) => {
+            let earlier = match detail {
+                Detail::NameServers { known, closer } => nameserver::Earlier {
+                    known,
+                    closer: closer.as_ref(),
+                },
+                _ => nameserver::Earlier::default(),
+            };
+            nameserver::run(net, context, domain, earlier, timeout).await
         }
-        (Subject::NameServers(domain), _) => nameserver::run(net, context, domain, &[], timeout).await,
         (
             Subject::Smtp(peer),
             Detail::Smtp {
@@ -162,6 +169,8 @@ pub enum Detail {
     NameServers {
         /// Name and addresses.
         known: Vec<(DomainName, Vec<IpAddr>)>,
+        /// The last closer look at the zone.
+        closer: Option<ZoneLook>,
     },
 }
 

@@ -28,6 +28,8 @@ pub enum Budget {
     Provider(Arc<str>),
     /// Questions to a name server.
     NameServer(IpAddr),
+    /// Questions to name servers that are yet to be found: they may all be one and the same.
+    UnknownNameServers,
     /// Questions to a blocklist, through our resolver.
     Blocklist(DomainName),
 }

@@ -138,12 +138,14 @@ pub(super) const DNS: &[Entry] = &[
         code: Code::DnsNameserversDisagree,
         state: State::Degraded,
         role: Role::Receiver,
-        title: "The domain's name servers give different mail servers",
+        title: "The domain's name servers do not agree",
         explanation: "Depending on which of its name servers is asked, the domain's mail goes to different \
-            places. Just after a change that is normal for a while; if it stays, one name server has old data.",
-        action: "Wait an hour. If they still differ, send whoever hosts the domain's DNS both answers and ask \
-            them to bring the servers into line.",
-        seen: "Different MX answers, and often different SOA serials, from the listed name servers.",
+            places. Just after a change that is normal for a while; if it stays, one name server has old data. As a \
+            mere warning: they agree on mail, but one of them keeps an old version, or the registrar's list of \
+            name servers is not the domain's own.",
+        action: "Wait an hour. If they still differ, send whoever hosts the domain's DNS what each of them says and \
+            ask them to bring the servers, and the list at the registrar, into line.",
+        seen: "Different MX answers, SOA serials or NS records from the listed name servers and the zone above.",
         refuted: "The same MX records from every name server, after the zone's refresh time.",
         route: None,
     },

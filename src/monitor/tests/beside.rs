@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::scenarios::scenario_from;
 use super::sim::{CONFIG, List, Server, Sim, World};
 use crate::model::tls::ChainVerdict;
-use crate::model::{Code, ProbeKind, RootKind, State, Subject};
+use crate::model::{Code, DomainName, ProbeKind, RootKind, State, Subject};
 
 use Code::*;
 use State::*;
@@ -363,4 +363,35 @@ fn a_router_that_is_back_is_first_shown_by_a_service() {
         let wrong = sim.turns.iter().find(|(.., code)| *code == Some(HostUnreachable));
         assert_eq!(wrong, None, "phase {phase}");
     }
+}
+
+#[test]
+fn what_a_server_no_longer_offers_is_a_warning_until_it_is_approved() {
+    let mut sim = Sim::settled();
+    let lost = |sim: &Sim| -> Vec<String> {
+        let also = sim.verdict("beta.test").also;
+        also.iter()
+            .map(|one| format!("{}: {}", one.code, one.summary))
+            .collect()
+    };
+    assert_eq!(lost(&sim), Vec::<String>::new());
+    sim.world.offered = (Some(10_000_000), false);
+    sim.run(30.0);
+    insta::assert_snapshot!(lost(&sim).join("\n"), @r"
+    message.too-large: mx.beta.test (203.0.113.10) takes messages of 10 MB at most (SIZE); it was 50 MB. A changed setting, or a firewall that rewrites the conversation, does this; if it is meant, approve the domain's servers.
+    message.content: mx.beta.test (203.0.113.10) no longer offers 8BITMIME, which it did: some messages with umlauts come back to their senders. A changed setting, or a firewall that rewrites the conversation, does this; if it is meant, approve the domain's servers.
+    ");
+    assert_eq!(sim.state("beta.test"), (Flowing, None));
+    let approved = sim
+        .monitor
+        .approve(&DomainName::parse("beta.test").unwrap(), sim.now);
+    assert!(approved.is_ok());
+    sim.run(30.0);
+    assert_eq!(lost(&sim), Vec::<String>::new());
+    // More again is learnt by itself.
+    sim.world.offered = (Some(50_000_000), true);
+    sim.run(30.0);
+    sim.world.offered = (None, true);
+    sim.run(30.0);
+    assert_eq!(lost(&sim).len(), 1);
 }

@@ -40,6 +40,7 @@ confirm_interval = "1s"
 [budgets]
 per_address = { concurrent = 1, interval = "1s" }
 per_provider = { concurrent = 2, per_minute = 600 }
+per_nameserver = { per_second = 50 }
 refused_backoff = "5s"
 [[providers]]
 name = "BIGMAIL"
@@ -106,6 +107,10 @@ pub struct World {
     pub missing: BTreeSet<&'static str>,
     pub hosts: BTreeMap<&'static str, Vec<&'static str>>,
     pub name_servers: BTreeMap<&'static str, NameServers>,
+    /// SIZE and 8BITMIME, as every server offers them.
+    pub offered: (Option<u64>, bool),
+    /// The last closer look at a domain's zone.
+    pub closer: BTreeMap<&'static str, ZoneLook>,
     /// Hosts that our resolver remembers as ones whose name servers fail.
     pub remembered: BTreeSet<&'static str>,
     pub certificates: BTreeMap<&'static str, (ChainVerdict, &'static str, i64)>,
@@ -182,6 +187,8 @@ impl World {
             ]
             .into(),
             name_servers: BTreeMap::new(),
+            offered: (Some(50_000_000), true),
+            closer: BTreeMap::new(),
             remembered: BTreeSet::new(),
             certificates: BTreeMap::new(),
             starttls: true,
@@ -356,6 +363,7 @@ impl World {
                 NameServerAnswer {
                     name: DomainName::parse(&format!("ns{}.test", index + 1)).unwrap(),
                     address: Some(address.parse().unwrap()),
+                    named_by: NamedBy::Zone,
                     authoritative: answer.is_definite(),
                     answer,
                     elapsed: longest,
@@ -366,6 +374,7 @@ impl World {
             zone: Some(domain.clone()),
             found_by: FoundBy::Resolver,
             servers,
+            closer: self.closer.get(domain.as_str()).cloned(),
         };
         (Evidence::NameServers(evidence), longest)
     }
@@ -440,6 +449,8 @@ impl World {
         }];
         evidence.capabilities = Some(Capabilities {
             starttls: self.starttls,
+            size: self.offered.0,
+            eight_bit_mime: self.offered.1,
             ..Capabilities::default()
         });
         if !self.starttls {

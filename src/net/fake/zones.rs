@@ -32,7 +32,7 @@ pub struct ZoneError {
 impl Zones {
     /// Reads one record a line: `NAME [TTL] TYPE DATA`. The time to live is in seconds, 300 by default; names
     /// are absolute, with or without the final dot; `;` and `#` begin a remark, except within double quotes. The data
-    /// of an SOA is `SERIAL NEGATIVE-TTL`, of a TXT the rest of the line with quotes around it taken off, of a TLSA
+    /// of an SOA is `SERIAL NEGATIVE-TTL [ORIGIN REFRESH RETRY]`, of a TXT the rest of the line with quotes around it taken off, of a TLSA
     /// `USAGE SELECTOR MATCHING HEX`.
     ///
     /// # Errors
@@ -249,10 +249,20 @@ fn parse_data(kind: &str, data: &str) -> Option<RecordData> {
         ("NS", [_]) => RecordData::Ns(name()?),
         ("CNAME", [_]) => RecordData::Cname(name()?),
         ("PTR", [_]) => RecordData::Ptr(name()?),
-        ("SOA", [serial, negative]) => RecordData::Soa {
-            serial: serial.parse().ok()?,
-            negative_ttl: Duration::from_secs(negative.parse().ok()?),
-        },
+        ("SOA", [serial, negative, more @ ..]) => {
+            let (origin, refresh, retry) = match more {
+                [] => ("primary.test", 3600, 600),
+                [origin, refresh, retry] => (*origin, refresh.parse().ok()?, retry.parse().ok()?),
+                _ => return None,
+            };
+            RecordData::Soa {
+                origin: owner(origin)?,
+                serial: serial.parse().ok()?,
+                refresh: Duration::from_secs(refresh),
+                retry: Duration::from_secs(retry),
+                negative_ttl: Duration::from_secs(negative.parse().ok()?),
+            }
+        }
         ("TXT", _) => {
             let bare = data.strip_prefix('"').and_then(|data| data.strip_suffix('"'));
             RecordData::Txt(bare.unwrap_or(data).as_bytes().to_vec())

@@ -171,7 +171,10 @@ fn record(record: rr::Record) -> Option<Record> {
         RData::CNAME(target) => RecordData::Cname(self::name(&target.0)?),
         RData::PTR(target) => RecordData::Ptr(self::name(&target.0)?),
         RData::SOA(soa) => RecordData::Soa {
+            origin: self::name(&soa.mname),
             serial: soa.serial,
+            refresh: seconds(soa.refresh),
+            retry: seconds(soa.retry),
             negative_ttl: ttl.min(Duration::from_secs(u64::from(soa.minimum))),
         },
         RData::TXT(text) => RecordData::Txt(text.txt_data.concat()),
@@ -185,6 +188,11 @@ fn record(record: rr::Record) -> Option<Record> {
         other => RecordData::Other(other.record_type().into()),
     };
     Some(Record { name, ttl, data })
+}
+
+/// The times of an SOA are signed on the wire, and never meant so.
+fn seconds(count: i32) -> Duration {
+    Duration::from_secs(u64::try_from(count).unwrap_or_default())
 }
 
 fn name(name: &Name) -> Option<DomainName> {

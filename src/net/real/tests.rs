@@ -91,7 +91,10 @@ async fn an_answer_comes_with_its_flags_and_extended_errors() {
     assert_eq!(
         answer.authority[0].data,
         RecordData::Soa {
+            origin: DomainName::from_dns("ns.").ok(),
             serial: 7,
+            refresh: Duration::from_secs(1),
+            retry: Duration::from_secs(1),
             negative_ttl
         }
     );

@@ -43,6 +43,8 @@ pub(super) struct Zone {
     pub found_by: FoundBy,
     /// At most sixteen.
     pub servers: Vec<Server>,
+    /// The zone above it, where our resolver knows both for certain.
+    pub above: Option<Delegation>,
 }
 
 /// Finds the zone that holds `domain`.
@@ -72,6 +74,7 @@ pub(super) async fn zone<N: Net>(
                 why_none: None,
             })
             .collect(),
+        above: None,
     };
     let Some(top) = climb.found else {
         return Ok(memory());
@@ -82,6 +85,7 @@ pub(super) async fn zone<N: Net>(
             apex: Some(top.zone),
             found_by: FoundBy::Resolver,
             servers,
+            above: climb.above,
         });
     }
     match descend(net, context, domain, top, deadline).await? {
@@ -92,16 +96,18 @@ pub(super) async fn zone<N: Net>(
 
 /// A zone with the names of its servers, and the addresses that came along.
 #[derive(Debug)]
-struct Delegation {
-    zone: DomainName,
-    servers: Vec<DomainName>,
-    glue: BTreeMap<DomainName, Vec<IpAddr>>,
+pub(super) struct Delegation {
+    pub(super) zone: DomainName,
+    pub(super) servers: Vec<DomainName>,
+    pub(super) glue: BTreeMap<DomainName, Vec<IpAddr>>,
 }
 
 /// What the walk up found.
 struct Climb {
     /// The lowest zone at or above the domain that the resolver can name servers of.
     found: Option<Delegation>,
+    /// The next one above that.
+    above: Option<Delegation>,
     /// Whether it holds the domain for certain: nothing below it failed.
     certain: bool,
 }
@@ -121,23 +127,34 @@ async fn climb<N: Net>(
         ask_resolvers(net, context, &question, limit).await
     }))
     .await;
-    let mut certain = true;
-    for (name, told) in names.iter().zip(told) {
-        let told: Told = told?;
-        if let Ok(answer) = &told.outcome
-            && let Some(found) = delegation(name, &answer.answers, answer)
-        {
-            return Ok(Climb {
-                found: Some(found),
-                certain,
-            });
-        }
-        certain &= told.lookup(name, |_| Some(())).is_definite();
-    }
-    Ok(Climb {
+    let mut climb = Climb {
         found: None,
-        certain: false,
-    })
+        above: None,
+        certain: true,
+    };
+    for (name, told) in names.iter().zip(told) {
+        let told: Told = match told {
+            Err(_) if climb.found.is_some() => break,
+            told => told?,
+        };
+        let answer = told.outcome.as_ref().ok();
+        let here = answer.and_then(|answer| delegation(name, &answer.answers, answer));
+        match here {
+            Some(here) if climb.found.is_none() => climb.found = Some(here),
+            Some(here) => {
+                climb.above = Some(here);
+                break;
+            }
+            None if climb.found.is_none() => {
+                climb.certain &= told.lookup(name, |_| Some(())).is_definite();
+            }
+            // A zone cut may hide behind what failed.
+            None if !told.lookup(name, |_| Some(())).is_definite() => break,
+            None => {}
+        }
+    }
+    climb.certain &= climb.found.is_some();
+    Ok(climb)
 }
 
 /// The NS records that `section` has for `zone`, with the addresses in the additional section.
@@ -200,11 +217,12 @@ async fn descend<N: Net>(
         apex: Some(at.zone),
         found_by,
         servers,
+        above: None,
     }))
 }
 
 /// The delegation in an answer that leads from `zone` towards `domain`.
-fn referral(domain: &DomainName, zone: &DomainName, answer: &Answer) -> Option<Delegation> {
+pub(super) fn referral(domain: &DomainName, zone: &DomainName, answer: &Answer) -> Option<Delegation> {
     let below = name_servers(&answer.authority)
         .filter_map(|(owner, _)| owner)
         .find(|owner| *owner != zone && owner.is_within(zone) && domain.is_within(owner))?;
@@ -239,7 +257,7 @@ async fn ask_parents<N: Net>(
 }
 
 /// The addresses of servers: those that came along, else what our resolver says; all at the same time.
-async fn locate<N: Net>(
+pub(super) async fn locate<N: Net>(
     net: &N,
     context: &Context,
     names: Vec<DomainName>,

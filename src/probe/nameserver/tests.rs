@@ -4,11 +4,24 @@ use crate::net::fake::{DnsMode, FakeNet, Reach, Zones};
 use crate::probe::fixtures::*;
 
 async fn look(net: &FakeNet, context: &Context, domain: &str) -> NameServerEvidence {
+    look_after(net, context, domain, None).await
+}
+
+async fn look_after(
+    net: &FakeNet,
+    context: &Context,
+    domain: &str,
+    closer: Option<&ZoneLook>,
+) -> NameServerEvidence {
     let known = [
         (name("ns1.acme.test"), vec![NS1]),
         (name("ns2.other.test"), vec![NS2]),
     ];
-    match run(net, context, &name(domain), &known, LIMIT).await.evidence {
+    let earlier = Earlier {
+        known: &known,
+        closer,
+    };
+    match run(net, context, &name(domain), earlier, LIMIT).await.evidence {
         Evidence::NameServers(evidence) => evidence,
         other => panic!("{other:?}"),
     }
@@ -41,8 +54,8 @@ async fn every_server_is_asked_directly_and_at_once() {
     }
     let before = net.now();
     let evidence = look(&net, &context(), "acme.test").await;
-    // Zone, addresses, servers.
-    assert_eq!(net.now().duration_since(before).as_millis(), 150);
+    // Zone, addresses, servers; the zone above took no time.
+    assert_eq!(net.now().duration_since(before).as_millis(), 200);
     assert_eq!(
         (evidence.zone.clone(), evidence.found_by),
         (Some(name("acme.test")), FoundBy::Resolver)
@@ -189,13 +202,14 @@ async fn when_nobody_can_tell_memory_serves() {
     );
 
     net.set_dns(RESOLVER, DnsMode::Closed);
-    let seen = run(&net, &context(), &name("acme.test"), &[], LIMIT).await;
+    let seen = run(&net, &context(), &name("acme.test"), Earlier::default(), LIMIT).await;
     assert_eq!(
         seen,
         Seen::of(Evidence::NameServers(NameServerEvidence {
             zone: None,
             found_by: FoundBy::Nothing,
-            servers: vec![]
+            servers: vec![],
+            closer: None,
         }))
     );
 }
@@ -220,6 +234,134 @@ async fn numbers_are_bounded() {
 async fn our_own_fault_is_no_evidence() {
     let net = world();
     net.set_local_fault(Some("too many open files"));
-    let seen = run(&net, &context(), &name("acme.test"), &[], LIMIT).await;
+    let seen = run(&net, &context(), &name("acme.test"), Earlier::default(), LIMIT).await;
     assert_eq!(seen, Seen::unrunnable("too many open files"));
+}
+
+/// What the zone above says where it does not fit: a server that the zone does not name, none of one that it does, and
+/// an address that a server has no more.
+const OTHERWISE: &str = "
+    test.           60 SOA 1 60
+    test.           NS ns.nic.test.
+    ns.nic.test.    A 192.0.2.40
+    ns2.other.test. A 203.0.113.53
+    acme.test.      NS ns1.acme.test.
+    acme.test.      NS old.acme.test.
+    acme.test.      NS gone.other.test.
+    ns1.acme.test.  A 198.51.100.53
+    ns1.acme.test.  A 198.51.100.99
+    old.acme.test.  A 203.0.113.99
+";
+const OLD_GLUE: IpAddr = v4(198, 51, 100, 99);
+const OLD: IpAddr = v4(203, 0, 113, 99);
+
+fn delegated_otherwise() -> FakeNet {
+    let net = world();
+    net.set_dns(PARENT, DnsMode::Own(Zones::parse(OTHERWISE).unwrap()));
+    net.set_dns(OLD_GLUE, DnsMode::Silent);
+    net.set_dns(OLD, DnsMode::Refuses);
+    net
+}
+
+/// How many questions a server was asked.
+fn asked(net: &FakeNet, server: IpAddr) -> usize {
+    net.questions().iter().filter(|(to, _)| to.ip() == server).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_zone_above_and_each_server_are_heard() {
+    let net = world();
+    let closer = look(&net, &context(), "web.acme.test").await.closer.unwrap();
+    let delegated = closer.delegation.as_ref().unwrap();
+    assert_eq!(delegated.by, PARENT);
+    assert_eq!(
+        delegated.servers,
+        [
+            (name("ns1.acme.test"), vec![NS1]),
+            (name("ns2.other.test"), vec![NS2, NS2_V6]),
+        ]
+    );
+    let versions: Vec<u32> = closer.copies.iter().map(|copy| copy.version.serial).collect();
+    assert_eq!(versions, [7, 7]);
+    assert!(closer.is_even());
+    // The zone above is asked once, each server for MX, SOA and NS.
+    assert_eq!((asked(&net, PARENT), asked(&net, NS1)), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_only_the_zone_above_names_is_asked_as_well() {
+    let net = delegated_otherwise();
+    let evidence = look(&net, &context(), "acme.test").await;
+    insta::assert_debug_snapshot!(said(&evidence), @r#"
+    [
+        "ns1.acme.test at 198.51.100.53: found, with authority",
+        "ns2.other.test at 203.0.113.53: found, with authority",
+        "ns1.acme.test at 198.51.100.99: no answer",
+        "old.acme.test at 203.0.113.99: REFUSED",
+    ]
+    "#);
+    let by: Vec<NamedBy> = evidence.servers.iter().map(|server| server.named_by).collect();
+    let (zone, parent) = (NamedBy::Zone, NamedBy::ParentOnly);
+    assert_eq!(by, [zone, zone, parent, parent]);
+    let closer = evidence.closer.unwrap();
+    assert!(!closer.is_even());
+    let unlike: Vec<&str> = closer.unlike_parent().map(|copy| copy.server.as_str()).collect();
+    assert_eq!(unlike, ["ns1.acme.test", "ns2.other.test"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closer_look_is_taken_once_an_hour_and_carried_along() {
+    for (net, pace) in [(world(), 60), (delegated_otherwise(), 15)] {
+        let first = look(&net, &context(), "acme.test").await.closer.unwrap();
+        let before = asked(&net, PARENT);
+        tokio::time::sleep(Duration::from_secs(pace * 60 - 40)).await;
+        let carried = look_after(&net, &context(), "acme.test", Some(&first)).await;
+        assert_eq!(
+            (carried.closer.as_ref(), asked(&net, PARENT)),
+            (Some(&first), before)
+        );
+        let servers = if first.is_even() { 2 } else { 4 };
+        assert_eq!(carried.servers.len(), servers);
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        let again = look_after(&net, &context(), "acme.test", Some(&first))
+            .await
+            .closer;
+        assert!(again.unwrap().at > first.at);
+        assert_eq!(asked(&net, PARENT), before + 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_above_that_does_not_tell_leaves_what_it_told_before() {
+    let net = delegated_otherwise();
+    let first = look(&net, &context(), "acme.test").await.closer.unwrap();
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    net.set_dns(PARENT, DnsMode::Silent);
+    let before = net.now();
+    let later = look_after(&net, &context(), "acme.test", Some(&first)).await;
+    assert_eq!(later.closer.unwrap().delegation, first.delegation);
+    assert!(net.now().duration_since(before).as_secs() <= 12);
+    // One that knows of no such zone delegates nothing.
+    let own =
+        "test. SOA 1 60\ntest. NS ns.nic.test.\nns.nic.test. A 192.0.2.40\nns2.other.test. A 203.0.113.53";
+    net.set_dns(PARENT, DnsMode::Own(Zones::parse(own).unwrap()));
+    let later = look_after(&net, &context(), "acme.test", Some(&first)).await;
+    assert_eq!(later.closer.unwrap().delegation, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_version_is_seen_and_one_without_authority_is_none() {
+    let net = world();
+    let old = "acme.test. SOA 6 30\nacme.test. NS ns1.acme.test.\nacme.test. MX 10 mx.acme.test.";
+    net.set_dns(NS2, DnsMode::Own(Zones::parse(old).unwrap()));
+    let closer = look(&net, &context(), "acme.test").await.closer.unwrap();
+    let ahead: Vec<Option<u32>> = closer
+        .copies
+        .iter()
+        .map(|copy| Some(closer.ahead_of(copy)?.version.serial))
+        .collect();
+    assert_eq!(ahead, [None, Some(7)]);
+    net.set_dns(NS2, DnsMode::Empty);
+    let closer = look(&net, &context(), "acme.test").await.closer.unwrap();
+    assert_eq!(closer.copies.len(), 1);
 }
