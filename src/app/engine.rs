@@ -220,6 +220,11 @@ impl<N: Net> Engine<N> {
             since: verdict.since,
             code: verdict.cause.as_ref().map(|cause| cause.code),
         });
+        let unlearnt = changes.unlearnt.iter().map(|(subject, name)| Fact {
+            subject: subject.clone(),
+            name: (*name).to_owned(),
+            value: serde_json::Value::Null,
+        });
         let batch = Batch {
             incidents: step.rows.incidents,
             messages: step.messages.clone(),
@@ -227,7 +232,7 @@ impl<N: Net> Engine<N> {
             turns: turns.collect(),
             seen: step.rows.seen,
             forgotten: step.rows.forgotten,
-            facts: changes.facts.iter().map(fact).collect(),
+            facts: unlearnt.chain(changes.facts.iter().map(fact)).collect(),
         };
         if batch.is_empty() {
             return;

@@ -268,7 +268,7 @@ fn failure(picture: &Picture, name: &DomainName, view: &AddressView, all: usize)
 /// What is impaired, and what somebody should know, of a host that takes mail.
 fn look_closer(picture: &Picture, domain: &Domain, view: &mut HostView, now: Timestamp) {
     let mut seen: BTreeSet<Code> = BTreeSet::new();
-    let demand = demand(picture, domain, &view.name);
+    let demand = demand(picture, domain, &view.name, now);
     let usable = view.addresses.iter().filter(|one| one.is_usable()).count();
     for one in &view.addresses {
         let label = label(&view.name, one);

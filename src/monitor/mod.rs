@@ -17,7 +17,7 @@ use crate::model::{
     Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Change, Health, Learnt, Line, MxSet, NewFact, Picture, Taking, mx_set};
+use crate::picture::{Change, FactKey, Health, Learnt, Line, MxSet, NewFact, Picture, Taking, mx_set};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView, ServiceView};
@@ -59,6 +59,8 @@ pub struct Changes {
     pub removed: Vec<Target>,
     /// Facts that were learnt.
     pub facts: Vec<NewFact>,
+    /// Facts that hold no more.
+    pub unlearnt: Vec<FactKey>,
 }
 
 /// The state of a target as it was kept over a restart.
@@ -123,11 +125,15 @@ impl Monitor {
     pub fn new(
         mode: Mode,
         inventory: &Arc<Inventory>,
-        learnt: Learnt,
+        mut learnt: Learnt,
         remembered: HashMap<Target, Remembered>,
         routes: Routes,
         now: Timestamp,
     ) -> Self {
+        let changes = Changes {
+            unlearnt: learnt.forget_strangers(inventory),
+            ..Changes::default()
+        };
         let mut monitor = Self {
             mode,
             picture: Picture::new(Arc::clone(inventory), learnt, routes),
@@ -148,7 +154,7 @@ impl Monitor {
             listable: BTreeMap::new(),
             listings: BTreeSet::new(),
             counts: Counts::default(),
-            changes: Changes::default(),
+            changes,
         };
         monitor.watch_everything(now);
         monitor.judge_everything(now);
@@ -224,6 +230,7 @@ impl Monitor {
         let quality = self.picture.line(&subject).map(Line::impaired);
         self.hear_pings(&observation, &settings, now);
         self.picture.hear_uptime(&observation);
+        self.learn_habits(&subject);
         let change = self.picture.record(&observation, health, taking);
         let in_doubt = self
             .picture

@@ -245,8 +245,8 @@ impl Monitor {
             Subject::Policy(name, PolicyPart::Dkim) => Detail::Dkim {
                 selectors: self.selectors(name),
             },
-            Subject::Policy(_, PolicyPart::Sts) => Detail::Sts {
-                held: self.held_policy(&subject),
+            Subject::Policy(name, PolicyPart::Sts) => Detail::Sts {
+                held: self.picture.learnt.sts(name).cloned(),
             },
             _ => Detail::Plain,
         };
@@ -308,14 +308,19 @@ impl Monitor {
         {
             let change = self.picture.remove_domain(name);
             self.follow(&change, now);
-            self.picture.learnt.forget_domain(name);
             self.addresses.remove(name);
             self.expiries.remove(name);
             self.services.remove(name);
             self.drop_target(&Target::Domain(name.clone()));
         }
+        let strangers = self.picture.learnt.forget_strangers(&inventory);
+        self.changes.unlearnt.extend(strangers);
         for gateway in &before.gateways {
-            if inventory.gateway(&gateway.client, &gateway.name).is_none() {
+            let now_at = inventory.gateway(&gateway.client, &gateway.name);
+            if now_at.is_some_and(|now_at| now_at.address != gateway.address) {
+                self.picture.forget_habits(&gateway.subject());
+            }
+            if now_at.is_none() {
                 let target = Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name));
                 self.counts.pings.remove(&target);
                 self.drop_target(&target);

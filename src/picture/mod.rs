@@ -24,7 +24,7 @@ mod track;
 
 pub use graph::Change;
 pub use graph::Leads;
-pub use learnt::{Learnt, MxSet, NewFact, mx_set};
+pub use learnt::{FactKey, Learnt, MxSet, NewFact, mx_set};
 pub use line::{Impaired, Line};
 pub use track::{Health, Settled, Streak, Taking, Track};
 
@@ -74,16 +74,22 @@ pub enum MailHosts<'a> {
 }
 
 impl Picture {
-    /// An empty picture of an inventory.
+    /// A picture of an inventory that holds nothing but what was learnt before.
     pub fn new(inventory: Arc<Inventory>, learnt: Learnt, routes: Routes) -> Self {
+        let gateways = || inventory.gateways.iter();
+        let lines = gateways().filter_map(|gateway| {
+            let usual = learnt.usual_delay(gateway)?;
+            Some((gateway.subject(), Line::usually(usual)))
+        });
+        let boots = gateways().filter_map(|gateway| Some((gateway.subject(), learnt.boot(gateway)?)));
         Self {
+            lines: lines.collect(),
+            boots: boots.collect(),
             services: services::index(&inventory),
             inventory,
             learnt,
             routes,
             tracks: HashMap::new(),
-            lines: line::Lines::new(),
-            boots: boot::Boots::new(),
             leads: Leads::default(),
             sessions: HashMap::new(),
             last_success: BTreeMap::new(),
@@ -385,11 +391,16 @@ impl Picture {
         }
     }
 
+    /// Forgets what is usual of a gateway that is elsewhere now.
+    pub fn forget_habits(&mut self, gateway: &Subject) {
+        self.lines.remove(gateway);
+        self.boots.remove(gateway);
+    }
+
     /// Forgets subjects that nobody watches any more.
     pub fn forget(&mut self, subject: &Subject) {
         self.tracks.remove(subject);
-        self.lines.remove(subject);
-        self.boots.remove(subject);
+        self.forget_habits(subject);
         if let Subject::Smtp(address) = subject {
             self.sessions.remove(address);
         }

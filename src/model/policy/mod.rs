@@ -147,6 +147,9 @@ pub struct StsEvidence {
 /// A policy that senders may remember.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldPolicy {
+    /// The id of the record that announced it (RFC 8461 3.1): senders fetch it anew when that changes.
+    #[serde(default)]
+    pub id: String,
     /// What it says.
     pub policy: StsPolicy,
     /// When it was last read (UTC).
