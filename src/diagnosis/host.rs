@@ -113,10 +113,7 @@ fn unresolved(
             return Some(state);
         }
         wait_for_memory(picture, domain, name, doubt);
-        for resolver in picture.inventory.resolvers.iter() {
-            let settings = &picture.inventory.vantage_settings;
-            doubt.want(picture, &Subject::Resolver(*resolver), settled.doubted, settings);
-        }
+        doubt.want_resolvers(picture, settled.doubted);
         if let Some(masked) = own.masks_dns() {
             return Some(HostState::Unknown(Some(masked.clone())));
         }
