@@ -276,6 +276,7 @@ fn hashes(mark: char) -> CertificateHashes {
         certificate_sha512: of(128),
         key_sha256: of(64),
         key_sha512: of(128),
+        vouches: None,
     }
 }
 

@@ -486,6 +486,7 @@ impl World {
             Evidence::Tlsa(TlsaEvidence {
                 answer,
                 addresses_authentic,
+                base: None,
             }),
             elapsed,
         )
