@@ -29,6 +29,7 @@ mod policies;
 mod publish;
 mod recover;
 mod restraint;
+mod steady;
 mod tally;
 mod trace;
 mod view;
@@ -106,6 +107,7 @@ pub struct Monitor {
     services: BTreeMap<DomainName, Vec<Arc<ServiceView>>>,
     listable: BTreeMap<IpAddr, BTreeSet<ClientId>>,
     listings: BTreeSet<Subject>,
+    turning: BTreeMap<Target, steady::Turning>,
     counts: Counts,
     changes: Changes,
 }
@@ -153,6 +155,7 @@ impl Monitor {
             services: BTreeMap::new(),
             listable: BTreeMap::new(),
             listings: BTreeSet::new(),
+            turning: BTreeMap::new(),
             counts: Counts::default(),
             changes,
         };

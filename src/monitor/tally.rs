@@ -52,13 +52,11 @@ impl Monitor {
             (Subject::Gateway(client, name), Evidence::Gateway(gateway)) if gateway.answered() => {
                 learnt.see_gateway(client, name)
             }
-            (Subject::Policy(domain, PolicyPart::Sts), Evidence::Sts(sts)) => match &sts.held {
-                Some(held) => learnt.see_sts(domain, held),
-                None => {
-                    self.changes.unlearnt.extend(learnt.forget_sts(domain));
-                    None
-                }
-            },
+            (Subject::Policy(domain, PolicyPart::Sts), Evidence::Sts(sts)) => {
+                let gone = sts.held.is_none().then(|| learnt.forget_sts(domain));
+                self.changes.unlearnt.extend(gone.flatten());
+                sts.held.as_ref().and_then(|held| learnt.see_sts(domain, held))
+            }
             _ => None,
         };
         self.changes.facts.extend(fact);

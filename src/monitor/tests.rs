@@ -9,4 +9,5 @@ mod gateways;
 mod policies;
 mod scenarios;
 mod sim;
+mod steady;
 mod traces;

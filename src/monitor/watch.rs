@@ -87,7 +87,7 @@ impl Monitor {
     }
 
     /// Whether a subject is looked at by itself, or only when something fails.
-    fn is_routine(&self, subject: &Subject) -> bool {
+    pub(super) fn is_routine(&self, subject: &Subject) -> bool {
         match subject {
             Subject::Host(_) | Subject::Trace(_) => false,
             Subject::Anchor(anchor) => self.picture.inventory.anchors.contains(anchor),
@@ -315,19 +315,7 @@ impl Monitor {
         }
         let strangers = self.picture.learnt.forget_strangers(&inventory);
         self.changes.unlearnt.extend(strangers);
-        for gateway in &before.gateways {
-            let now_at = inventory.gateway(&gateway.client, &gateway.name);
-            if now_at.is_some_and(|now_at| now_at.address != gateway.address) {
-                self.picture.forget_habits(&gateway.subject());
-            }
-            if now_at.is_none() {
-                let target = Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name));
-                self.counts.pings.remove(&target);
-                self.drop_target(&target);
-                self.agenda.unwatch(&gateway.subject());
-                self.picture.forget(&gateway.subject());
-            }
-        }
+        self.drop_gateways(&before, &inventory);
         let anchors = before.anchors.iter().chain(&before.witnesses);
         let kept = |anchor: &&crate::model::Anchor| {
             inventory.anchors.contains(*anchor) || inventory.witnesses.contains(*anchor)
@@ -384,7 +372,25 @@ impl Monitor {
         self.agenda.tidy(now);
     }
 
+    /// Forgets the gateways that are no longer there, and what is usual of those that are elsewhere now.
+    fn drop_gateways(&mut self, before: &Inventory, inventory: &Inventory) {
+        for gateway in &before.gateways {
+            let now_at = inventory.gateway(&gateway.client, &gateway.name);
+            if now_at.is_some_and(|now_at| now_at.address != gateway.address) {
+                self.picture.forget_habits(&gateway.subject());
+            }
+            if now_at.is_none() {
+                let target = Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name));
+                self.counts.pings.remove(&target);
+                self.drop_target(&target);
+                self.agenda.unwatch(&gateway.subject());
+                self.picture.forget(&gateway.subject());
+            }
+        }
+    }
+
     fn drop_target(&mut self, target: &Target) {
+        self.turning.remove(target);
         self.held.remove(target);
         if let Some(at) = self.recheck_at.remove(target) {
             self.rechecks.remove(&(at, target.clone()));
