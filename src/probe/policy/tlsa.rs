@@ -16,50 +16,55 @@ const MOST_RECORDS: usize = 20;
 /// Bytes of a record's data that are kept.
 const KEPT: usize = 128;
 
-/// Asks for the host's addresses, and for the records where they belong.
+/// Asks for the records at the host's own name, and where its zone is signed, for its addresses and for the records where
+/// they belong.
 pub(super) async fn look<N: Net>(
     looker: &Looker<'_, N>,
     host: &DomainName,
 ) -> Result<TlsaEvidence, LocalFault> {
-    let half = looker.deadline.left_of(looker.net, 1, 2);
-    let told = ask::addresses(looker.net, looker.context, host, half).await?;
+    let own = records(looker, host).await?;
+    // In a zone that is not signed nothing can count, wherever it leads.
+    let signed = matches!(
+        own.answer,
+        Lookup::Found { authentic: true, .. } | Lookup::NxDomain { authentic: true, .. }
+    );
+    let left = looker.deadline.left_of(looker.net, 2, 3);
+    if !signed || left.is_zero() {
+        return Ok(own);
+    }
+    let told = ask::addresses(looker.net, looker.context, host, left).await?;
     let (v4, v6) = (told.v4(host), told.v6(host));
     if found(&v4).is_none() && found(&v6).is_none() && !v4.is_definite() {
         // Whether records would count is as unknown as the addresses are.
-        return Ok(TlsaEvidence {
-            answer: v4.map(|_| Vec::new()),
-            addresses_authentic: false,
-            base: None,
-        });
+        let answer = v4.map(|_| Vec::new());
+        return Ok(TlsaEvidence { answer, ..own });
     }
     let secure = vouched(&v4, &v6);
     let alias = ask::alias_of(&told.v4.outcome, host).or_else(|| ask::alias_of(&told.v6.outcome, host));
-    match alias {
-        None => records(looker, host, secure).await,
+    let addresses_authentic = match alias {
+        None => secure,
         Some(end) if secure => {
-            let there = records(looker, &end, true).await?;
+            let there = records(looker, &end).await?;
             if matches!(there.answer, Lookup::Found { authentic: true, .. }) || !there.answer.is_definite() {
                 return Ok(TlsaEvidence {
+                    addresses_authentic: true,
                     base: Some(end),
                     ..there
                 });
             }
-            records(looker, host, true).await
+            true
         }
         // Into a zone that is not signed: the host's own records count where the alias itself is signed.
-        Some(_) => {
-            let signed = alias_is_signed(looker, host).await?;
-            records(looker, host, signed).await
-        }
-    }
+        Some(_) => alias_is_signed(looker, host).await?,
+    };
+    Ok(TlsaEvidence {
+        addresses_authentic,
+        ..own
+    })
 }
 
-/// The records at one name. `secure`: DNSSEC vouches for the way to it.
-async fn records<N: Net>(
-    looker: &Looker<'_, N>,
-    host: &DomainName,
-    secure: bool,
-) -> Result<TlsaEvidence, LocalFault> {
+/// The records at one name, before anything vouches for the way to it.
+async fn records<N: Net>(looker: &Looker<'_, N>, host: &DomainName) -> Result<TlsaEvidence, LocalFault> {
     let answer = match below("_25._tcp", host) {
         Some(name) => looker.ask(&name, RecordType::Tlsa, record).await?,
         None => Lookup::Malformed {
@@ -73,7 +78,7 @@ async fn records<N: Net>(
             records.truncate(MOST_RECORDS);
             records
         }),
-        addresses_authentic: secure,
+        addresses_authentic: false,
         base: None,
     })
 }
