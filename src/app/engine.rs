@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::incident::Lifecycle;
 use crate::inventory::Inventory;
-use crate::model::{DomainName, Evidence, Incident, Message, Observation, Outcome, Severity};
+use crate::model::{DomainName, Evidence, Incident, Message, Observation, Outcome, Severity, Target};
 use crate::monitor::{Monitor, Unapprovable};
 use crate::net::Net;
 use crate::net::trust::Trust;
@@ -193,11 +193,13 @@ impl<N: Net> Engine<N> {
     /// Draws the conclusions of what has changed, writes them down, and only then lets messages go.
     async fn conclude(&mut self, lines: &Lines, outcomes: Vec<Outcome>, now: Timestamp) {
         let changes = self.monitor.take_changes();
-        for verdict in &changes.verdicts {
-            self.life.judge(verdict, now);
+        for verdict in changes.verdicts.iter().chain(&changes.refreshed) {
+            let pace = self.monitor.pace(&verdict.target);
+            self.life.judge_paced(verdict, pace, now);
         }
-        for verdict in &changes.refreshed {
-            self.life.judge(verdict, now);
+        for target in self.life.held() {
+            let observations = self.monitor.well_in_a_row(&target);
+            self.life.found_well(&target, observations);
         }
         for target in &changes.removed {
             self.life.remove(target);
@@ -220,6 +222,11 @@ impl<N: Net> Engine<N> {
             since: verdict.since,
             code: verdict.cause.as_ref().map(|cause| cause.code),
         });
+        let unlearnt = changes.unlearnt.iter().map(|(subject, name)| Fact {
+            subject: subject.clone(),
+            name: (*name).to_owned(),
+            value: serde_json::Value::Null,
+        });
         let batch = Batch {
             incidents: step.rows.incidents,
             messages: step.messages.clone(),
@@ -227,7 +234,7 @@ impl<N: Net> Engine<N> {
             turns: turns.collect(),
             seen: step.rows.seen,
             forgotten: step.rows.forgotten,
-            facts: changes.facts.iter().map(fact).collect(),
+            facts: unlearnt.chain(changes.facts.iter().map(fact)).collect(),
         };
         if batch.is_empty() {
             return;
@@ -300,18 +307,23 @@ impl<N: Net> Engine<N> {
         let mut domains = view.domains;
         let mut gateways = view.gateways;
         for (name, verdict) in &mut domains {
-            let incident = self.life.incident_of(&crate::model::Target::Domain(name.clone()));
+            let target = Target::Domain(name.clone());
+            let incident = self.life.incident_of(&target);
             if incident.is_some() {
-                Arc::make_mut(verdict).incident = incident;
+                let verdict = Arc::make_mut(verdict);
+                (verdict.incident, verdict.flapping) = (incident, self.life.flaps(&target));
             }
         }
         for gateway in &mut gateways {
-            let incident = self.life.incident_of(&gateway.verdict.target);
-            Arc::make_mut(gateway).verdict.incident = incident;
+            let verdict = &mut Arc::make_mut(gateway).verdict;
+            verdict.incident = self.life.incident_of(&verdict.target);
+            verdict.flapping = self.life.flaps(&verdict.target);
         }
         let mut vantage = view.vantage;
         if let Some(id) = self.life.incident_of(&vantage.target) {
-            Arc::make_mut(&mut vantage).incident = Some(id);
+            let verdict = Arc::make_mut(&mut vantage);
+            verdict.incident = Some(id);
+            verdict.flapping = self.life.flaps(&verdict.target);
         }
         let mut open: Vec<Arc<Incident>> = self.life.open().cloned().collect();
         open.sort_by_key(|incident| {

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use jiff::Timestamp;
+
 use crate::config::ExpectMx;
 use crate::inventory::Domain;
 use crate::model::dns::{AddressEvidence, Exchange, ExtendedError, Lookup, MxEvidence, NameServerEvidence};
@@ -23,7 +25,9 @@ pub fn classify(picture: &Picture, observation: &Observation) -> Health {
         },
         (_, Evidence::Addresses(evidence)) => addresses(evidence),
         (Subject::NameServers(_), Evidence::NameServers(evidence)) => name_servers(evidence),
-        (Subject::Smtp(address), Evidence::Smtp(evidence)) => smtp(picture, *address, evidence),
+        (Subject::Smtp(address), Evidence::Smtp(evidence)) => {
+            smtp(picture, *address, evidence, observation.ended())
+        }
         (_, Evidence::Trace(_)) => Health::Good,
         (_, Evidence::Host(host)) if host.alive() => Health::Good,
         (_, Evidence::Host(host)) => unless_unrunnable(
@@ -162,15 +166,15 @@ fn name_servers(evidence: &NameServerEvidence) -> Health {
     }
 }
 
-fn smtp(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence) -> Health {
+fn smtp(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence, at: Timestamp) -> Health {
     match &evidence.failure {
         Some(failure) => smtp_failure(picture, address, evidence, failure),
-        None => smtp_session(picture, address, evidence),
+        None => smtp_session(picture, address, evidence, at),
     }
 }
 
 /// A session that came to its end may still show something worse than before.
-fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence) -> Health {
+fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence, at: Timestamp) -> Health {
     let greeting = evidence
         .stages
         .iter()
@@ -189,7 +193,7 @@ fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence)
         || picture.domains_at(address).iter().any(|name| {
             picture
                 .domain(name)
-                .is_some_and(|domain| demanded(picture, domain, address))
+                .is_some_and(|domain| demanded(picture, domain, address, at))
         });
     match (capabilities.masked, wanted) {
         (true, _) => Health::Failed(Code::TlsStripped),
@@ -199,10 +203,10 @@ fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence)
 }
 
 /// Whether senders of a domain's mail demand TLS of any host that leads to an address.
-fn demanded(picture: &Picture, domain: &Domain, address: SocketAddr) -> bool {
+fn demanded(picture: &Picture, domain: &Domain, address: SocketAddr, at: Timestamp) -> bool {
     let names = picture.leads().names(address);
     let mut leading = names.filter(|host| picture.leads().domains(host).any(|one| *one == domain.name));
-    leading.any(|host| policy::demand(picture, domain, host).is_some())
+    leading.any(|host| policy::demand(picture, domain, host, at).is_some())
 }
 
 fn smtp_failure(

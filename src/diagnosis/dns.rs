@@ -133,10 +133,7 @@ fn unresolved(
     settled: &Settled,
     doubt: &mut Doubt,
 ) -> DnsState {
-    for resolver in picture.inventory.resolvers.iter() {
-        let settings = &picture.inventory.vantage_settings;
-        doubt.want(picture, &Subject::Resolver(*resolver), settled.doubted, settings);
-    }
+    doubt.want_resolvers(picture, settled.doubted);
     let direct = Subject::NameServers(domain.name.clone());
     doubt.want(picture, &direct, settled.doubted, &domain.nameserver);
     let track = picture.track(&direct);

@@ -68,6 +68,15 @@ impl Doubt {
         self.want_anchors(picture, since, |anchor| matches!(anchor, Anchor::Smtp { .. }));
     }
 
+    /// Wants evidence of every resolver of ours: whether it answers at all.
+    pub fn want_resolvers(&mut self, picture: &Picture, since: Timestamp) {
+        let inventory = &picture.inventory;
+        for resolver in inventory.resolvers.iter() {
+            let subject = Subject::Resolver(*resolver);
+            self.want(picture, &subject, since, &inventory.vantage_settings);
+        }
+    }
+
     fn want_anchors(&mut self, picture: &Picture, since: Timestamp, clears: fn(&Anchor) -> bool) {
         let inventory = &picture.inventory;
         let anchors = || inventory.anchors.iter().chain(&inventory.witnesses);

@@ -113,6 +113,7 @@ impl Finding {
             confidence: self.confidence,
             confidence_reason: self.confidence_reason.clone(),
             evidence,
+            stands_on: self.evidence.iter().map(|seen| seen.subject.clone()).collect(),
         }
     }
 

@@ -114,10 +114,7 @@ fn unresolved(
             return Some(state);
         }
         wait_for_memory(picture, domain, name, doubt);
-        for resolver in picture.inventory.resolvers.iter() {
-            let settings = &picture.inventory.vantage_settings;
-            doubt.want(picture, &Subject::Resolver(*resolver), settled.doubted, settings);
-        }
+        doubt.want_resolvers(picture, settled.doubted);
         if let Some(masked) = own.masks_dns() {
             return Some(HostState::Unknown(Some(masked.clone())));
         }
@@ -269,7 +266,7 @@ fn failure(picture: &Picture, name: &DomainName, view: &AddressView, all: usize)
 /// What is impaired, and what somebody should know, of a host that takes mail.
 fn look_closer(picture: &Picture, domain: &Domain, view: &mut HostView, now: Timestamp) {
     let mut seen: BTreeSet<Code> = BTreeSet::new();
-    let demand = demand(picture, domain, &view.name);
+    let demand = demand(picture, domain, &view.name, now);
     let usable = view.addresses.iter().filter(|one| one.is_usable()).count();
     for one in &view.addresses {
         let label = label(&view.name, one);

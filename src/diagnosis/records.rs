@@ -35,6 +35,7 @@ pub(super) fn records(subject: &Subject, evidence: &Evidence) -> Vec<String> {
         Evidence::Sts(sts) => mta_sts(name, sts),
         Evidence::Tlsa(tlsa) => match &tlsa.answer {
             Lookup::Found { records, .. } => {
+                let name = tlsa.base.as_ref().unwrap_or(name);
                 let line = |record: &_| format!("_25._tcp.{name} TLSA {record}");
                 records.iter().map(line).collect()
             }

@@ -229,15 +229,12 @@ impl Judging<'_> {
     /// services. And what has just recovered beside it says that the service may have recovered as well.
     fn hear_others(&self, settled: &Settled, no_address: bool, doubt: &mut Doubt) {
         let picture = self.picture;
-        let own = &picture.inventory.vantage_settings;
         doubt.want_line(picture, settled.doubted);
         if self.service.port == SMTP_PORT {
             doubt.want_port25(picture, settled.doubted);
         }
         if no_address {
-            for resolver in picture.inventory.resolvers.iter() {
-                doubt.want(picture, &Subject::Resolver(*resolver), settled.doubted, own);
-            }
+            doubt.want_resolvers(picture, settled.doubted);
         }
         let mail = picture
             .service_addresses(self.service)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{Affected, Cause, ClientId, Code, Root, RootKind, State, Target, Verdict};
+use crate::model::{Affected, Cause, ClientId, Code, Flaps, Root, RootKind, State, Target, Verdict};
 
 /// What a verdict means for the incidents.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,8 +65,10 @@ pub(super) struct Contribution {
     pub(super) first_sight: bool,
     /// Since when it has been this bad or worse without a break, in whichever incident.
     pub(super) since: Timestamp,
-    /// It is well since then, but flaps and is therefore held.
-    pub(super) good_since: Option<Timestamp>,
+    /// How it comes and goes, if it does.
+    pub(super) flapping: Option<Flaps>,
+    /// It is well at the moment, but flaps and is therefore held.
+    pub(super) held: bool,
 }
 
 impl Contribution {
@@ -78,6 +80,7 @@ impl Contribution {
             state: self.state,
             first_sight: self.first_sight,
             since: self.since,
+            flapping: self.flapping,
         }
     }
 }

@@ -5,33 +5,31 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::record::{after, within};
-use crate::model::Target;
+use super::record::within;
+use crate::model::{Flaps, Target};
 
 /// When a target counts as flapping, and when no longer (`semantics` 21).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flapping {
     /// So many turns, for the better or the worse,
     pub turns: usize,
-    /// within this time;
-    pub window: Duration,
-    /// until it has been well for this long.
-    pub hold: Duration,
+    /// within so many effective intervals of what turns;
+    pub intervals: u32,
+    /// until so many good observations in a row.
+    pub good: u32,
+    /// The interval of what nothing better is known of.
+    pub interval: Duration,
 }
 
 impl Flapping {
-    /// Six turns within ten intervals, until five of them were good in a row.
+    /// Six turns within ten intervals, until five good observations in a row.
     pub fn of_interval(interval: Duration) -> Self {
         Self {
             turns: 6,
-            window: interval.saturating_mul(10),
-            hold: interval.saturating_mul(5),
+            intervals: 10,
+            good: 5,
+            interval,
         }
-    }
-
-    /// When a target that has been well since `good_since` no longer counts as flapping.
-    pub(super) fn released(&self, good_since: Timestamp) -> Timestamp {
-        after(good_since, self.hold)
     }
 }
 
@@ -42,18 +40,26 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// Counts one turn of `target`, and says whether it flaps.
-    pub(super) fn record(&mut self, target: &Target, rule: Option<&Flapping>, now: Timestamp) -> bool {
-        let Some(rule) = rule else { return false };
+    /// Counts one turn of `target`, which is observed every `pace`, and says how it flaps, if it does.
+    pub(super) fn record(
+        &mut self,
+        target: &Target,
+        rule: Option<&Flapping>,
+        pace: Option<Duration>,
+        now: Timestamp,
+    ) -> Option<Flaps> {
+        let rule = rule?;
+        let window = pace.unwrap_or(rule.interval).saturating_mul(rule.intervals);
         let turns = self.by_target.entry(target.clone()).or_default();
         turns.push_back(now);
         while turns.len() > rule.turns {
             turns.pop_front();
         }
-        turns.len() >= rule.turns
-            && turns
-                .front()
-                .is_some_and(|first| within(*first, rule.window, now))
+        let since = *turns.front()?;
+        (turns.len() >= rule.turns && within(since, window, now)).then(|| Flaps {
+            turns: u32::try_from(turns.len()).unwrap_or(u32::MAX),
+            since,
+        })
     }
 
     /// Forgets a target.

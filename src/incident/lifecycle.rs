@@ -11,7 +11,7 @@ use super::flapping::Turns;
 use super::record::{Record, log, within};
 use super::settle;
 use crate::incident::Policy;
-use crate::model::{Cause, Event, Incident, IncidentId, Root, State, Target, Told, Verdict};
+use crate::model::{Cause, Event, Flaps, Incident, IncidentId, Root, State, Target, Told, Verdict};
 
 /// Why an incident ended: every target flows again. Only such an incident can reopen.
 pub(super) const RECOVERED: &str = "recovered";
@@ -144,7 +144,8 @@ impl Lifecycle {
                 cause: (shown.as_ref() == Some(&one.target)).then(|| cause.clone()),
                 first_sight: one.first_sight,
                 since: one.since,
-                good_since: None,
+                flapping: one.flapping,
+                held: false,
             };
             self.place(&one.target, contribution);
         }
@@ -162,11 +163,19 @@ impl Lifecycle {
 
     /// Takes in a verdict. Nothing is concluded before [`Self::settle`].
     pub fn judge(&mut self, verdict: &Verdict, now: Timestamp) {
+        self.judge_paced(verdict, None, now);
+    }
+
+    /// Likewise, with the effective interval at which what the verdict turns for is observed, where that is known.
+    pub fn judge_paced(&mut self, verdict: &Verdict, pace: Option<Duration>, now: Timestamp) {
         let first = !self.seen.contains(&verdict.target);
         match effect(verdict) {
             Effect::Keeps => {}
-            Effect::Leaves => self.leave(&verdict.target, now),
-            Effect::Contributes(cause) => self.contribute(verdict, cause, first, now),
+            Effect::Leaves => self.leave(&verdict.target, pace, now),
+            Effect::Contributes(cause) => {
+                self.contribute(verdict, cause, first, now);
+                self.turn_worse(&verdict.target, pace, now);
+            }
         }
         if first && verdict.state != State::Unknown {
             self.seen.insert(verdict.target.clone());
@@ -180,7 +189,6 @@ impl Lifecycle {
         if before.is_some_and(|b| verdict.state == State::Unknown && b.state != State::Unknown) {
             return; // We do not know, so what was known stays.
         }
-        let turned = before.is_none_or(|b| b.good_since.is_some());
         let worse = before.is_none_or(|b| badness(verdict.state) > badness(b.state));
         let contribution = Contribution {
             root: cause.root.clone(),
@@ -190,33 +198,75 @@ impl Lifecycle {
             // Getting worse than at first sight is news; while nothing but unknowns came before, it is not.
             first_sight: before.map_or(first, |b| b.first_sight && (first || !worse)),
             since: before.filter(|_| !worse).map_or(now, |b| b.since),
-            good_since: None,
+            flapping: before.and_then(|b| b.flapping),
+            held: before.is_none_or(|b| b.held),
         };
         self.held.remove(target);
         self.place(target, contribution);
-        if turned {
-            self.turns.record(target, self.policy.flapping.as_ref(), now);
+    }
+
+    /// Counts a turn for the worse, if the target was well until now.
+    fn turn_worse(&mut self, target: &Target, pace: Option<Duration>, now: Timestamp) {
+        let Some(contribution) = self.contributions.get(target).filter(|one| one.held) else {
+            return;
+        };
+        let flapping = self.turn(target, contribution.flapping, pace, now);
+        if let Some(contribution) = self.contributions.get_mut(target) {
+            contribution.flapping = flapping;
+            contribution.held = false;
         }
     }
 
-    fn leave(&mut self, target: &Target, now: Timestamp) {
-        let Some(contribution) = self.contributions.get_mut(target) else {
+    /// Counts one turn, and says how the target flaps if it does by now.
+    fn turn(
+        &mut self,
+        target: &Target,
+        before: Option<Flaps>,
+        pace: Option<Duration>,
+        now: Timestamp,
+    ) -> Option<Flaps> {
+        let counted = self
+            .turns
+            .record(target, self.policy.flapping.as_ref(), pace, now);
+        let more = before.map(|before| Flaps {
+            turns: before.turns.saturating_add(1),
+            ..before
+        });
+        more.or(counted)
+    }
+
+    fn leave(&mut self, target: &Target, pace: Option<Duration>, now: Timestamp) {
+        let Some(contribution) = self.contributions.get(target).filter(|one| !one.held) else {
             return;
         };
-        if contribution.good_since.is_some() {
-            return;
-        }
-        if self.turns.record(target, self.policy.flapping.as_ref(), now) {
-            contribution.good_since = Some(now);
+        let flapping = self.turn(target, contribution.flapping, pace, now);
+        if flapping.is_none() || self.policy.flapping.is_none() {
+            self.displace(target);
+        } else if let Some(contribution) = self.contributions.get_mut(target) {
+            contribution.flapping = flapping;
+            contribution.held = true;
             self.held.insert(target.clone());
-            if let Some(record) = self.open.get_mut(&contribution.root) {
-                let text = format!("{target} flaps: it is held here until it has been well for a while");
-                log(record.edit(), now, text);
-                self.changed.insert(record.row.id, record.row.clone());
-            }
-        } else {
+            self.touched.insert(contribution.root.clone());
+        }
+    }
+
+    /// Targets that flap and are well for the moment: [`Self::found_well`] wants to know for how long.
+    pub fn held(&self) -> Vec<Target> {
+        self.held.iter().cloned().collect()
+    }
+
+    /// A target that is held was found well in so many observations in a row, the one that turned it included.
+    pub fn found_well(&mut self, target: &Target, observations: u32) {
+        let enough = self.policy.flapping.is_none_or(|rule| observations >= rule.good);
+        if enough && self.held.remove(target) {
+            self.turns.forget(target);
             self.displace(target);
         }
+    }
+
+    /// How a target comes and goes, where it does.
+    pub fn flaps(&self, target: &Target) -> Option<Flaps> {
+        self.contributions.get(target)?.flapping
     }
 
     /// A target left the configuration: it is forgotten, and its incident ends unless others hold it open.
@@ -256,7 +306,7 @@ impl Lifecycle {
     /// Draws the conclusions of what was judged since the last time and of the time that has passed. Returns the
     /// messages that are due, each of them again and again until [`Self::told`] hears of it.
     pub fn settle(&mut self, now: Timestamp) -> Vec<Announcement> {
-        self.release_held(now);
+        self.release_held();
         settle::regroup(self, now);
         self.forget_ended(now);
         settle::due(self, now)
@@ -264,15 +314,10 @@ impl Lifecycle {
 
     /// When the next thing falls due with time alone; `None`: nothing will.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let messages = self
-            .open
+        self.open
             .values()
-            .filter_map(|record| settle::message_due(&self.policy, record).map(|(_, at)| at));
-        let releases = self
-            .held
-            .iter()
-            .filter_map(|target| self.release_of(self.contributions.get(target)?));
-        messages.chain(releases).min()
+            .filter_map(|record| settle::message_due(&self.policy, record).map(|(_, at)| at))
+            .min()
     }
 
     /// Says that an announcement was handed to `notifiers`, and why to them.
@@ -416,29 +461,12 @@ impl Lifecycle {
         Some(contribution)
     }
 
-    fn release_of(&self, contribution: &Contribution) -> Option<Timestamp> {
-        let good_since = contribution.good_since?;
-        Some(match &self.policy.flapping {
-            Some(rule) => rule.released(good_since),
-            None => good_since,
-        })
-    }
-
-    fn release_held(&mut self, now: Timestamp) {
-        let over: Vec<Target> = self
-            .held
-            .iter()
-            .filter(|target| {
-                self.contributions
-                    .get(*target)
-                    .and_then(|contribution| self.release_of(contribution))
-                    .is_none_or(|release| release <= now)
-            })
-            .cloned()
-            .collect();
-        for target in over {
-            self.held.remove(&target);
-            self.displace(&target);
+    /// Without a rule nothing flaps.
+    fn release_held(&mut self) {
+        if self.policy.flapping.is_none() {
+            for target in self.held() {
+                self.found_well(&target, u32::MAX);
+            }
         }
     }
 

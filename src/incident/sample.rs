@@ -51,6 +51,7 @@ pub(crate) fn cause(code: Code, root: Root) -> Cause {
         confidence: Confidence::Probable,
         confidence_reason: None,
         evidence: Vec::new(),
+        stands_on: Vec::new(),
     }
 }
 
@@ -67,6 +68,7 @@ pub(crate) fn verdict(target: &Target, state: State, cause: Option<Cause>) -> Ve
         also: Vec::new(),
         provider: None,
         incident: None,
+        flapping: None,
         path: Vec::new(),
     }
 }
@@ -79,6 +81,7 @@ pub(crate) fn incident(id: u64) -> Incident {
         state: State::Broken,
         first_sight: false,
         since: at(840),
+        flapping: None,
     });
     let mut cause = cause(Code::GatewayDown, root(RootKind::Gateway, "hq-router"));
     cause.subject = "hq-router (198.51.100.1)".into();

@@ -205,6 +205,7 @@ fn refresh(life: &mut Lifecycle, root: &Root, now: Timestamp) {
     let gathered = std::mem::take(&mut record.members);
     let row = record.edit();
     log_membership(row, &gathered, &members, now);
+    log_flapping(row, &before.affected, &affected, now);
     if let Some(cause) = cause.filter(|cause| !same_story(cause, &row.cause)) {
         if cause.code != row.cause.code {
             log(row, now, format!("now {}", cause_in_words(&cause)));
@@ -235,6 +236,23 @@ fn log_membership(row: &mut Incident, before: &BTreeSet<Target>, after: &BTreeSe
     let left: Vec<&Target> = before.difference(after).collect();
     if !left.is_empty() {
         log(row, now, format!("left: {}", names(left.into_iter())));
+    }
+}
+
+/// Says which targets have begun to come and go.
+fn log_flapping(row: &mut Incident, before: &[Affected], after: &[Affected], now: Timestamp) {
+    let flaps = |all: &'_ [Affected]| -> BTreeSet<Target> {
+        let flapping = all.iter().filter(|one| one.flapping.is_some());
+        flapping.map(|one| one.target.clone()).collect()
+    };
+    let (known, flapping) = (flaps(before), flaps(after));
+    let new: Vec<&Target> = flapping.difference(&known).collect();
+    if !new.is_empty() {
+        let text = format!(
+            "flapping: {} comes and goes; held until it has been well for a row of observations",
+            names(new.into_iter())
+        );
+        log(row, now, text);
     }
 }
 

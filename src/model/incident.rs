@@ -75,6 +75,15 @@ pub enum IncidentState {
     Resolved,
 }
 
+/// How something comes and goes (`semantics` 21).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flaps {
+    /// How often it has turned so far, for the better and the worse.
+    pub turns: u32,
+    /// When the first of these turns was.
+    pub since: Timestamp,
+}
+
 /// One target that an incident touches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Affected {
@@ -88,6 +97,9 @@ pub struct Affected {
     pub first_sight: bool,
     /// Since when it has been this bad or worse.
     pub since: Timestamp,
+    /// How it comes and goes, where it does: it may be well at the moment, and is held until it is for good.
+    #[serde(default)]
+    pub flapping: Option<Flaps>,
 }
 
 /// A period in which one root cause holds.
@@ -124,6 +136,12 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// How what it touches comes and goes, where it does: of what turned most often.
+    pub fn flapping(&self) -> Option<Flaps> {
+        let flaps = self.affected.iter().filter_map(|one| one.flapping);
+        flaps.max_by_key(|flaps| flaps.turns)
+    }
+
     /// Whether it goes on.
     pub fn is_open(&self) -> bool {
         self.state == IncidentState::Open

@@ -47,6 +47,7 @@ impl Serialize for Verdict {
             map.serialize_entry("provider", &self.provider)?;
         }
         map.serialize_entry("incident", &self.incident)?;
+        map.serialize_entry("flapping", &self.flapping)?;
         if !self.path.is_empty() {
             map.serialize_entry("path", &self.path)?;
         }

@@ -23,7 +23,7 @@ pub mod trace;
 mod verdict;
 
 pub use code::{Code, UnknownCode};
-pub use incident::{Affected, Event, Incident, IncidentId, IncidentState, LogEntry, Severity, Told};
+pub use incident::{Affected, Event, Flaps, Incident, IncidentId, IncidentState, LogEntry, Severity, Told};
 pub use message::{Message, MessageId, Notice, Outcome};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};

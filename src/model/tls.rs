@@ -33,6 +33,11 @@ pub struct CertificateHashes {
     pub key_sha256: String,
     /// SHA-512 of its key.
     pub key_sha512: String,
+    /// Of an issuer: whether its signature, by those in between, vouched for the server's own certificate when that was
+    /// shown, with all of them valid then. What a record of usage 2 asks for (RFC 7672 3.1.2). `None`: that cannot be
+    /// told, as of signatures of a kind that we do not verify; so it is of the server's own certificate.
+    #[serde(default)]
+    pub vouches: Option<bool>,
 }
 
 /// Facts of a server's certificate.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, Code, DomainName, IncidentId, ProbeKind};
+use super::{ClientId, Code, DomainName, Flaps, IncidentId, ProbeKind, Subject};
 
 /// The four states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -252,6 +252,9 @@ pub struct Cause {
     pub confidence_reason: Option<String>,
     /// What it rests on.
     pub evidence: Vec<EvidenceNote>,
+    /// What was observed that it rests on; not kept over a restart.
+    #[serde(skip)]
+    pub stands_on: Vec<Subject>,
 }
 
 /// Something that does not change the state but that somebody should know.
@@ -305,6 +308,8 @@ pub struct Verdict {
     pub provider: Option<Arc<str>>,
     /// The incident that it belongs to.
     pub incident: Option<IncidentId>,
+    /// How it comes and goes, where it does.
+    pub flapping: Option<Flaps>,
     /// The path, hop by hop.
     pub path: Vec<Hop>,
 }

@@ -17,7 +17,7 @@ use crate::model::{
     Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Change, Health, Learnt, Line, MxSet, NewFact, Picture, Taking, mx_set};
+use crate::picture::{Change, FactKey, Health, Learnt, Line, MxSet, NewFact, Picture, Taking, mx_set};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView, ServiceView};
@@ -30,6 +30,7 @@ mod publish;
 mod recover;
 mod restraint;
 mod servers;
+mod steady;
 mod tally;
 mod trace;
 mod view;
@@ -60,6 +61,8 @@ pub struct Changes {
     pub removed: Vec<Target>,
     /// Facts that were learnt.
     pub facts: Vec<NewFact>,
+    /// Facts that hold no more.
+    pub unlearnt: Vec<FactKey>,
 }
 
 /// The state of a target as it was kept over a restart.
@@ -105,6 +108,7 @@ pub struct Monitor {
     services: BTreeMap<DomainName, Vec<Arc<ServiceView>>>,
     listable: BTreeMap<IpAddr, BTreeSet<ClientId>>,
     listings: BTreeSet<Subject>,
+    turning: BTreeMap<Target, steady::Turning>,
     counts: Counts,
     changes: Changes,
 }
@@ -124,11 +128,15 @@ impl Monitor {
     pub fn new(
         mode: Mode,
         inventory: &Arc<Inventory>,
-        learnt: Learnt,
+        mut learnt: Learnt,
         remembered: HashMap<Target, Remembered>,
         routes: Routes,
         now: Timestamp,
     ) -> Self {
+        let changes = Changes {
+            unlearnt: learnt.forget_strangers(inventory),
+            ..Changes::default()
+        };
         let mut monitor = Self {
             mode,
             picture: Picture::new(Arc::clone(inventory), learnt, routes),
@@ -148,8 +156,9 @@ impl Monitor {
             services: BTreeMap::new(),
             listable: BTreeMap::new(),
             listings: BTreeSet::new(),
+            turning: BTreeMap::new(),
             counts: Counts::default(),
-            changes: Changes::default(),
+            changes,
         };
         monitor.watch_everything(now);
         monitor.judge_everything(now);
@@ -226,6 +235,7 @@ impl Monitor {
         self.hear_pings(&observation, &settings, now);
         self.picture.hear_uptime(&observation);
         self.picture.hear_zone(&observation);
+        self.learn_habits(&subject);
         let change = self.picture.record(&observation, health, taking);
         let in_doubt = self
             .picture

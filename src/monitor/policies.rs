@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::policy::{HeldPolicy, PolicyPart};
+use crate::model::policy::PolicyPart;
 use crate::model::{DomainName, Evidence, Subject};
 use crate::picture::{Change, Track};
 
@@ -36,21 +36,6 @@ impl Monitor {
         named
             .chain(guessed.map(|selector| (selector.clone(), false)))
             .collect()
-    }
-
-    /// The MTA-STS policy that was read last.
-    pub(super) fn held_policy(&self, subject: &Subject) -> Option<HeldPolicy> {
-        let track = self.picture.track(subject)?;
-        let settled = track.settled.as_ref().map(|settled| &settled.observation);
-        let newest_first = [Some(&track.latest), settled, track.last_good.as_ref()];
-        let seen = newest_first
-            .into_iter()
-            .flatten()
-            .find_map(|seen| match &seen.evidence {
-                Evidence::Sts(evidence) => Some(evidence),
-                _ => None,
-            });
-        seen?.held.clone()
     }
 
     /// Whether there was a policy, or TLSA records, when they were looked at last.

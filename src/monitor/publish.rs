@@ -67,6 +67,7 @@ impl Monitor {
     }
 
     pub(super) fn publish(&mut self, target: Target, draft: Draft, now: Timestamp) {
+        self.note_turn(&target, draft.state, draft.cause.as_ref());
         let before = self.verdicts.get(&target);
         let code = draft.cause.as_ref().map(|cause| cause.code);
         let same_state = before
@@ -147,6 +148,7 @@ impl Draft {
             also: self.also,
             provider: self.provider,
             incident: None,
+            flapping: None,
             path: self.path,
         }
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Monitor;
+use crate::model::policy::PolicyPart;
 use crate::model::{DomainName, Evidence, Observation, Subject, Target};
-use crate::picture::{Health, Offered, mx_set};
+use crate::picture::{Health, Line, Offered, mx_set};
 
 impl Monitor {
     pub(super) fn count(&mut self, observation: &Observation) {
@@ -74,8 +75,29 @@ impl Monitor {
             (Subject::Gateway(client, name), Evidence::Gateway(gateway)) if gateway.answered() => {
                 learnt.see_gateway(client, name)
             }
+            (Subject::Policy(domain, PolicyPart::Sts), Evidence::Sts(sts)) => {
+                let gone = sts.held.is_none().then(|| learnt.forget_sts(domain));
+                self.changes.unlearnt.extend(gone.flatten());
+                sts.held.as_ref().and_then(|held| learnt.see_sts(domain, held))
+            }
             _ => None,
         };
         self.changes.facts.extend(fact);
+    }
+
+    /// How long a gateway usually takes to answer, and when it started.
+    pub(super) fn learn_habits(&mut self, subject: &Subject) {
+        let Subject::Gateway(client, name) = subject else {
+            return;
+        };
+        let Some(gateway) = self.picture.inventory.gateway(client, name).cloned() else {
+            return;
+        };
+        let usual = self.picture.line(subject).and_then(Line::usual);
+        let boot = self.picture.boot(subject);
+        let learnt = &mut self.picture.learnt;
+        let delay = usual.and_then(|usual| learnt.see_delay(&gateway, usual));
+        let uptime = boot.and_then(|boot| learnt.see_boot(&gateway, boot));
+        self.changes.facts.extend(delay.into_iter().chain(uptime));
     }
 }

@@ -9,5 +9,6 @@ mod gateways;
 mod policies;
 mod scenarios;
 mod sim;
+mod steady;
 mod traces;
 mod zones;

@@ -86,7 +86,7 @@ impl Monitor {
     }
 
     /// Whether a subject is looked at by itself, or only when something fails.
-    fn is_routine(&self, subject: &Subject) -> bool {
+    pub(super) fn is_routine(&self, subject: &Subject) -> bool {
         match subject {
             Subject::Host(_) | Subject::Trace(_) => false,
             Subject::Anchor(anchor) => self.picture.inventory.anchors.contains(anchor),
@@ -206,8 +206,8 @@ impl Monitor {
             Subject::Policy(name, PolicyPart::Dkim) => Detail::Dkim {
                 selectors: self.selectors(name),
             },
-            Subject::Policy(_, PolicyPart::Sts) => Detail::Sts {
-                held: self.held_policy(&subject),
+            Subject::Policy(name, PolicyPart::Sts) => Detail::Sts {
+                held: self.picture.learnt.sts(name).cloned(),
             },
             _ => Detail::Plain,
         };
@@ -269,21 +269,14 @@ impl Monitor {
         {
             let change = self.picture.remove_domain(name);
             self.follow(&change, now);
-            self.picture.learnt.forget_domain(name);
             self.addresses.remove(name);
             self.expiries.remove(name);
             self.services.remove(name);
             self.drop_target(&Target::Domain(name.clone()));
         }
-        for gateway in &before.gateways {
-            if inventory.gateway(&gateway.client, &gateway.name).is_none() {
-                let target = Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name));
-                self.counts.pings.remove(&target);
-                self.drop_target(&target);
-                self.agenda.unwatch(&gateway.subject());
-                self.picture.forget(&gateway.subject());
-            }
-        }
+        let strangers = self.picture.learnt.forget_strangers(&inventory);
+        self.changes.unlearnt.extend(strangers);
+        self.drop_gateways(&before, &inventory);
         let anchors = before.anchors.iter().chain(&before.witnesses);
         let kept = |anchor: &&crate::model::Anchor| {
             inventory.anchors.contains(*anchor) || inventory.witnesses.contains(*anchor)
@@ -340,7 +333,25 @@ impl Monitor {
         self.agenda.tidy(now);
     }
 
+    /// Forgets the gateways that are no longer there, and what is usual of those that are elsewhere now.
+    fn drop_gateways(&mut self, before: &Inventory, inventory: &Inventory) {
+        for gateway in &before.gateways {
+            let now_at = inventory.gateway(&gateway.client, &gateway.name);
+            if now_at.is_some_and(|now_at| now_at.address != gateway.address) {
+                self.picture.forget_habits(&gateway.subject());
+            }
+            if now_at.is_none() {
+                let target = Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name));
+                self.counts.pings.remove(&target);
+                self.drop_target(&target);
+                self.agenda.unwatch(&gateway.subject());
+                self.picture.forget(&gateway.subject());
+            }
+        }
+    }
+
     fn drop_target(&mut self, target: &Target) {
+        self.turning.remove(target);
         self.held.remove(target);
         if let Some(at) = self.recheck_at.remove(target) {
             self.rechecks.remove(&(at, target.clone()));

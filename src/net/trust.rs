@@ -20,6 +20,9 @@ use crate::model::text::clean;
 use crate::model::tls::ChainVerdict;
 
 mod strict;
+mod verifier;
+
+pub use verifier::{Demands, Verifier};
 
 /// Verdicts that are remembered at once.
 const REMEMBERED: usize = 4096;
@@ -152,7 +155,7 @@ impl Trust {
         let config = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(strict::Strict::new(self.share())))
+            .with_custom_certificate_verifier(Arc::new(Verifier(strict::Strict::new(self.share()))))
             .with_no_client_auth();
         Ok(config)
     }
@@ -184,6 +187,39 @@ impl Trust {
         verdict
     }
 
+    /// For each certificate of a chain, whether it vouches for the first one: whether signatures lead from it to there,
+    /// all in date. `None`: that cannot be told, as of the first one itself.
+    pub fn vouching(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Vec<Option<bool>> {
+        let Some((own, others)) = chain.split_first() else {
+            return Vec::new();
+        };
+        let vouches = |issuer: &CertificateDer<'_>| {
+            let mut roots = RootCertStore::empty();
+            roots.add(issuer.clone().into_owned()).ok()?;
+            let parsed = ParsedCertificate::try_from(own).ok()?;
+            match self.leads(&parsed, &roots, others, now) {
+                // What an issuer's own dates say is not asked on the way.
+                Ok(()) => Some(Own::read(issuer, now).out_of_date.is_none()),
+                Err(rustls::Error::InvalidCertificate(reason)) => is_plain(&reason).then_some(false),
+                Err(_) => None,
+            }
+        };
+        std::iter::once(None).chain(others.iter().map(vouches)).collect()
+    }
+
+    /// Whether signatures lead from one of some roots to a certificate.
+    fn leads(
+        &self,
+        own: &ParsedCertificate<'_>,
+        roots: &RootCertStore,
+        between: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Result<(), rustls::Error> {
+        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        verify_server_cert_signed_by_trust_anchor(own, roots, between, time, self.algorithms)
+    }
+
     fn verdicts(&self) -> std::sync::MutexGuard<'_, HashMap<Fingerprint, Remembered>> {
         // A map of finished verdicts is whole whatever happened to another thread.
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
@@ -210,17 +246,8 @@ impl Trust {
         if self.named.contains(&fingerprint([end_entity])) {
             return own.out_of_date.unwrap_or(ChainVerdict::Trusted);
         }
-        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-        let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let verified = ParsedCertificate::try_from(end_entity).and_then(|parsed| {
-            verify_server_cert_signed_by_trust_anchor(
-                &parsed,
-                &self.roots,
-                intermediates,
-                time,
-                self.algorithms,
-            )
-        });
+        let verified = ParsedCertificate::try_from(end_entity)
+            .and_then(|parsed| self.leads(&parsed, &self.roots, intermediates, now));
         match verified {
             Ok(()) => ChainVerdict::Trusted,
             Err(error) => own.explain(&error),
@@ -291,6 +318,19 @@ impl Own {
             other => invalid(&other.to_string()),
         }
     }
+}
+
+/// Whether whoever verifies a chain finds this wrong with it; much else depends on what they can verify.
+fn is_plain(reason: &CertificateError) -> bool {
+    matches!(
+        reason,
+        CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+            | CertificateError::BadSignature
+            | CertificateError::UnknownIssuer
+    )
 }
 
 fn invalid(reason: &str) -> ChainVerdict {

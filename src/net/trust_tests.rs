@@ -203,6 +203,27 @@ fn an_intermediate_that_expired_or_was_left_out() {
     assert_eq!(judged(&trust, &short, NOW), ChainVerdict::UnknownIssuer);
 }
 
+/// Whether we know an issuer or not, it vouches for what it signed, as long as all of it is in date.
+#[test]
+fn issuers_vouch_for_what_they_signed() {
+    let trust = Trust::only([Authority::root("Lab Root").certificate]);
+    let theirs = Authority::root("Theirs");
+    let stranger = Authority::root("Stranger");
+    let vouching = |middle: &Authority, days| {
+        let mut shown = middle.issue(&["mx.acme.test"], days).chain;
+        shown.push(theirs.certificate.clone());
+        shown.push(stranger.certificate.clone());
+        trust.vouching(&shown, at(NOW))
+    };
+    let (yes, no) = (Some(true), Some(false));
+    let middle = theirs.intermediate("Issuing", pki::VALID);
+    assert_eq!(vouching(&middle, pki::VALID), [None, yes, yes, no]);
+    assert_eq!(vouching(&middle, pki::PAST), [None, no, no, no]);
+    let old = theirs.intermediate("Issuing", pki::PAST);
+    assert_eq!(vouching(&old, pki::VALID), [None, no, no, no]);
+    assert_eq!(trust.vouching(&[], at(NOW)), []);
+}
+
 #[test]
 fn issuers_that_we_do_not_know() {
     let trust = Trust::only([Authority::root("Lab Root").certificate]);

@@ -116,15 +116,16 @@ impl Telling<'_> {
         let count = count_of_domains(&self.incident.affected)
             .map(|count| format!(" {count}."))
             .unwrap_or_default();
+        let flaps = self.flaps().map(|flaps| format!(" {flaps}")).unwrap_or_default();
         if self.event == Event::Resolved {
             return format!(
-                "{} It was: {}.{count} #{id}",
+                "{} It was: {}.{flaps}{count} #{id}",
                 sentence(&self.headline()),
                 self.what_failed()
             );
         }
         let mut text = format!(
-            "{} {} Whose: {} Do: {}",
+            "{}{flaps} {} Whose: {} Do: {}",
             sentence(&self.headline()),
             sentence(&clean(self.incident.cause.detail.as_bytes(), THEIRS)),
             sentence(&clean(self.whose().as_bytes(), THEIRS)),
@@ -147,6 +148,9 @@ impl Telling<'_> {
         line("", &sentence(&self.headline()));
         line("", "");
         line("What:  ", &self.what_failed());
+        if let Some(flaps) = self.flaps() {
+            line("Flaps: ", &flaps);
+        }
         if self.event != Event::Resolved {
             line("Seen:  ", &sentence(&incident.cause.detail));
             line("Means: ", entry.explanation);
@@ -229,10 +233,25 @@ impl Telling<'_> {
         worst(affected) == Some(State::Broken) && count_of_domains(affected).is_some()
     }
 
+    /// That it comes and goes, where it does.
+    fn flaps(&self) -> Option<String> {
+        let flaps = self.incident.flapping()?;
+        let (turns, since) = (flaps.turns, self.clock(flaps.since));
+        Some(match self.event {
+            Event::Resolved => format!("It was flapping: {turns} turns since {since}."),
+            _ => format!(
+                "It is flapping: {turns} turns since {since}; this ends when it has been well for a while."
+            ),
+        })
+    }
+
     fn what(&self) -> &'static str {
         let has_domains = count_of_domains(&self.incident.affected).is_some();
         match worst(&self.incident.affected) {
             _ if is_ours(self.incident) => "we cannot tell how mail is doing",
+            _ if self.incident.flapping().is_some() && self.stopped_mail() => {
+                "mail comes in only now and then"
+            }
             _ if self.stopped_mail() => "no mail in",
             Some(State::Broken) => "out of order",
             Some(State::Degraded) if has_domains => "mail comes in, but something is wrong",

@@ -158,6 +158,7 @@ fn incident_json(incident: &Incident, message: &Message) -> Value {
         "opened": incident.opened,
         "resolved": incident.resolved,
         "ended_by": incident.ended_by,
+        "flapping": incident.flapping(),
         "cause": incident.cause,
         "domains": domains,
         "routes": [],

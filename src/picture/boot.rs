@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::model::reach::LifeCheck;
 use crate::model::{Evidence, Observation, Subject};
@@ -17,8 +18,8 @@ const SLACK: i64 = 60 * 100;
 const DRIFT: i64 = 1000;
 
 /// What is known of when something started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Boot {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boot {
     /// The uptime that was told last, in hundredths of a second.
     uptime: u32,
     /// When it was asked for.
@@ -28,6 +29,13 @@ pub(super) struct Boot {
 }
 
 impl Boot {
+    /// Whether a restart after `newer` would be seen from this one as well: a clock that went back is told from half of
+    /// what it showed, so that somebody who keeps it need not write it down at each hearing.
+    pub(super) fn tells_as_much_as(&self, newer: &Self) -> bool {
+        self.restarted == newer.restarted
+            && (self.uptime..=self.uptime.saturating_mul(2)).contains(&newer.uptime)
+    }
+
     /// Takes in another uptime.
     fn hear(self, uptime: u32, at: Timestamp) -> Self {
         let passed = hundredths(at.duration_since(self.at));
@@ -83,6 +91,11 @@ impl Picture {
             .or_insert(first);
     }
 
+    /// What a gateway's agent has told of when it started.
+    pub fn boot(&self, gateway: &Subject) -> Option<Boot> {
+        self.boots.get(gateway).copied()
+    }
+
     /// Whether a gateway's SNMP agent has ever told us anything.
     pub fn agent_has_answered(&self, gateway: &Subject) -> bool {
         self.boots.contains_key(gateway)
@@ -117,6 +130,34 @@ mod tests {
         #[case] expected: bool,
     ) {
         assert_eq!(went_back(before, now, passed), expected);
+    }
+
+    /// A year of uptime is written down a few times, and a restart is seen from what was written.
+    #[test]
+    fn half_an_uptime_tells_of_a_restart_as_well() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let heard = |minute: u32| Boot {
+            uptime: minute * 6000,
+            at: at(i64::from(minute) * 60),
+            restarted: None,
+        };
+        let mut kept = heard(1);
+        let mut written = 0;
+        for minute in 2..525_600 {
+            if !kept.tells_as_much_as(&heard(minute)) {
+                kept = heard(minute);
+                written += 1;
+            }
+            assert_eq!(
+                kept.hear(3000, at(i64::from(minute) * 60 + 60))
+                    .restarted
+                    .is_some(),
+                kept.uptime > 3000
+            );
+        }
+        assert!((15..20).contains(&written), "{written}");
+        let restarted = kept.hear(3000, at(0));
+        assert!(!kept.tells_as_much_as(&restarted));
     }
 
     #[test]

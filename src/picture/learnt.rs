@@ -1,14 +1,32 @@
 //! Facts that were learnt from the world and outlive a restart (`semantics` 8): after two answers that agree,
-//! a domain's MX set, and what a server once offered.
+//! a domain's MX set, and what a server once offered; the MTA-STS policy that senders remember; and of gateways that
+//! they answer, how long that usually takes and for how long they have been up.
+//!
+//! What changes all the time is written down seldom: only when what the store holds would mislead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::boot::Boot;
+use super::offers::{Offered, Offers};
+use crate::inventory::{Gateway, Inventory};
 use crate::model::dns::{Exchange, MxRecord};
+use crate::model::policy::HeldPolicy;
 use crate::model::{ClientId, DomainName};
+
+/// A policy that was read anew is written down when what the store holds is older than this part of its life ...
+const STALE_PART: i32 = 10;
+/// ... or than this.
+const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// The usual delay is written down when it differs from what the store holds by this part of it and this much.
+const DELAY_PART: u32 = 10;
+const DELAY_BY: Duration = Duration::from_millis(1);
 
 /// The hosts of an MX set, without preferences. `["."]` is a null MX.
 pub type MxSet = BTreeSet<String>;
@@ -57,58 +75,39 @@ impl<T: Clone + PartialEq> Fact<T> {
     }
 }
 
+/// A gateway by its name.
+type GatewayKey = (ClientId, Arc<str>);
+
+/// A fact of a gateway, and where that was: another address is another line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct At<T> {
+    address: String,
+    fact: T,
+}
+
+/// A policy that senders remember, as it was read last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct KeptPolicy {
+    held: HeldPolicy,
+    /// When the one in the store was read.
+    written: Timestamp,
+}
+
 /// All learnt facts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Learnt {
     mx: BTreeMap<DomainName, Fact<MxSet>>,
     starttls: BTreeMap<SocketAddr, Fact<bool>>,
-    #[serde(default)]
     offers: BTreeMap<SocketAddr, Offers>,
-    gateways: BTreeSet<(ClientId, Arc<str>)>,
+    gateways: BTreeSet<GatewayKey>,
+    sts: BTreeMap<DomainName, KeptPolicy>,
+    /// As they stand in the store.
+    delays: BTreeMap<GatewayKey, At<Duration>>,
+    boots: BTreeMap<GatewayKey, At<Boot>>,
 }
 
-/// What a server offers besides encryption.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offered {
-    /// SIZE (RFC 1870): with which limit in bytes; 0 where it states none.
-    pub size: Option<u64>,
-    /// 8BITMIME (RFC 6152).
-    pub eight_bit_mime: bool,
-}
-
-impl Offered {
-    /// The most of both.
-    fn merged(self, other: Self) -> Self {
-        Self {
-            size: self.size.max(other.size),
-            eight_bit_mime: self.eight_bit_mime || other.eight_bit_mime,
-        }
-    }
-}
-
-/// What an address has offered. One address may lead to several machines that do not offer the same, so only what two
-/// answers in a row agree on counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Offers {
-    /// The most that it ever offered.
-    held: Option<Offered>,
-    /// What was seen last.
-    seen: Option<Offered>,
-    /// What two answers in a row last agreed on.
-    agreed: Option<Offered>,
-}
-
-impl Offers {
-    /// What is held now, where that is more than before.
-    fn see(&mut self, offered: Offered) -> Option<Offered> {
-        if self.seen.replace(offered) != Some(offered) {
-            return None;
-        }
-        self.agreed = Some(offered);
-        let most = self.held.map_or(offered, |held| held.merged(offered));
-        (self.held.replace(most) != Some(most)).then_some(most)
-    }
-}
+/// Where a fact stands in the store: what it is about, and what kind it is.
+pub type FactKey = (String, &'static str);
 
 /// A fact that was learnt just now, for the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,16 +139,48 @@ pub enum NewFact {
         /// Which.
         name: Arc<str>,
     },
+    /// The MTA-STS policy that senders go by who have read it (RFC 8461 5.1).
+    Sts {
+        /// Whose.
+        domain: DomainName,
+        /// The policy, with when it was read.
+        held: HeldPolicy,
+    },
+    /// How long pings to a gateway usually take.
+    Delay {
+        /// Whose.
+        client: ClientId,
+        /// Which.
+        name: Arc<str>,
+        /// Where it was, as configured.
+        address: String,
+        /// The usual round-trip time.
+        usual: Duration,
+    },
+    /// For how long a gateway has been up.
+    Uptime {
+        /// Whose.
+        client: ClientId,
+        /// Which.
+        name: Arc<str>,
+        /// Where it was, as configured.
+        address: String,
+        /// What its agent told.
+        boot: Boot,
+    },
 }
 
 impl NewFact {
-    /// What the fact is about, and what kind it is: its place in the store.
-    pub fn key(&self) -> (String, &'static str) {
+    /// Its place in the store.
+    pub fn key(&self) -> FactKey {
         match self {
             Self::Mx { domain, .. } => (domain.to_string(), "mx"),
             Self::Starttls { address } => (address.to_string(), "starttls"),
             Self::Offers { address, .. } => (address.to_string(), "offers"),
             Self::Gateway { client, name } => (format!("{client}/{name}"), "gateway"),
+            Self::Sts { domain, .. } => (domain.to_string(), "sts"),
+            Self::Delay { client, name, .. } => (format!("{client}/{name}"), "delay"),
+            Self::Uptime { client, name, .. } => (format!("{client}/{name}"), "uptime"),
         }
     }
 }
@@ -188,6 +219,26 @@ impl Learnt {
                 }
                 NewFact::Gateway { client, name } => {
                     learnt.gateways.insert((client, name));
+                }
+                NewFact::Sts { domain, held } => {
+                    let written = held.fetched;
+                    learnt.sts.insert(domain, KeptPolicy { held, written });
+                }
+                NewFact::Delay {
+                    client,
+                    name,
+                    address,
+                    usual: fact,
+                } => {
+                    learnt.delays.insert((client, name), At { address, fact });
+                }
+                NewFact::Uptime {
+                    client,
+                    name,
+                    address,
+                    boot: fact,
+                } => {
+                    learnt.boots.insert((client, name), At { address, fact });
                 }
             }
         }
@@ -270,45 +321,115 @@ impl Learnt {
         })
     }
 
-    /// Forgets a domain that left the configuration.
-    pub fn forget_domain(&mut self, domain: &DomainName) {
-        self.mx.remove(domain);
+    /// The MTA-STS policy of a domain that was read last, if senders may still remember one.
+    pub fn sts(&self, domain: &DomainName) -> Option<&HeldPolicy> {
+        self.sts.get(domain).map(|kept| &kept.held)
     }
+
+    /// A policy was read, or is still remembered.
+    pub fn see_sts(&mut self, domain: &DomainName, held: &HeldPolicy) -> Option<NewFact> {
+        let in_store = self
+            .sts
+            .get(domain)
+            .filter(|kept| kept.held.id == held.id && kept.held.policy == held.policy)
+            .map(|kept| kept.written)
+            .filter(|written| !is_stale(*written, held));
+        let kept = KeptPolicy {
+            held: held.clone(),
+            written: in_store.unwrap_or(held.fetched),
+        };
+        self.sts.insert(domain.clone(), kept);
+        in_store.is_none().then(|| NewFact::Sts {
+            domain: domain.clone(),
+            held: held.clone(),
+        })
+    }
+
+    /// Nobody remembers a policy of that domain any more. Gives what the store is to forget.
+    pub fn forget_sts(&mut self, domain: &DomainName) -> Option<FactKey> {
+        self.sts.remove(domain).map(|_| (domain.to_string(), "sts"))
+    }
+
+    /// How long pings to a gateway usually take, as far as that was learnt at its present address.
+    pub fn usual_delay(&self, gateway: &Gateway) -> Option<Duration> {
+        here(&self.delays, gateway).copied()
+    }
+
+    /// What is usual of a gateway now.
+    pub fn see_delay(&mut self, gateway: &Gateway, usual: Duration) -> Option<NewFact> {
+        let near = |before: &Duration| usual.abs_diff(*before) <= *before / DELAY_PART + DELAY_BY;
+        if here(&self.delays, gateway).is_some_and(near) {
+            return None;
+        }
+        let (key, at) = place(gateway, usual);
+        self.delays.insert(key.clone(), at.clone());
+        Some(NewFact::Delay {
+            client: key.0,
+            name: key.1,
+            address: at.address,
+            usual,
+        })
+    }
+
+    /// When a gateway started, as far as that was learnt at its present address.
+    pub(super) fn boot(&self, gateway: &Gateway) -> Option<Boot> {
+        here(&self.boots, gateway).copied()
+    }
+
+    /// What a gateway's agent has told of its uptime.
+    pub fn see_boot(&mut self, gateway: &Gateway, boot: Boot) -> Option<NewFact> {
+        if here(&self.boots, gateway).is_some_and(|before| before.tells_as_much_as(&boot)) {
+            return None;
+        }
+        let (key, at) = place(gateway, boot);
+        self.boots.insert(key.clone(), at.clone());
+        Some(NewFact::Uptime {
+            client: key.0,
+            name: key.1,
+            address: at.address,
+            boot,
+        })
+    }
+
+    /// Forgets domains and gateways that are not in the configuration. Gives what the store is to forget.
+    pub fn forget_strangers(&mut self, inventory: &Inventory) -> Vec<FactKey> {
+        let mut gone = Vec::new();
+        let strange = |name: &DomainName| !inventory.domains.contains_key(name);
+        let mx = self.mx.extract_if(.., |name, _| strange(name));
+        gone.extend(mx.map(|(name, _)| (name.to_string(), "mx")));
+        let sts = self.sts.extract_if(.., |name, _| strange(name));
+        gone.extend(sts.map(|(name, _)| (name.to_string(), "sts")));
+        let strange = |(client, name): &GatewayKey| inventory.gateway(client, name).is_none();
+        let called = |(client, name): GatewayKey| format!("{client}/{name}");
+        let gateways = self.gateways.extract_if(.., |key| strange(key));
+        gone.extend(gateways.map(|key| (called(key), "gateway")));
+        let delays = self.delays.extract_if(.., |key, _| strange(key));
+        gone.extend(delays.map(|(key, _)| (called(key), "delay")));
+        let boots = self.boots.extract_if(.., |key, _| strange(key));
+        gone.extend(boots.map(|(key, _)| (called(key), "uptime")));
+        gone
+    }
+}
+
+/// Whether what the store holds of a policy is so old that a daemon that starts from it would forget it too early.
+fn is_stale(written: Timestamp, held: &HeldPolicy) -> bool {
+    let life = SignedDuration::try_from(held.policy.max_age).unwrap_or(SignedDuration::MAX);
+    held.fetched.duration_since(written) > (life / STALE_PART).min(STALE_AFTER)
+}
+
+/// A fact of a gateway where it is now.
+fn here<'a, T>(facts: &'a BTreeMap<GatewayKey, At<T>>, gateway: &Gateway) -> Option<&'a T> {
+    let at = facts.get(&(gateway.client.clone(), Arc::clone(&gateway.name)))?;
+    (at.address == gateway.address.to_string()).then_some(&at.fact)
+}
+
+fn place<T>(gateway: &Gateway, fact: T) -> (GatewayKey, At<T>) {
+    let at = At {
+        address: gateway.address.to_string(),
+        fact,
+    };
+    ((gateway.client.clone(), Arc::clone(&gateway.name)), at)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MB: u64 = 1_000_000;
-
-    fn offered(size: Option<u64>, eight_bit_mime: bool) -> Offered {
-        Offered { size, eight_bit_mime }
-    }
-
-    #[test]
-    fn what_is_offered_counts_once_two_answers_agree_and_only_grows() {
-        let address: SocketAddr = "192.0.2.1:25".parse().unwrap();
-        let (small, large) = (offered(Some(10 * MB), false), offered(Some(50 * MB), true));
-        let mut learnt = Learnt::default();
-        assert_eq!(learnt.see_offers(address, small), None);
-        assert_eq!(learnt.see_offers(address, large), None);
-        assert_eq!(learnt.offers(address), None);
-        let fact = learnt.see_offers(address, large).unwrap();
-        assert_eq!(learnt.offers(address), Some((large, large)));
-        // One answer of another machine at the same address changes nothing.
-        assert_eq!(learnt.see_offers(address, small), None);
-        assert_eq!(learnt.offers(address), Some((large, large)));
-        assert_eq!(learnt.see_offers(address, small), None);
-        assert_eq!(learnt.offers(address), Some((large, small)));
-        // A restart remembers the most, and waits for two answers again.
-        let mut again = Learnt::restore([fact]);
-        assert_eq!(again.offers(address), None);
-        again.see_offers(address, small);
-        again.see_offers(address, small);
-        assert_eq!(again.offers(address), Some((large, small)));
-        assert!(again.approve_offers(address).is_some());
-        assert_eq!(again.offers(address), Some((small, small)));
-        assert_eq!(again.approve_offers(address), None);
-    }
-}
+mod tests;

@@ -85,6 +85,14 @@ enum Whose {
 }
 
 impl Line {
+    /// A line of which nothing is known but what is usual.
+    pub(super) fn usually(usual: Duration) -> Self {
+        Self {
+            usual: Some(usual),
+            ..Self::default()
+        }
+    }
+
     /// What is wrong with it.
     pub fn impaired(&self) -> Impaired {
         self.impaired

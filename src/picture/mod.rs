@@ -18,6 +18,7 @@ mod boot;
 mod graph;
 mod learnt;
 mod line;
+mod offers;
 mod reputation;
 mod services;
 mod track;
@@ -25,8 +26,9 @@ mod zone;
 
 pub use graph::Change;
 pub use graph::Leads;
-pub use learnt::{Learnt, MxSet, NewFact, Offered, mx_set};
+pub use learnt::{FactKey, Learnt, MxSet, NewFact, mx_set};
 pub use line::{Impaired, Line};
+pub use offers::Offered;
 pub use track::{Health, Settled, Streak, Taking, Track};
 pub use zone::Lag;
 
@@ -77,16 +79,22 @@ pub enum MailHosts<'a> {
 }
 
 impl Picture {
-    /// An empty picture of an inventory.
+    /// A picture of an inventory that holds nothing but what was learnt before.
     pub fn new(inventory: Arc<Inventory>, learnt: Learnt, routes: Routes) -> Self {
+        let gateways = || inventory.gateways.iter();
+        let lines = gateways().filter_map(|gateway| {
+            let usual = learnt.usual_delay(gateway)?;
+            Some((gateway.subject(), Line::usually(usual)))
+        });
+        let boots = gateways().filter_map(|gateway| Some((gateway.subject(), learnt.boot(gateway)?)));
         Self {
+            lines: lines.collect(),
+            boots: boots.collect(),
             services: services::index(&inventory),
             inventory,
             learnt,
             routes,
             tracks: HashMap::new(),
-            lines: line::Lines::new(),
-            boots: boot::Boots::new(),
             zones: zone::Zones::new(),
             leads: Leads::default(),
             sessions: HashMap::new(),
@@ -389,11 +397,16 @@ impl Picture {
         }
     }
 
+    /// Forgets what is usual of a gateway that is elsewhere now.
+    pub fn forget_habits(&mut self, gateway: &Subject) {
+        self.lines.remove(gateway);
+        self.boots.remove(gateway);
+    }
+
     /// Forgets subjects that nobody watches any more.
     pub fn forget(&mut self, subject: &Subject) {
         self.tracks.remove(subject);
-        self.lines.remove(subject);
-        self.boots.remove(subject);
+        self.forget_habits(subject);
         self.zones.remove(subject);
         if let Subject::Smtp(address) = subject {
             self.sessions.remove(address);

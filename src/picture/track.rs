@@ -182,6 +182,8 @@ pub struct Track {
     pub fresh_until: Timestamp,
     /// Failures that began before do not count.
     heard_from: Option<Timestamp>,
+    /// How often it was observed.
+    heard: u64,
 }
 
 impl Track {
@@ -195,12 +197,14 @@ impl Track {
             earlier: Vec::new(),
             fresh_until: observation.ended(),
             heard_from: None,
+            heard: 0,
         }
     }
 
     /// Takes in an observation.
     pub fn record(&mut self, observation: &Arc<Observation>, health: Health, taking: Taking) {
         self.latest = Arc::clone(observation);
+        self.heard += u64::from(health != Health::Unrunnable);
         match health {
             Health::Good => {
                 self.streak = None;
@@ -336,6 +340,11 @@ impl Track {
     /// it stands on recovered.
     pub fn is_outdated(&self, observation: &Observation) -> bool {
         self.heard_from.is_some_and(|from| observation.at < from)
+    }
+
+    /// How often it was observed, whatever came of it.
+    pub fn heard(&self) -> u64 {
+        self.heard
     }
 
     /// Since when it is being found out how it is, where that is not settled: since the first doubtful failure, or

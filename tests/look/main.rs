@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod dane;
 mod faults;
 mod hostile;
 mod own_side;

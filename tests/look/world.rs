@@ -86,6 +86,15 @@ impl Authority {
 
     /// A server's side of TLS, with a certificate for `name` that ends with that year.
     pub fn serves(&self, name: &str, last_year: i32) -> Arc<ServerConfig> {
+        self.shows(name, last_year, &[])
+    }
+
+    /// Likewise, with the authority's own certificate after it.
+    pub fn serves_with_issuer(&self, name: &str, last_year: i32) -> Arc<ServerConfig> {
+        self.shows(name, last_year, std::slice::from_ref(&self.root))
+    }
+
+    fn shows(&self, name: &str, last_year: i32, more: &[CertificateDer<'static>]) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -97,7 +106,7 @@ impl Authority {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate], PrivateKeyDer::from(key));
+            .with_single_cert([&[certificate], more].concat(), PrivateKeyDer::from(key));
         Arc::new(server.unwrap())
     }
 }

@@ -8,7 +8,8 @@ use std::ops::Deref;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use crate::model::{Confidence, Owner, Severity, State, text};
+use crate::model::{Confidence, Flaps, Owner, Severity, State, text};
+use crate::surface::words::Moment;
 
 /// The most characters of one text: more is no sentence.
 const MOST: usize = 2000;
@@ -80,6 +81,8 @@ pub struct Verdict {
     pub also: Vec<Warning>,
     pub provider: Option<Words>,
     pub incident: Option<Words>,
+    #[serde(default)]
+    pub flapping: Option<Flaps>,
     /// Of gateways only.
     pub address: Option<Words>,
 }
@@ -131,6 +134,8 @@ pub struct Incident {
     pub opened: Timestamp,
     pub resolved: Option<Timestamp>,
     pub ended_by: Option<Words>,
+    #[serde(default)]
+    pub flapping: Option<Flaps>,
     pub cause: Cause,
     pub domains: Vec<Affected>,
     pub url: Words,
@@ -221,6 +226,15 @@ fn only_client(touched: &[Affected]) -> Option<&Words> {
     let (first, rest) = touched.split_first()?;
     let same = rest.iter().all(|other| other.client == first.client);
     first.client.as_ref().filter(|_| same)
+}
+
+/// That something comes and goes: `7 turns since 02:14 UTC`.
+pub fn turns(flaps: Flaps, now: Timestamp) -> String {
+    format!(
+        "{} turns since {}",
+        flaps.turns,
+        Moment::new(flaps.since, now).human
+    )
 }
 
 /// A domain as people read it.

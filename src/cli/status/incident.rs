@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use reqwest::Url;
 
 use super::Sheet;
-use super::document::{Evidence, Incident, Names, Single, unicode};
+use super::document::{Evidence, Names, Single, turns, unicode};
 use crate::cli::layout::{Room, field, mark, table, wrap};
 use crate::cli::style::{FAINT, STRONG, of_severity, of_state, paint};
 use crate::model::{Confidence, State};
@@ -17,7 +17,7 @@ pub fn render(single: &Single, from: &Url, sheet: Sheet) -> String {
     let (incident, names) = (&single.incident, Names::new(&single.clients));
     let mut out = headline(single, sheet);
     out.push('\n');
-    cause(&mut out, incident, &names, sheet);
+    cause(&mut out, single, &names, sheet);
     // Without an external URL the daemon's links start at its root.
     if let Ok(page) = from.join(&incident.url) {
         let page = page.to_string();
@@ -70,11 +70,15 @@ fn heading(out: &mut String, name: &str, sheet: Sheet) {
     let _ = writeln!(out, "\n{}", paint(name, STRONG, sheet.coloured));
 }
 
-fn cause(out: &mut String, incident: &Incident, names: &Names, sheet: Sheet) {
+fn cause(out: &mut String, single: &Single, names: &Names, sheet: Sheet) {
+    let incident = &single.incident;
     let cause = &incident.cause;
     let mut say = |label: &str, text: &str, look| field(out, label, text, look, sheet.width, sheet.coloured);
     say("Cause", &format!("{}: {}", cause.subject, cause.title), None);
     say("Seen", &cause.detail, None);
+    if let Some(flaps) = incident.flapping {
+        say("Flaps", &turns(flaps, single.summary.at), None);
+    }
     let reason = cause.confidence_reason.as_deref();
     let sure = match cause.confidence {
         Confidence::Certain => None,

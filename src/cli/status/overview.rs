@@ -7,7 +7,7 @@ use anstyle::Style;
 use reqwest::Url;
 
 use super::Sheet;
-use super::document::{Cause, Incident, Names, Overview, Verdict, Warning, unicode};
+use super::document::{Cause, Incident, Names, Overview, Verdict, Warning, turns, unicode};
 use crate::cli::layout::{Room, field, mark, table, wrap};
 use crate::cli::style::{FAINT, STRONG, of_severity, of_state, paint};
 use crate::model::State;
@@ -113,6 +113,9 @@ fn draw_incident(out: &mut String, overview: &Overview, incident: &Incident, nam
     let cause = &incident.cause;
     let mut say = |label: &str, text: &str, look| field(out, label, text, look, sheet.width, sheet.coloured);
     say("Cause", &format!("{}: {}", cause.subject, cause.title), None);
+    if let Some(flaps) = incident.flapping {
+        say("Flaps", &turns(flaps, now), None);
+    }
     if overview.summary.remedy.is_some() && matches!(&*cause.root.kind, "vantage" | "resolver") {
         // All else stands on top.
         return;
@@ -224,8 +227,12 @@ fn why(verdict: &Verdict, sheet: Sheet) -> String {
         let text = format!("! {} ({})", warning.code, warning.summary);
         paint(&text, of_state(State::Degraded), sheet.coloured)
     };
+    let flapping = verdict
+        .flapping
+        .map(|flaps| format!("flapping ({} turns)", flaps.turns));
     let parts: Vec<String> = known
         .into_iter()
+        .chain(flapping)
         .chain(verdict.also.iter().map(warning))
         .collect();
     parts.join(", ")

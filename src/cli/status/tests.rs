@@ -380,3 +380,23 @@ async fn somebody_elses_json_is_no_status() {
     let text = error.to_string();
     assert!(text.contains("is not mailflow's API: missing field"), "{text}");
 }
+
+/// What comes and goes is said to, of the incident and of what it touches.
+#[tokio::test]
+async fn flapping_is_said() {
+    let text = overview_of(sample::flapping(), plain(100)).await;
+    assert_eq!(
+        text.matches("Flaps  7 turns since 02:00 UTC").count(),
+        1,
+        "{text}"
+    );
+    assert_eq!(text.matches("flapping (7 turns)").count(), 3, "{text}");
+    let text = incident_of(sample::flapping(), 482, plain(100)).await;
+    assert_eq!(
+        text.matches("Flaps  7 turns since 02:00 UTC").count(),
+        1,
+        "{text}"
+    );
+    let text = overview_of(sample::fleet(), plain(100)).await;
+    assert!(!text.contains("flap") && !text.contains("Flap"), "{text}");
+}

@@ -1,21 +1,21 @@
 //! Whether the certificate of a mail host is the one that its TLSA records name (RFC 7672). They count only where
 //! DNSSEC vouches for the MX records, the host's addresses and the TLSA records alike.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::inventory::Domain;
 use crate::model::dns::Lookup;
-use crate::model::policy::tlsa::Fit;
+use crate::model::policy::tlsa::{Fit, Shown};
 use crate::model::policy::{TlsaEvidence, TlsaRecord};
-use crate::model::tls::CertificateHashes;
 use crate::model::{Code, DomainName, Evidence, Observation, State, Subject};
 use crate::picture::{Health, Picture};
 
 use super::super::doubt::Doubt;
 use super::super::host::HostView;
-use super::{Fault, Policies, finding, is_first_look, is_unfinished, standing};
+use super::{Fault, Policies, about, finding, is_first_look, is_unfinished, standing};
 
 /// What an observation of TLSA records means by itself.
 pub(super) fn health(picture: &Picture, host: &DomainName, observation: &Observation) -> Health {
@@ -26,21 +26,27 @@ pub(super) fn health(picture: &Picture, host: &DomainName, observation: &Observa
         return Health::Unrunnable;
     }
     match compare(picture, host, evidence) {
-        Fit::No => Health::Failed(Code::PolicyDaneMismatch),
+        Fit::No | Fit::Unvouched | Fit::Misnamed => Health::Failed(Code::PolicyDaneMismatch),
         Fit::Yes | Fit::Untold => Health::Good,
     }
 }
 
-/// The records that senders go by.
-fn usable(evidence: &TlsaEvidence) -> Vec<&TlsaRecord> {
+/// The records that DNSSEC vouches for, with the way to them.
+fn authentic(evidence: &TlsaEvidence) -> &[TlsaRecord] {
     match &evidence.answer {
         Lookup::Found {
             records,
             authentic: true,
             ..
-        } if evidence.addresses_authentic => records.iter().filter(|record| record.is_usable()).collect(),
-        _ => Vec::new(),
+        } if evidence.addresses_authentic => records,
+        _ => &[],
     }
+}
+
+/// Of these, the ones that say which certificate is right.
+fn usable(evidence: &TlsaEvidence) -> Vec<&TlsaRecord> {
+    let records = authentic(evidence).iter();
+    records.filter(|record| record.is_usable()).collect()
 }
 
 /// How the records fit what the host's addresses show: one that fits is enough, and only when all misfit do they.
@@ -51,7 +57,7 @@ fn compare(picture: &Picture, host: &DomainName, evidence: &TlsaEvidence) -> Fit
     }
     let mut misfits = 0;
     for address in picture.reachable_addresses(host) {
-        let Some((shown, asked)) = shown(picture, host, address) else {
+        let Some((shown, asked)) = shown(picture, host, evidence, address) else {
             continue;
         };
         let fits: Vec<Fit> = records.iter().map(|record| record.fits(shown)).collect();
@@ -67,18 +73,27 @@ fn compare(picture: &Picture, host: &DomainName, evidence: &TlsaEvidence) -> Fit
     if misfits > 0 { Fit::No } else { Fit::Untold }
 }
 
-/// The chain that an address showed last, and whether it was asked for this host.
+/// What an address showed last, and whether it was asked for this host.
 fn shown<'a>(
     picture: &'a Picture,
     host: &DomainName,
-    address: std::net::SocketAddr,
-) -> Option<(&'a [CertificateHashes], bool)> {
+    evidence: &TlsaEvidence,
+    address: SocketAddr,
+) -> Option<(Shown<'a>, bool)> {
     let track = picture.track(&Subject::Smtp(address))?;
     let Evidence::Smtp(smtp) = &track.latest.evidence else {
         return None;
     };
     let tls = smtp.tls.as_ref().filter(|tls| !tls.hashes.is_empty())?;
-    Some((&tls.hashes, smtp.server_name.as_ref() == Some(host)))
+    // The host, what it is an alias of, and the domains whose mail it takes (RFC 7672 3.2.2).
+    let domains = picture.leads().domains(host);
+    let mut names = [host].into_iter().chain(&evidence.base).chain(domains);
+    let own = tls.certificate.as_ref();
+    let shown = Shown {
+        chain: &tls.hashes,
+        named: own.is_some_and(|own| names.any(|name| own.covers(name))),
+    };
+    Some((shown, smtp.server_name.as_ref() == Some(host)))
 }
 
 /// Whether DNSSEC vouches for the MX records of a domain.
@@ -90,11 +105,12 @@ fn mx_is_authentic(picture: &Picture, domain: &Domain) -> bool {
     })
 }
 
-/// Whether senders of a domain's mail demand TLS of a host because of its TLSA records.
+/// Whether senders of a domain's mail demand TLS of a host because of its TLSA records: also where none of them says which
+/// certificate is right (RFC 7672 2.2).
 pub fn has_tlsa(picture: &Picture, domain: &Domain, host: &DomainName) -> bool {
     let track = picture.track(&Subject::Tlsa(host.clone()));
     let found = track.is_some_and(
-        |track| matches!(&standing(track).evidence, Evidence::Tlsa(evidence) if !usable(evidence).is_empty()),
+        |track| matches!(&standing(track).evidence, Evidence::Tlsa(evidence) if !authentic(evidence).is_empty()),
     );
     found && mx_is_authentic(picture, domain)
 }
@@ -124,6 +140,10 @@ pub(super) fn judge(
             continue;
         };
         secured += usize::from(!usable(evidence).is_empty());
+        if let Some(warning) = uncounted(&host.name, evidence) {
+            let found = about(domain, Code::PolicyDaneMismatch, seen)(&warning);
+            all.warnings.push(found.giving(State::Flowing));
+        }
         let misfits_now = compare(picture, &host.name, evidence) == Fit::No;
         let confirmed = track
             .settled
@@ -174,14 +194,55 @@ fn sessions(picture: &Picture, host: &DomainName) -> Vec<Arc<Observation>> {
     tracks.map(|track| Arc::clone(&track.latest)).collect()
 }
 
+/// That a host has records which protect nobody.
+fn uncounted(host: &DomainName, evidence: &TlsaEvidence) -> Option<String> {
+    let base = evidence.base.as_ref().unwrap_or(host);
+    let records = evidence.answer.records().filter(|records| !records.is_empty())?;
+    if authentic(evidence).is_empty() {
+        return Some(format!(
+            "There are TLSA records at _25._tcp.{base}, but senders pay no attention to them: DNSSEC vouches for the MX \
+             records, but not for them and the addresses of {host}."
+        ));
+    }
+    usable(evidence).is_empty().then(|| {
+        let read: Vec<String> = records.iter().take(3).map(ToString::to_string).collect();
+        format!(
+            "No TLSA record at _25._tcp.{base} says which certificate is right: for mail they begin with 2 or 3, then 0 or \
+             1, then 0, 1 or 2, and their data is as long as that says. They read \"{}\". Senders encrypt because of \
+             them, but check no certificate.",
+            read.join("\", \"")
+        )
+    })
+}
+
+/// Why a record that names an issuer in the chain does not fit.
+fn reason(host: &DomainName, fits: &[Fit]) -> Option<String> {
+    if fits.contains(&Fit::Misnamed) {
+        return Some(format!(
+            " The issuer is the right one, but the certificate is not for {host}, as records that begin with 2 demand."
+        ));
+    }
+    fits.contains(&Fit::Unvouched).then(|| {
+        " The issuer is in the chain that the server shows, but does not vouch for the certificate: one of them is out of \
+         date, or a signature is wrong."
+            .to_owned()
+    })
+}
+
 fn misfit(picture: &Picture, host: &DomainName, evidence: &TlsaEvidence) -> String {
-    let records: Vec<String> = usable(evidence).iter().take(3).map(ToString::to_string).collect();
+    let usable = usable(evidence);
+    let base = evidence.base.as_ref().unwrap_or(host);
+    let records: Vec<String> = usable.iter().take(3).map(ToString::to_string).collect();
     let shown = picture
         .reachable_addresses(host)
         .into_iter()
-        .find_map(|address| shown(picture, host, address));
+        .find_map(|address| shown(picture, host, evidence, address));
+    let fits = shown
+        .iter()
+        .flat_map(|(shown, _)| usable.iter().map(|record| record.fits(*shown)));
+    let reason = reason(host, &fits.collect::<Vec<_>>()).unwrap_or_default();
     let wanted = shown
-        .and_then(|(chain, _)| chain.first())
+        .and_then(|(shown, _)| shown.chain.first())
         .map(|own| {
             format!(
                 " For the present certificate it would be \"3 1 1 {}\".",
@@ -190,7 +251,7 @@ fn misfit(picture: &Picture, host: &DomainName, evidence: &TlsaEvidence) -> Stri
         })
         .unwrap_or_default();
     format!(
-        "No TLSA record at _25._tcp.{host} fits the certificate that {host} shows. They read \"{}\".{wanted}",
+        "No TLSA record at _25._tcp.{base} fits the certificate that {host} shows. They read \"{}\".{reason}{wanted}",
         records.join("\", \"")
     )
 }

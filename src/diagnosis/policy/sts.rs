@@ -41,27 +41,36 @@ impl Demand {
 }
 
 /// Who demands TLS of a host for a domain's mail, the strictest first.
-pub fn demand(picture: &Picture, domain: &Domain, host: &DomainName) -> Option<Demand> {
+pub fn demand(picture: &Picture, domain: &Domain, host: &DomainName, now: Timestamp) -> Option<Demand> {
     if domain.tls_required {
         return Some(Demand::Configured);
     }
-    let subject = Subject::Policy(domain.name.clone(), PolicyPart::Sts);
-    if let Some(track) = picture.track(&subject)
-        && let Evidence::Sts(evidence) = &standing(track).evidence
-        && let Some(policy) = in_force(evidence, standing(track).ended())
-        && policy.mode == StsMode::Enforce
-        && policy.allows(host)
-    {
+    if enforced(picture, domain, now).is_some_and(|policy| policy.allows(host)) {
         return Some(Demand::MtaSts);
     }
     dane::has_tlsa(picture, domain, host).then_some(Demand::Dane)
 }
 
-/// The policy that senders go by: while a record announces one, what was read last.
+/// The policy that senders enforce: as it was seen last, and before the first look as it is known from before a
+/// restart.
+fn enforced<'a>(picture: &'a Picture, domain: &Domain, now: Timestamp) -> Option<&'a StsPolicy> {
+    let subject = Subject::Policy(domain.name.clone(), PolicyPart::Sts);
+    let seen = picture.track(&subject).map(standing);
+    let policy = match seen.map(|seen| (&seen.evidence, seen.ended())) {
+        Some((Evidence::Sts(evidence), at)) => in_force(evidence, at),
+        _ => lasting(picture.learnt.sts(&domain.name), now),
+    };
+    policy.filter(|policy| policy.mode == StsMode::Enforce)
+}
+
+/// The policy that senders go by: what was read last, for as long as they may remember it, whatever has become of its
+/// record or its web server meanwhile (RFC 8461 5.1).
 fn in_force(evidence: &StsEvidence, at: Timestamp) -> Option<&StsPolicy> {
-    let announced = evidence.record.records().is_some() || !evidence.record.is_definite();
-    let held = evidence.held.as_ref()?;
-    (announced && held.holds_at(at)).then_some(&held.policy)
+    lasting(evidence.held.as_ref(), at)
+}
+
+fn lasting(held: Option<&HeldPolicy>, at: Timestamp) -> Option<&StsPolicy> {
+    held.filter(|held| held.holds_at(at)).map(|held| &held.policy)
 }
 
 /// What the evidence comes to.

@@ -103,6 +103,7 @@ impl World {
             Step::Unknown(target, blind) => self.blind(&targets[*target], *blind),
             Step::Wait(seconds) => {
                 self.now += seconds;
+                self.look(u32::try_from(seconds / 120).unwrap());
                 self.commit();
             }
             Step::Restart => {
@@ -117,6 +118,13 @@ impl World {
                 self.life.remove(&targets[*target]);
                 self.commit();
             }
+        }
+    }
+
+    /// What is well for now is found so in some observations in a row.
+    fn look(&mut self, observations: u32) {
+        for target in self.life.held() {
+            self.life.found_well(&target, observations);
         }
     }
 
@@ -207,6 +215,7 @@ impl World {
         }
         self.commit();
         self.now += 100_000;
+        self.look(5);
         self.commit();
     }
 }

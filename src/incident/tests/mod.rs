@@ -490,32 +490,93 @@ fn a_target_that_leaves_the_configuration_ends_its_incident() {
     assert_eq!(rows.forgotten, [domain("a.test")]);
 }
 
+/// Lets the router fail and come back `times`, a turn every `every` seconds from `from` on, observed at `pace`.
+fn toggles(bench: &mut Bench, times: u64, every: u64, pace: Option<Duration>) {
+    for turn in 0..times * 2 {
+        let state = if turn % 2 == 0 {
+            State::Broken
+        } else {
+            State::Flowing
+        };
+        let broken = (state == State::Broken).then(|| cause(Code::GatewayDown, router_root()));
+        bench
+            .life
+            .judge_paced(&verdict(&router(), state, broken), pace, at(bench.now));
+        bench.settle(bench.now + every);
+    }
+}
+
 #[test]
-fn a_flapping_target_is_held_until_it_has_been_well_for_a_while() {
+fn a_flapping_target_is_one_incident_until_it_is_well_five_times_in_a_row() {
     let mut bench = Bench::prompt();
     bench.life.policy.flapping = Some(Flapping::of_interval(Duration::from_mins(1)));
-    for turn in 0..3_u64 {
-        bench.now = turn * 100;
-        bench.breaks(&router(), Code::GatewayDown, router_root());
-        bench.settle(turn * 100);
-        bench.now = turn * 100 + 50;
-        bench.flows(&router());
-        bench.settle(turn * 100 + 50);
-    }
+    toggles(&mut bench, 3, 50, None);
     assert_eq!(
-        bench.heard.len(),
-        5,
-        "the third end is held back: {:?}",
-        bench.heard
+        bench.heard,
+        [
+            "#1 opened",
+            "#1 resolved",
+            "#2 opened",
+            "#2 resolved",
+            "#3 opened"
+        ],
+        "the third end is held back"
     );
-    assert_eq!(bench.life.next_due(), Some(at(550)));
-    bench.now = 260;
-    bench.breaks(&router(), Code::GatewayDown, router_root());
-    assert!(bench.settle(260).is_empty());
-    bench.now = 300;
+    assert_eq!(bench.life.held(), [router()]);
+    assert_eq!(bench.life.next_due(), None);
+    let flaps = bench.life.flaps(&router()).unwrap();
+    assert_eq!((flaps.turns, flaps.since), (6, at(0)));
+    assert_eq!(bench.open()[0].flapping(), Some(flaps));
+    bench.heard.clear();
+    toggles(&mut bench, 20, 10, None);
+    assert_eq!(bench.life.flaps(&router()).map(|flaps| flaps.turns), Some(46));
+    bench.life.found_well(&router(), 4);
+    assert!(bench.settle(100_000).is_empty(), "time alone ends nothing");
+    bench.life.found_well(&router(), 5);
+    assert_eq!(bench.settle(100_001), ["#3 resolved"]);
+    assert_eq!(bench.life.held(), []);
+    let row = bench.rows().into_iter().find(|row| row.id.0 == 3).unwrap();
+    assert_eq!(row.flapping().map(|flaps| flaps.turns), Some(46));
+    let told = row
+        .log
+        .iter()
+        .filter(|entry| entry.text.starts_with("flapping: "));
+    assert_eq!(told.count(), 1, "{}", log_of(&row));
+    // From here on turns are counted anew.
+    toggles(&mut bench, 1, 10, None);
+    assert_eq!(bench.life.held(), []);
+}
+
+/// Six turns an hour are none of a server that is looked at every minute, but they are of one at every ten.
+#[rstest]
+#[case::by_the_minute(Some(60), false)]
+#[case::by_default(None, false)]
+#[case::every_ten_minutes(Some(600), true)]
+fn turns_are_reckoned_in_effective_intervals(#[case] pace: Option<u64>, #[case] flapping: bool) {
+    let mut bench = Bench::prompt();
+    bench.life.policy.flapping = Some(Flapping::of_interval(Duration::from_mins(1)));
+    toggles(&mut bench, 3, 600, pace.map(Duration::from_secs));
+    assert_eq!(bench.life.flaps(&router()).is_some(), flapping);
+    assert_eq!(bench.open().len(), usize::from(flapping));
+}
+
+/// What flaps goes on flapping over a restart: it ends no sooner than without one.
+#[test]
+fn flapping_outlives_a_restart() {
+    let mut bench = Bench::prompt();
+    bench.life.policy.flapping = Some(Flapping::of_interval(Duration::from_mins(1)));
+    toggles(&mut bench, 3, 50, None);
+    let restored = Restored {
+        open: bench.open(),
+        seen: vec![router()],
+        next_id: 9,
+        ..Restored::default()
+    };
+    bench.life = Lifecycle::restore(bench.life.policy.clone(), restored);
     bench.flows(&router());
-    assert!(bench.settle(599).is_empty());
-    assert_eq!(bench.settle(600), ["#3 resolved"]);
+    assert!(bench.settle(400).is_empty());
+    bench.life.found_well(&router(), 5);
+    assert_eq!(bench.settle(500), ["#3 resolved"]);
 }
 
 #[test]

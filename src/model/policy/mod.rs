@@ -147,6 +147,9 @@ pub struct StsEvidence {
 /// A policy that senders may remember.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldPolicy {
+    /// The id of the record that announced it (RFC 8461 3.1): senders fetch it anew when that changes.
+    #[serde(default)]
+    pub id: String,
     /// What it says.
     pub policy: StsPolicy,
     /// When it was last read (UTC).
@@ -205,6 +208,10 @@ pub enum StsOutcome {
 pub struct TlsaEvidence {
     /// What stands at `_25._tcp.HOST`.
     pub answer: Lookup<Vec<TlsaRecord>>,
-    /// Whether DNSSEC vouches for the host's addresses too, without which the records do not count (RFC 7672 2.2).
+    /// Whether DNSSEC vouches for the way to them too: the host's addresses, or where it is an alias into a zone that is
+    /// not signed, the alias (RFC 7672 2.2). Without it the records do not count.
     pub addresses_authentic: bool,
+    /// Whose records they are, where the host is an alias and they stand at what it leads to (RFC 7672 2.2.3).
+    #[serde(default)]
+    pub base: Option<DomainName>,
 }

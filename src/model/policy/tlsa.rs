@@ -21,6 +21,15 @@ pub struct TlsaRecord {
     pub digest: String,
 }
 
+/// What a server shows, to be held against records.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Its certificates, its own first.
+    pub chain: &'a [CertificateHashes],
+    /// Whether its own one is for a name by which senders go to it.
+    pub named: bool,
+}
+
 /// Whether a record fits a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
@@ -28,6 +37,11 @@ pub enum Fit {
     Yes,
     /// It does not.
     No,
+    /// It names an issuer in the chain, which does not vouch for the server's own certificate: a signature is wrong, or
+    /// one of the certificates is out of date.
+    Unvouched,
+    /// It names an issuer that vouches for a certificate which is for other names.
+    Misnamed,
     /// That cannot be told from what the server shows.
     Untold,
 }
@@ -45,22 +59,32 @@ impl TlsaRecord {
         matches!(self.usage, 2 | 3) && self.selector <= 1 && length
     }
 
-    /// How it fits a chain, the server's own certificate first.
-    pub fn fits(&self, chain: &[CertificateHashes]) -> Fit {
-        let shown = match self.usage {
-            3 => chain.get(..1),
-            _ => Some(chain),
-        };
-        let Some(shown) = shown.filter(|shown| !shown.is_empty()) else {
-            return Fit::Untold;
-        };
-        if shown.iter().any(|one| self.is(one)) {
-            return Fit::Yes;
+    /// How it fits what a server shows. Usage 3 names the server's own certificate or key and asks for nothing else;
+    /// usage 2 names an issuer, and the certificate has to be in date and for the right name (RFC 7672 3.1).
+    pub fn fits(&self, shown: Shown<'_>) -> Fit {
+        match shown.chain.split_first() {
+            None => Fit::Untold,
+            Some((own, _)) if self.usage == 3 && self.is(own) => Fit::Yes,
+            Some(_) if self.usage == 3 => Fit::No,
+            Some((_, issuers)) => self.fits_issuers(issuers, shown.named),
         }
-        match (self.usage, self.matching) {
+    }
+
+    fn fits_issuers(&self, issuers: &[CertificateHashes], named: bool) -> Fit {
+        let mut of_mine = issuers.iter().filter(|one| self.is(one)).peekable();
+        match of_mine.peek() {
             // An issuer whose whole certificate or key stands in DNS need not be sent along (RFC 7671 5.2.1).
-            (2, 0) => Fit::Untold,
-            _ => Fit::No,
+            None if self.matching == 0 => Fit::Untold,
+            None => Fit::No,
+            Some(_) => {
+                let vouch: Vec<Option<bool>> = of_mine.map(|one| one.vouches).collect();
+                match vouch.iter().max() {
+                    Some(Some(true)) if named => Fit::Yes,
+                    Some(Some(true)) => Fit::Misnamed,
+                    _ if vouch.contains(&None) => Fit::Untold,
+                    _ => Fit::Unvouched,
+                }
+            }
         }
     }
 
@@ -94,6 +118,7 @@ mod tests {
 
     use super::*;
 
+    /// Certificates `2` and `3` issue others.
     fn hashes(mark: char) -> CertificateHashes {
         let of = |kind: char, length: usize| format!("{mark}{kind}{}", "0".repeat(length - 2));
         CertificateHashes {
@@ -101,6 +126,7 @@ mod tests {
             certificate_sha512: of('b', 128),
             key_sha256: of('c', 64),
             key_sha512: of('d', 128),
+            vouches: (mark != '1' && mark != '6').then_some(mark == '2' || mark == '3'),
         }
     }
 
@@ -123,9 +149,19 @@ mod tests {
     #[case(3, 1, 0, hashes('1').key_sha256, Fit::Yes)]
     #[case(3, 1, 1, hashes('2').key_sha256, Fit::No)]
     #[case(3, 1, 1, hashes('1').certificate_sha256, Fit::No)]
-    #[case(2, 0, 1, hashes('2').certificate_sha256, Fit::Yes)]
-    #[case(2, 1, 1, hashes('3').key_sha256, Fit::No)]
-    #[case(2, 0, 0, hashes('3').certificate_sha256, Fit::Untold)]
+    #[case(3, 0, 0, hashes('1').certificate_sha256, Fit::Yes)]
+    #[case(3, 1, 1, hashes('2').key_sha256, Fit::No)]
+    #[case::issuer(2, 0, 1, hashes('2').certificate_sha256, Fit::Yes)]
+    #[case::issuers_key(2, 1, 2, hashes('2').key_sha512, Fit::Yes)]
+    #[case::issuer_in_full(2, 0, 0, hashes('2').certificate_sha256, Fit::Yes)]
+    #[case::issuers_key_in_full(2, 1, 0, hashes('2').key_sha256, Fit::Yes)]
+    #[case::its_issuer(2, 1, 1, hashes('3').key_sha256, Fit::Yes)]
+    #[case::own_is_no_issuer(2, 1, 1, hashes('1').key_sha256, Fit::No)]
+    #[case::a_stranger(2, 1, 1, hashes('5').key_sha256, Fit::No)]
+    #[case::not_sent_along(2, 0, 0, hashes('5').certificate_sha256, Fit::Untold)]
+    #[case::key_not_sent_along(2, 1, 0, hashes('5').key_sha256, Fit::Untold)]
+    #[case::sent_but_no_issuer(2, 1, 1, hashes('4').key_sha256, Fit::Unvouched)]
+    #[case::of_another_kind(2, 1, 1, hashes('6').key_sha256, Fit::Untold)]
     fn records_fit_the_chain(
         #[case] usage: u8,
         #[case] selector: u8,
@@ -135,8 +171,16 @@ mod tests {
     ) {
         let record = record(usage, selector, matching, &data);
         assert!(record.is_usable());
-        assert_eq!(record.fits(&[hashes('1'), hashes('2')]), fit);
-        assert_eq!(record.fits(&[]), Fit::Untold);
+        let chain = ['1', '2', '3', '4', '6'].map(hashes);
+        let shown = |chain, named| Shown { chain, named };
+        assert_eq!(record.fits(shown(&chain, true)), fit);
+        assert_eq!(record.fits(shown(&[], true)), Fit::Untold);
+        // The name matters to usage 2 alone.
+        let misnamed = match fit {
+            Fit::Yes if usage == 2 => Fit::Misnamed,
+            fit => fit,
+        };
+        assert_eq!(record.fits(shown(&chain, false)), misnamed);
     }
 
     #[test]
@@ -162,7 +206,7 @@ mod tests {
         fn any_record_can_be_compared(usage: u8, selector: u8, matching: u8, data in "[0-9a-f]{0,130}") {
             let record = record(usage, selector, matching, &data);
             record.is_usable();
-            record.fits(&[hashes('1')]);
+            record.fits(Shown { chain: &[hashes('1'), hashes('2')], named: true });
         }
     }
 }

@@ -266,3 +266,71 @@ fn an_agent_that_is_switched_off_is_no_gateway_down_where_nothing_else_bears_wit
     assert_eq!(gateway(&sim, "lonely", "cellar").state, Unknown);
     assert!(sim.turns.iter().all(|(_, _, state, _)| *state == Unknown));
 }
+
+/// What is usual was learnt before our own restart: a line that has become slow meanwhile is not taken for usual. A
+/// gateway that has moved to another address is.
+#[test]
+fn a_line_that_became_slow_during_our_own_restart_is_slow() {
+    let mut sim = Sim::settled();
+    sim.run(60.0);
+    sim.world.slow.insert(ROUTER, Duration::from_millis(150));
+    sim.restart(CONFIG, 30.0);
+    sim.run(60.0);
+    let verdict = gateway(&sim, "acme", "hq-router");
+    assert_eq!(
+        (verdict.state, verdict.cause.unwrap().code),
+        (Degraded, GatewaySlow)
+    );
+    assert_eq!(gateway(&sim, "beta", "beta-router").state, Flowing);
+    sim.world.slow.insert("198.51.100.2", Duration::from_millis(150));
+    sim.restart(&CONFIG.replace("\"198.51.100.1\"", "\"198.51.100.2\""), 30.0);
+    sim.run(60.0);
+    assert_eq!(gateway(&sim, "acme", "hq-router").state, Flowing);
+}
+
+#[test]
+fn a_reboot_during_our_own_restart_is_seen() {
+    let mut sim = with_agent(12.0 * DAY);
+    sim.world.agents.insert(ROUTER, Ok(sim.now));
+    sim.restart(CONFIG, 30.0);
+    sim.run(20.0);
+    let also = gateway(&sim, "acme", "hq-router").also;
+    assert_eq!(
+        also.iter().map(|one| one.code).collect::<Vec<_>>(),
+        [GatewayRebooted]
+    );
+    insta::assert_snapshot!(also[0].summary, @"It restarted at 2026-11-22 02:02:00 UTC, says its uptime (SNMP).");
+    // It goes on being told after another restart of ours, and the store keeps no more than one fact of it.
+    sim.restart(CONFIG, 30.0);
+    sim.run(20.0);
+    assert_eq!(gateway(&sim, "acme", "hq-router").also.len(), 1);
+    let uptimes = sim.store.keys().filter(|(_, kind)| *kind == "uptime");
+    assert_eq!(uptimes.count(), 1);
+}
+
+/// A gateway and a domain that leave the configuration, at a reload or while we are away, leave the store as well.
+#[test]
+fn what_left_the_configuration_leaves_the_store() {
+    let mut sim = with_agent(12.0 * DAY);
+    let of = |sim: &Sim, subject: &str| {
+        let keys = sim.store.keys().filter(|(of, _)| of == subject);
+        keys.map(|(_, kind)| *kind).collect::<Vec<_>>()
+    };
+    sim.restart(CONFIG, 1.0);
+    sim.run(60.0);
+    assert_eq!(of(&sim, "acme/hq-router"), ["delay", "gateway", "uptime"]);
+    assert_eq!(of(&sim, "acme.test"), ["mx"]);
+    let without = CONFIG
+        .replace("hq-router", "other-router")
+        .replace("\"acme.test\", ", "");
+    let mut reloaded = sim.clone();
+    reloaded.reload(&without);
+    reloaded.run(10.0);
+    sim.restart(&without, 1.0);
+    sim.run(10.0);
+    for sim in [sim, reloaded] {
+        assert_eq!(of(&sim, "acme/hq-router"), [""; 0]);
+        assert_eq!(of(&sim, "acme.test"), [""; 0]);
+        assert_eq!(of(&sim, "acme-shop.test"), ["mx"]);
+    }
+}

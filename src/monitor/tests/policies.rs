@@ -72,6 +72,7 @@ fn sts(mode: StsMode, mx: &str, outcome: StsOutcome) -> Evidence {
             outcome,
         }),
         held: Some(HeldPolicy {
+            id: "1".into(),
             policy: StsPolicy {
                 mode,
                 max_age: Duration::from_hours(24),
@@ -128,6 +129,11 @@ fn turns_and_heals(state: State, code: Code, inject: impl Fn(&mut World)) {
     sim.forget();
     let healed = sim.now;
     sim.world.policies.clear();
+    if code == PolicyStsMismatch {
+        // Who has read the wrong one goes by it until there is another.
+        let listed = sts(StsMode::Enforce, "mx.acme.test", read());
+        sim.world.policies.insert(("acme.test", Sts), listed);
+    }
     sim.world.certificates.clear();
     sim.run(30.0);
     let turns = sim.turns_of("acme.test", healed);
@@ -270,6 +276,7 @@ fn hashes(mark: char) -> CertificateHashes {
         certificate_sha512: of(128),
         key_sha256: of(64),
         key_sha512: of(128),
+        vouches: None,
     }
 }
 
@@ -314,4 +321,70 @@ fn a_certificate_is_renewed() {
         sim.run(30.0);
         assert_eq!(sim.state("acme.test"), (Flowing, None), "phase {phase}");
     }
+}
+
+/// A policy host that is silent from before our own restart on: senders go by what they remember, and so do we.
+#[test]
+fn a_policy_outlives_our_restart() {
+    let mut sim = watched();
+    let quick = CONFIG.replace("[budgets]", "[probes.policy]\ninterval = \"5s\"\n[budgets]");
+    let enforced = |outcome| match sts(StsMode::Enforce, "mx.acme.test", outcome) {
+        Evidence::Sts(mut sts) => {
+            let held = sts.held.as_mut().unwrap();
+            held.policy.max_age = Duration::from_mins(5);
+            Evidence::Sts(sts)
+        }
+        other => other,
+    };
+    sim.world.policies.insert(("acme.test", Sts), enforced(read()));
+    sim.run(10.0);
+    sim.world.policies.insert(("acme.test", Sts), enforced(failed()));
+    sim.world
+        .certificates
+        .insert("198.51.100.10", (ChainVerdict::Expired, "mx.acme.test", -1));
+    sim.restart(&quick, 30.0);
+    sim.run(40.0);
+    let verdict = sim.verdict("acme.test");
+    let code = verdict.cause.map(|cause| cause.code);
+    assert_eq!((verdict.state, code), (Broken, Some(TlsCertificateExpired)));
+    assert!(
+        verdict.symptoms.contains(&PolicyStsUnavailable),
+        "{:?}",
+        verdict.symptoms
+    );
+    // When nobody remembers it any more, the store has forgotten it as well.
+    sim.run(200.0);
+    assert_eq!(sim.state("acme.test").0, Degraded);
+    assert!(!sim.store.contains_key(&("acme.test".to_owned(), "sts")));
+}
+
+/// A policy whose record was taken away is still remembered by those who have read it (RFC 8461 5.1); one that was
+/// ended as it should be is not.
+#[rstest]
+#[case::taken_away(false, Broken, Some(PolicyStsMismatch))]
+#[case::ended(true, Flowing, None)]
+fn a_policy_is_ended(#[case] announced: bool, #[case] state: State, #[case] code: Option<Code>) {
+    let mut sim = watched();
+    sim.world
+        .policies
+        .insert(("acme.test", Sts), sts(StsMode::Enforce, "mx.acme.test", read()));
+    sim.run(10.0);
+    if announced {
+        let Evidence::Sts(mut none) = sts(StsMode::None, "mx.acme.test", read()) else {
+            unreachable!()
+        };
+        none.held = None;
+        sim.world.policies.insert(("acme.test", Sts), Evidence::Sts(none));
+        sim.run(10.0);
+    }
+    sim.world.policies.clear();
+    sim.run(10.0);
+    assert_eq!(sim.state("acme.test"), (Flowing, None));
+    sim.world.mx.insert("acme.test", vec!["mx.beta.test"]);
+    sim.run(20.0);
+    sim.monitor
+        .approve(&"acme.test".parse().unwrap(), sim.now)
+        .unwrap();
+    sim.run(20.0);
+    assert_eq!(sim.state("acme.test"), (state, code));
 }

@@ -22,7 +22,7 @@ use crate::model::trace::{Trace, TraceHop, TraceMethod};
 use crate::model::*;
 use crate::monitor::{Mode, Monitor};
 use crate::net::Routes;
-use crate::picture::Learnt;
+use crate::picture::{FactKey, Learnt, NewFact};
 use crate::probe::{Detail, Task};
 
 pub const CONFIG: &str = r#"
@@ -473,13 +473,18 @@ impl World {
         });
     }
 
-    fn policy(&self, domain: &DomainName, part: PolicyPart) -> (Evidence, Duration) {
+    fn policy(&self, domain: &DomainName, part: PolicyPart, detail: &Detail) -> (Evidence, Duration) {
         let (told, elapsed) = self.lookup(domain.as_str(), Some(()));
-        let evidence = match self.policies.get(&(domain.as_str(), part)) {
+        let mut evidence = match self.policies.get(&(domain.as_str(), part)) {
             // A policy host that is silent is so whatever DNS says from memory.
             Some(evidence) if told.is_definite() || part == PolicyPart::Sts => evidence.clone(),
             _ => in_order(part, told),
         };
+        if let (Evidence::Sts(sts), Detail::Sts { held }) = (&mut evidence, detail)
+            && !matches!(&sts.fetch, Some(fetch) if matches!(fetch.outcome, StsOutcome::Read { .. }))
+        {
+            sts.held = held.clone().filter(|held| held.holds_at(self.clock));
+        }
         (evidence, elapsed)
     }
 
@@ -492,6 +497,7 @@ impl World {
             Evidence::Tlsa(TlsaEvidence {
                 answer,
                 addresses_authentic,
+                base: None,
             }),
             elapsed,
         )
@@ -585,7 +591,7 @@ impl World {
                 )
             }
             Subject::Anchor(anchor) => self.anchor(anchor, lost),
-            Subject::Policy(domain, part) => self.policy(domain, *part),
+            Subject::Policy(domain, part) => self.policy(domain, *part, &task.detail),
             Subject::Tlsa(host) => self.tlsa(host),
             Subject::Service(service) => self.service(service),
             Subject::Blocklist(_) => self.blocklist(),
@@ -883,6 +889,8 @@ pub struct Sim {
     pub jitter: Option<u64>,
     /// Every turn of a verdict, in order.
     pub turns: Vec<(Timestamp, Target, State, Option<Code>)>,
+    /// What was learnt, as the store keeps it.
+    pub store: BTreeMap<FactKey, NewFact>,
     /// When each subject's probes began and end.
     pub probes: HashMap<Subject, Vec<(Timestamp, Timestamp)>>,
 }
@@ -917,6 +925,7 @@ impl Sim {
             routes_due: start(),
             jitter: None,
             turns: Vec::new(),
+            store: BTreeMap::new(),
             probes: HashMap::new(),
         }
     }
@@ -1015,8 +1024,35 @@ impl Sim {
         self.flights.insert(id, observation);
     }
 
+    /// Ends the daemon and starts another one that knows what the store keeps, `pause` seconds later.
+    pub fn restart(&mut self, config: &str, pause: f64) {
+        self.now = self
+            .now
+            .checked_add(SignedDuration::from_secs_f64(pause))
+            .unwrap();
+        let learnt = Learnt::restore(self.store.values().cloned());
+        let routes = Routes { v4: true, v6: false };
+        self.monitor = Monitor::new(
+            Mode::Watch,
+            &inventory(config),
+            learnt,
+            HashMap::new(),
+            routes,
+            self.now,
+        );
+        self.running.clear();
+        self.flights.clear();
+        self.forget();
+    }
+
     fn collect(&mut self) {
-        for verdict in self.monitor.take_changes().verdicts {
+        let changes = self.monitor.take_changes();
+        for key in &changes.unlearnt {
+            self.store.remove(key);
+        }
+        self.store
+            .extend(changes.facts.into_iter().map(|fact| (fact.key(), fact)));
+        for verdict in changes.verdicts {
             let code = verdict.cause.as_ref().map(|cause| cause.code);
             self.turns
                 .push((self.now, verdict.target.clone(), verdict.state, code));

@@ -250,6 +250,12 @@ impl World {
             let zone = self.signed.iter().any(|zone| name.is_within(zone));
             zone && answer.rcode != rcode::SERV_FAIL
         });
+        // One step out of what is signed, and the whole is not vouched for.
+        let signed = signed
+            && answer.answers.iter().all(|record| {
+                let owner = record.name.as_ref();
+                owner.is_some_and(|name| self.signed.iter().any(|zone| name.is_within(zone)))
+            });
         Answer {
             authoritative: false,
             authentic: signed,

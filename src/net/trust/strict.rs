@@ -1,15 +1,16 @@
 //! The verifier of whoever has to prove who it is: the chain by our roots, the name by the certificate.
 
 use jiff::Timestamp;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::client::verify_server_name;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs as provider};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme};
 
 use super::Trust;
+use super::verifier::Demands;
 use crate::model::tls::ChainVerdict;
 
 /// Takes only who proves it.
@@ -28,49 +29,42 @@ impl Strict {
     }
 }
 
-impl ServerCertVerifier for Strict {
-    fn verify_server_cert(
+impl Demands for Strict {
+    fn identity(
         &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        (own, others): (&CertificateDer<'_>, &[CertificateDer<'_>]),
+        name: &ServerName<'_>,
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<(), Error> {
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let now = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-        if let Some(fault) = fault(&self.trust.judge(end_entity, intermediates, now)) {
+        if let Some(fault) = fault(&self.trust.judge(own, others, now)) {
             return Err(Error::General(fault));
         }
-        let parsed = ParsedCertificate::try_from(end_entity)?;
-        verify_server_name(&parsed, server_name).map_err(|error| match error {
+        let parsed = ParsedCertificate::try_from(own)?;
+        verify_server_name(&parsed, name).map_err(|error| match error {
             Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            ) => Error::General(format!("the certificate is not for {}", server_name.to_str())),
+            ) => Error::General(format!("the certificate is not for {}", name.to_str())),
             other => other,
-        })?;
-        Ok(ServerCertVerified::assertion())
+        })
     }
 
-    fn verify_tls12_signature(
+    fn signature(
         &self,
+        version: ProtocolVersion,
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+        let verify = match version {
+            ProtocolVersion::TLSv1_2 => verify_tls12_signature,
+            _ => verify_tls13_signature,
+        };
+        verify(message, certificate, signed, &self.algorithms)
     }
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+    fn schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::incident::sample::{acme, at, cause, domain, incident, root, vantage};
-use crate::model::IncidentState;
+use crate::model::{Flaps, IncidentState};
 
 fn wording() -> Wording {
     Wording {
@@ -127,6 +127,7 @@ fn our_own_faults_blame_nobody() {
         state: State::Unknown,
         first_sight: false,
         since: at(0),
+        flapping: None,
     }];
     let text = message(&ours, Event::Opened, at(45), &wording());
     assert_snapshot!(format!("{}\n{}", text.subject, text.short), @"
@@ -145,6 +146,7 @@ fn many_domains_are_listed_by_client_and_bounded() {
             state: State::Degraded,
             first_sight: false,
             since: at(0),
+            flapping: None,
         })
         .collect();
     let text = message(&many, Event::Opened, at(60), &wording());
@@ -209,4 +211,36 @@ proptest! {
             prop_assert!(text.long.lines().count() <= 20);
         }
     }
+}
+
+#[test]
+fn what_comes_and_goes_is_said_to() {
+    let flapping = |mut row: Incident| {
+        row.affected[0].flapping = Some(Flaps {
+            turns: 7,
+            since: at(600),
+        });
+        row
+    };
+    let text = message(&flapping(incident(482)), Event::Opened, at(1200), &wording());
+    let beginning = "ACME: mail comes in only now and then since 02:14 UTC (6 min). It is flapping: 7 turns since 02:10 UTC; \
+                     this ends when it has been well for a while. ";
+    assert!(text.short.starts_with(beginning), "{}", text.short);
+    assert!(
+        text.long
+            .contains("\nFlaps: It is flapping: 7 turns since 02:10 UTC"),
+        "{}",
+        text.long
+    );
+    let ended = message(
+        &flapping(resolved("recovered")),
+        Event::Resolved,
+        at(8000),
+        &wording(),
+    );
+    assert!(
+        ended.short.contains("It was flapping: 7 turns since 02:10 UTC."),
+        "{}",
+        ended.short
+    );
 }

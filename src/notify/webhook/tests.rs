@@ -104,6 +104,7 @@ async fn the_document_is_the_contracts() {
           }
         ],
         "ended_by": null,
+        "flapping": null,
         "id": "482",
         "opened": "2026-11-22T02:14:00Z",
         "resolved": null,

@@ -38,8 +38,8 @@ pub(super) async fn look<N: Net>(
     .await;
     let (record, tls_rpt) = (record?, tls_rpt?);
     let announced = match record.records().map(Vec::as_slice) {
-        Some([one]) => is_sts(one) && sts_id(one).is_ok(),
-        _ => false,
+        Some([one]) if is_sts(one) => sts_id(one).ok(),
+        _ => None,
     };
     let now = looker.net.now();
     let mut seen = StsEvidence {
@@ -48,10 +48,17 @@ pub(super) async fn look<N: Net>(
         held: held.filter(|held| held.holds_at(now)).cloned(),
         tls_rpt,
     };
-    if announced && let Some(host) = below("mta-sts", domain) {
+    if let Some(id) = announced
+        && let Some(host) = below("mta-sts", domain)
+    {
         let (fetch, policy) = fetch(looker, trust, &host).await?;
         if let Some(policy) = policy {
-            seen.held = (policy.mode != StsMode::None).then_some(HeldPolicy { policy, fetched: now });
+            let read = HeldPolicy {
+                id,
+                policy,
+                fetched: now,
+            };
+            seen.held = Some(read).filter(|read| read.policy.mode != StsMode::None);
         }
         seen.fetch = Some(fetch);
     }

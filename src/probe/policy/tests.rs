@@ -179,6 +179,7 @@ async fn a_policy_is_remembered_for_its_time() {
     assert!(matches!(seen.fetch.unwrap().outcome, StsOutcome::Read { .. }));
     let held = seen.held.unwrap();
     assert_eq!((held.policy.mode, held.fetched), (StsMode::Enforce, net.now()));
+    assert_eq!(held.id, "1");
     net.listen((WEB, 443), Peer::Silent);
     assert_eq!(sts(Some(held.clone())).await.held, Some(held.clone()));
     net.remove(&name("_mta-sts.acme.test"), None);
@@ -213,6 +214,7 @@ async fn a_policy_host_that_drips_is_left_in_time() {
     net.listen((WEB, 443), Peer::Silent);
     let before = net.now();
     let held = HeldPolicy {
+        id: "1".into(),
         policy: StsPolicy {
             mode: StsMode::Enforce,
             max_age: Duration::from_hours(1),

@@ -52,6 +52,7 @@ pub(super) fn hashes(der: &[u8]) -> Option<CertificateHashes> {
         certificate_sha512: of(&digest::SHA512, der),
         key_sha256: of(&digest::SHA256, key),
         key_sha512: of(&digest::SHA512, key),
+        vouches: None,
     })
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustls::client::{ClientConfig, ClientConnection, Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{AlertDescription, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -20,8 +20,8 @@ use tokio_rustls::client::TlsStream;
 use super::{certificate, verifier};
 use crate::model::DomainName;
 use crate::model::text::clean;
-use crate::model::tls::{ChainVerdict, TlsEvidence, TlsFailure};
-use crate::net::trust::Trust;
+use crate::model::tls::{CertificateHashes, ChainVerdict, TlsEvidence, TlsFailure};
+use crate::net::trust::{Trust, Verifier};
 
 /// Certificates of a chain whose hashes are kept.
 const HASHED: usize = 8;
@@ -60,7 +60,7 @@ fn client_config() -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier::TakesAnyChain))
+        .with_custom_certificate_verifier(Arc::new(Verifier(verifier::TakesAnyChain)))
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
     Ok(config)
@@ -84,12 +84,21 @@ pub(in crate::probe) fn evidence(session: &ClientConnection, trust: &Trust, now:
                 reason: "the server showed no certificate".to_owned(),
             },
         },
-        hashes: chain
-            .iter()
-            .take(HASHED)
-            .filter_map(|one| certificate::hashes(one))
-            .collect(),
+        hashes: hashes(chain, trust, now),
     }
+}
+
+/// What TLSA records could name of a chain. One certificate that cannot be read ends it: what follows may be anybody's.
+fn hashes(chain: &[CertificateDer<'_>], trust: &Trust, now: Timestamp) -> Vec<CertificateHashes> {
+    let chain = chain.get(..HASHED).unwrap_or(chain);
+    let vouching = trust.vouching(chain, now);
+    let read = chain.iter().zip(vouching).map_while(|(one, vouches)| {
+        Some(CertificateHashes {
+            vouches,
+            ..certificate::hashes(one)?
+        })
+    });
+    read.collect()
 }
 
 /// The transcript's line on a completed handshake.

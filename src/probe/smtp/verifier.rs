@@ -5,13 +5,16 @@
 //! homemade ones are X.509 version 1, and old servers have short keys or sign with SHA-1.
 
 use aws_lc_rs::signature::{self as sig, UnparsedPublicKey, VerificationAlgorithm};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, ProtocolVersion, SignatureScheme,
+};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::certificate::{KeyKind, key_kind};
+use crate::net::trust::Demands;
 
 /// What we offer, best first. PKCS#1 stands before PSS because a short RSA key can be verified with it, and
 /// TLS 1.3 ignores it.
@@ -34,48 +37,39 @@ const OFFERED: [SignatureScheme; 12] = [
 #[derive(Debug)]
 pub(super) struct TakesAnyChain;
 
-impl ServerCertVerifier for TakesAnyChain {
-    fn verify_server_cert(
+impl Demands for TakesAnyChain {
+    fn identity(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        _chain: (&CertificateDer<'_>, &[CertificateDer<'_>]),
+        _name: &ServerName<'_>,
         _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
+    ) -> Result<(), Error> {
+        Ok(())
     }
 
-    fn verify_tls12_signature(
+    fn signature(
         &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify(message, certificate, signed.scheme, signed.signature())
-    }
-
-    fn verify_tls13_signature(
-        &self,
+        version: ProtocolVersion,
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         // RFC 8446 4.2.3: neither is for messages of the handshake.
-        if matches!(
+        let old = matches!(
             signed.scheme,
             SignatureScheme::RSA_PKCS1_SHA1
                 | SignatureScheme::RSA_PKCS1_SHA256
                 | SignatureScheme::RSA_PKCS1_SHA384
                 | SignatureScheme::RSA_PKCS1_SHA512
                 | SignatureScheme::ECDSA_SHA1_Legacy
-        ) {
+        );
+        if old && version != ProtocolVersion::TLSv1_2 {
             return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
         }
         verify(message, certificate, signed.scheme, signed.signature())
     }
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+    fn schemes(&self) -> Vec<SignatureScheme> {
         OFFERED.to_vec()
     }
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    Affected, Cause, ClientId, Code, DomainName, Incident, IncidentId, IncidentState, LogEntry, Severity,
-    State, Target, Verdict,
+    Affected, Cause, ClientId, Code, DomainName, Flaps, Incident, IncidentId, IncidentState, LogEntry,
+    Severity, State, Target, Verdict,
 };
 use crate::snapshot::{GatewayView, HostView, ServiceView};
 
@@ -30,6 +30,7 @@ pub(super) fn brief(verdict: &Verdict) -> Verdict {
 fn brief_cause(cause: &Cause) -> Cause {
     Cause {
         evidence: Vec::new(),
+        stands_on: Vec::new(),
         root: cause.root.clone(),
         subject: cause.subject.clone(),
         detail: cause.detail.clone(),
@@ -151,6 +152,7 @@ pub(super) struct IncidentView<'a> {
     resolved: Option<Timestamp>,
     ended_by: Option<&'a str>,
     announced: Option<Timestamp>,
+    flapping: Option<Flaps>,
     cause: Cause,
     domains: Vec<AffectedDomain<'a>>,
     /// No routes are watched yet, so none can be touched.
@@ -181,6 +183,7 @@ impl<'a> IncidentView<'a> {
             resolved: incident.resolved,
             ended_by: incident.ended_by.as_deref(),
             announced: incident.announced,
+            flapping: incident.flapping(),
             cause: brief_cause(&incident.cause),
             domains: incident.affected.iter().filter_map(affected_domain).collect(),
             routes: [],

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::words::{self, Moment};
 use crate::model::{
-    Affected, Cause, ClientId, Code, Confidence, EvidenceNote, Hop, Incident, IncidentId, IncidentState,
-    Owner, Severity, State, Target, Verdict,
+    Affected, Cause, ClientId, Code, Confidence, EvidenceNote, Flaps, Hop, Incident, IncidentId,
+    IncidentState, Owner, Severity, State, Target, Verdict,
 };
 use crate::snapshot::{GatewayView, Snapshot};
 
@@ -155,6 +155,13 @@ pub(super) struct WarningCard {
     pub(super) summary: String,
 }
 
+/// That something comes and goes: `Flapping: 7 turns since 02:14 UTC`.
+fn flapping(flaps: Option<Flaps>, now: Timestamp) -> Option<String> {
+    let flaps = flaps?;
+    let since = Moment::new(flaps.since, now).human;
+    Some(format!("Flapping: {} turns since {since}", flaps.turns))
+}
+
 /// A domain, in a list or on its own page.
 pub(super) struct DomainCard {
     pub(super) name: String,
@@ -166,6 +173,7 @@ pub(super) struct DomainCard {
     pub(super) checked: Option<Moment>,
     pub(super) provider: Option<String>,
     pub(super) incident: Option<IncidentId>,
+    pub(super) flapping: Option<String>,
     pub(super) cause: Option<CauseCard>,
     pub(super) symptoms: Vec<&'static str>,
     pub(super) warnings: Vec<WarningCard>,
@@ -192,6 +200,7 @@ impl DomainCard {
             checked: verdict.checked.map(|at| Moment::new(at, now)),
             provider: verdict.provider.as_deref().map(str::to_owned),
             incident: verdict.incident,
+            flapping: flapping(verdict.flapping, now),
             cause: verdict
                 .cause
                 .as_ref()
@@ -227,6 +236,7 @@ pub(super) struct GatewayCard {
     pub(super) since: Moment,
     pub(super) title: Option<&'static str>,
     pub(super) incident: Option<IncidentId>,
+    pub(super) flapping: Option<String>,
     /// `12 ms, 3% lost`.
     pub(super) pings: Option<String>,
     pub(super) warnings: Vec<WarningCard>,
@@ -250,6 +260,7 @@ impl GatewayCard {
             since: Moment::new(verdict.since, now),
             title: verdict.cause.as_ref().map(|cause| cause.code.entry().title),
             incident: verdict.incident,
+            flapping: flapping(verdict.flapping, now),
             pings: pings(gateway),
             warnings: warnings(verdict),
         }
@@ -286,6 +297,7 @@ pub(super) struct IncidentCard {
     pub(super) lasted: String,
     pub(super) resolved: Option<Moment>,
     pub(super) ended_by: Option<String>,
+    pub(super) flapping: Option<String>,
     pub(super) cause: CauseCard,
     pub(super) touched: Vec<Touched>,
     pub(super) domains: usize,
@@ -317,6 +329,7 @@ impl IncidentCard {
             lasted: words::duration(incident.opened, incident.resolved.unwrap_or(now)),
             resolved: incident.resolved.map(|at| Moment::new(at, now)),
             ended_by: incident.ended_by.clone(),
+            flapping: flapping(incident.flapping(), now),
             cause: CauseCard::new(snapshot, &incident.cause, only_client(&incident.affected), now),
             touched: touched(snapshot, &incident.affected, most),
             domains: incident.affected.iter().filter(domains).count(),

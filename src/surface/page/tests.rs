@@ -211,3 +211,17 @@ fn times_read_as_people_say_them() {
     assert_eq!(words::elapsed(0.0123), "12 ms");
     assert_eq!(words::elapsed(4.04), "4.0 s");
 }
+
+/// What comes and goes is said to, in every list and on every page of its own.
+#[test]
+fn flapping_is_said() {
+    let fleet = sample::flapping();
+    let said = "Flapping: 7 turns since 02:00 UTC";
+    // The incident, two domains (closed and open), the router.
+    assert_eq!(front(&fleet, "{}").matches(said).count(), 1 + 2 * 2 + 1);
+    let first = &fleet.open_incidents[0];
+    assert_eq!(incident(&fleet, first, now()).unwrap().matches(said).count(), 1);
+    let acme = fleet.domains.values().find(|one| one.flapping.is_some()).unwrap();
+    assert_eq!(domain(&fleet, acme, now()).unwrap().matches(said).count(), 1);
+    assert!(!front(&sample::fleet(), "{}").contains("Flapping"));
+}

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::*;
 use crate::snapshot::*;
 
-pub(crate) use moods::{HOSTILE, blind, hostile, warming};
+pub(crate) use moods::{HOSTILE, blind, flapping, hostile, warming};
 
 /// The moment of every sample.
 pub(crate) const NOW: &str = "2026-11-22T02:20:31Z";
@@ -65,6 +65,7 @@ fn cause(code: Code, root: Root, subject: &str, detail: &str, owner: Owner) -> C
         confidence: Confidence::Probable,
         confidence_reason: Some("seen from hq only".into()),
         evidence: Vec::new(),
+        stands_on: Vec::new(),
     }
 }
 
@@ -181,6 +182,7 @@ pub(crate) fn verdict(target: Target, owner: Option<&str>, state: State) -> Verd
         also: Vec::new(),
         provider: None,
         incident: None,
+        flapping: None,
         path: Vec::new(),
     }
 }
@@ -309,6 +311,7 @@ fn affected(verdicts: &[Verdict], id: u64) -> Vec<Affected> {
             state: verdict.state,
             first_sight: false,
             since: verdict.since,
+            flapping: None,
         })
         .collect()
 }

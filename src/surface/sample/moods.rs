@@ -126,3 +126,29 @@ pub(crate) fn hostile() -> Snapshot {
     vantage.target = Target::Vantage(HOSTILE.into());
     snapshot
 }
+
+/// The fleet with a router that comes and goes.
+pub(crate) fn flapping() -> Snapshot {
+    let router = IncidentId(482);
+    let flaps = Some(Flaps {
+        turns: 7,
+        since: minutes_ago(20),
+    });
+    let mut snapshot = fleet();
+    for incident in snapshot.open_incidents.iter_mut().filter(|one| one.id == router) {
+        for one in &mut Arc::make_mut(incident).affected {
+            one.flapping = flaps;
+        }
+    }
+    for verdict in snapshot.domains.values_mut() {
+        if verdict.incident == Some(router) {
+            Arc::make_mut(verdict).flapping = flaps;
+        }
+    }
+    for gateway in &mut snapshot.gateways {
+        if gateway.verdict.incident == Some(router) {
+            Arc::make_mut(gateway).verdict.flapping = flaps;
+        }
+    }
+    snapshot
+}

@@ -28,6 +28,7 @@ fn verdict(state: State, cause: Option<Cause>, path: Vec<Hop>) -> Verdict {
         also: vec![],
         provider: None,
         incident: None,
+        flapping: None,
         path,
     }
 }
@@ -50,6 +51,7 @@ fn router_down() -> Verdict {
         confidence: Confidence::Probable,
         confidence_reason: Some("seen from hq only".into()),
         evidence: vec![],
+        stands_on: vec![],
     };
     let path = vec![
         hop("vantage", "hq", State::Flowing, None, "our own line works"),

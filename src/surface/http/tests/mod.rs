@@ -190,6 +190,7 @@ async fn a_domain_is_told_in_full() {
       "checked": "2026-11-22T02:20:12Z",
       "client": "acme",
       "domain": "acme.test",
+      "flapping": null,
       "incident": "482",
       "path": [
         {

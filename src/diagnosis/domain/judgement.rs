@@ -1,0 +1,98 @@
+//! A verdict with all that people want to see of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::super::address::AddressState;
+use super::super::finding::Finding;
+use super::super::host::HostState;
+use super::super::path;
+use super::{Judgement, Parts, Verdict};
+use crate::model::{Code, Proof, Root, RootKind, State, Subject};
+
+impl Parts<'_> {
+    pub(super) fn judgement(&self, verdict: Verdict) -> Judgement {
+        let picture = self.picture;
+        let provider = picture
+            .provider_of(&self.domain.name)
+            .map(|provider| Arc::clone(&provider.name));
+        let client = self.domain.client.as_ref();
+        let cause = match (verdict.state, verdict.cause) {
+            (State::Flowing, _) => None,
+            (State::Unknown, None) => Some(self.no_evidence()),
+            (_, cause) => cause,
+        };
+        let spoken = self.hosts.iter().any(|host| host.state == HostState::Usable);
+        let code = cause.as_ref().map(|cause| cause.code);
+        let symptoms = match (&cause, verdict.state) {
+            (Some(_), State::Broken) => verdict.others.iter().map(|one| one.code).collect(),
+            _ => Vec::new(),
+        };
+        let beside = verdict.others.iter().filter(|_| verdict.state == State::Degraded);
+        Judgement {
+            state: verdict.state,
+            cause: cause
+                .as_ref()
+                .map(|cause| cause.cause(picture, client, provider.as_deref())),
+            symptoms: dedup(symptoms, code),
+            also: beside.chain(&verdict.warnings).map(Finding::warning).collect(),
+            proven_by: if spoken { vec![Proof::Dialogue] } else { Vec::new() },
+            checked: self.checked(),
+            provider,
+            path: path::draw(self),
+            addresses: self.count(),
+            certificate_expiry: path::earliest_expiry(self),
+            first_look: self.policies.first_look,
+            services: self.services.clone(),
+        }
+    }
+
+    fn no_evidence(&self) -> Finding {
+        let root = Root {
+            kind: RootKind::Vantage,
+            client: None,
+            name: Arc::clone(&self.picture.inventory.vantage),
+        };
+        let detail = match self.checked() {
+            None => format!("{} has not been looked at yet.", self.domain.name),
+            Some(_) => format!(
+                "Not all evidence of {} is there yet, or it is too old.",
+                self.domain.name
+            ),
+        };
+        Finding::new(Code::VantageNoEvidence, root, self.domain.name.as_str(), detail)
+    }
+
+    fn checked(&self) -> Option<Timestamp> {
+        let dns = self
+            .picture
+            .track(&Subject::Mx(self.domain.name.clone()))
+            .map(|track| track.latest.ended());
+        let addresses = self.hosts.iter().flat_map(|host| &host.addresses);
+        addresses
+            .filter_map(|one| Some(one.observation.as_ref()?.ended()))
+            .chain(dns)
+            .max()
+    }
+
+    fn count(&self) -> [u32; 4] {
+        let mut counts = [0; 4];
+        for one in self.hosts.iter().flat_map(|host| &host.addresses) {
+            let slot = match one.state {
+                AddressState::Usable | AddressState::Impaired(_) => 0,
+                AddressState::Failed(_) | AddressState::Behind(_) => 1,
+                AddressState::Refused => 2,
+                AddressState::Unknown => 3,
+            };
+            counts[slot] += 1;
+        }
+        counts
+    }
+}
+
+fn dedup(codes: Vec<Code>, cause: Option<Code>) -> Vec<Code> {
+    let set: BTreeSet<Code> = codes.into_iter().filter(|code| Some(*code) != cause).collect();
+    set.into_iter().collect()
+}
