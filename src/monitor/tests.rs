@@ -4,7 +4,10 @@
 
 mod approval;
 mod beside;
+mod case;
+mod cases;
 mod chaos;
+mod coverage;
 mod gateways;
 mod policies;
 mod scenarios;

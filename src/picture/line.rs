@@ -73,7 +73,26 @@ struct Ours {
     /// Lost and sent, of the anchor that lost least.
     loss: Option<(u32, u32)>,
     /// Above the usual time (or above nothing, where that is not known), of the anchor that is least delayed.
-    delay: Option<Duration>,
+    delay: Option<Delay>,
+}
+
+/// How much later than usual answers come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Delay {
+    /// In most rounds.
+    mostly: Duration,
+    /// In one round of four. Where our line has only just become slow, or is so no longer, the rounds of the anchors
+    /// and those of a gateway tip over at different moments, and in between only this shows that it is ours.
+    at_times: Duration,
+}
+
+impl Delay {
+    fn min(self, other: Self) -> Self {
+        Self {
+            mostly: self.mostly.min(other.mostly),
+            at_times: self.at_times.min(other.at_times),
+        }
+    }
 }
 
 /// Whose loss or delay it is.
@@ -201,12 +220,31 @@ impl Line {
         let excess = now.saturating_sub(usual);
         let whose = match ours.delay {
             None => Whose::Unclear,
-            Some(own) if own * OUR_SHARE >= excess => Whose::Ours,
+            Some(own) if own.mostly * OUR_SHARE >= excess => Whose::Ours,
+            Some(own) if own.at_times * OUR_SHARE >= excess => Whose::Unclear,
             Some(_) => Whose::Theirs,
         };
         let begins = is_slow(now, usual) && self.rounds.len() >= FEWEST;
         let ends = now < usual * SLOW_UNTIL || excess < SLOW_UNTIL_BY;
         hysteresis(self.impaired.slow, begins, ends, whose)
+    }
+
+    /// How much later than usual answers came in these rounds.
+    fn delay<'a>(&self, rounds: impl Iterator<Item = &'a Round>) -> Delay {
+        let mut times: Vec<Duration> = rounds.map(|round| round.median).collect();
+        times.sort_unstable();
+        let usual = self.usual.unwrap_or_default();
+        let at = |index: usize| {
+            times
+                .get(index)
+                .copied()
+                .unwrap_or_default()
+                .saturating_sub(usual)
+        };
+        Delay {
+            mostly: at(times.len() / 2),
+            at_times: at(times.len() * 3 / 4),
+        }
     }
 
     /// Rounds since then, where they are enough to compare with.
@@ -295,8 +333,7 @@ impl Picture {
             if ours.loss.is_none_or(|(least, of)| lost * of < least * sent) {
                 ours.loss = Some((lost, sent));
             }
-            let now = median(rounds.map(|round| round.median)).unwrap_or_default();
-            let delay = now.saturating_sub(line.usual.unwrap_or_default());
+            let delay = line.delay(rounds);
             ours.delay = Some(ours.delay.map_or(delay, |least| least.min(delay)));
         }
         ours

@@ -4,9 +4,7 @@ use std::sync::LazyLock;
 
 use rstest::rstest;
 
-use super::scenarios::scenario_from;
 use super::sim::{CONFIG, List, Server, Sim, World};
-use crate::model::tls::ChainVerdict;
 use crate::model::{Code, DomainName, ProbeKind, RootKind, State, Subject};
 
 use Code::*;
@@ -16,18 +14,7 @@ const BETA: &[&str] = &["beta.test"];
 
 /// ACME's services run on a machine of their own behind its router, BETA's on the machine that takes its mail.
 static SETTLED: LazyLock<Sim> = LazyLock::new(|| {
-    let services = "services = [\"imaps:mail.acme.test:993\", \"submission:mail.acme.test\"]";
-    let beta = "{ name = \"beta.test\", services = [\"imaps:mx.beta.test\", \"https:mx.beta.test\"] }";
-    let config = CONFIG
-        .replace(
-            "\"acme.test\"",
-            &format!("{{ name = \"acme.test\", {services} }}"),
-        )
-        .replace("\"beta.test\"", beta);
-    let lists = "[probes.blocklist]\ninterval = \"5s\"\n[[blocklists]]\nzone = \"bl.test\"\n[budgets]";
-    let config = config.replace("[budgets]", lists);
-    let senders = "name = \"ACME\"\nsenders = [{ addresses = [\"198.51.100.20\"] }]";
-    let mut sim = Sim::configured(&config.replace("name = \"ACME\"", senders));
+    let mut sim = Sim::configured(include_str!("worlds/beside.toml"));
     sim.run(60.0);
     for name in sim.domains() {
         assert_eq!(sim.state(&name), (Flowing, None), "{name} after a minute");
@@ -35,10 +22,6 @@ static SETTLED: LazyLock<Sim> = LazyLock::new(|| {
     sim.forget();
     sim
 });
-
-fn scenario(domains: &[&str], state: State, code: Code, fail: f64, inject: impl Fn(&mut World)) {
-    scenario_from(SETTLED.clone(), domains, state, code, fail, inject);
-}
 
 /// The state and the code of every service of a domain, as the surfaces show them.
 fn services(sim: &Sim, domain: &str) -> Vec<(State, Option<Code>)> {
@@ -48,80 +31,6 @@ fn services(sim: &Sim, domain: &str) -> Vec<(State, Option<Code>)> {
         .flat_map(|(_, services)| services)
         .map(|service| (service.state, service.code))
         .collect()
-}
-
-#[rstest]
-#[case::stopped(Server::Stopped, 0.0)]
-#[case::filtered(Server::Filtered, 4.0)]
-#[case::bye(Server::Greets("* BYE shutting down"), 0.0)]
-fn a_service_stops(#[case] how: Server, #[case] fail: f64) {
-    scenario(&["acme.test"], Degraded, ServiceUnreachable, fail, |world| {
-        world.services.insert(587, how.clone());
-    });
-}
-
-/// Both services of a machine are one turn with one root, and so is their return.
-#[test]
-fn the_machine_behind_the_services_dies() {
-    scenario(&["acme.test"], Degraded, ServiceUnreachable, 4.0, |world| {
-        world.servers.insert("198.51.100.11", Server::LineDown);
-    });
-}
-
-#[test]
-fn services_of_a_name_that_is_gone() {
-    scenario(&["acme.test"], Degraded, ServiceUnreachable, 0.0, |world| {
-        world.hosts.remove("mail.acme.test");
-    });
-}
-
-#[rstest]
-#[case::expired(ChainVerdict::Expired, None, -1, ServiceCertificateExpired)]
-#[case::untrusted(ChainVerdict::UnknownIssuer, None, 90, ServiceCertificateUntrusted)]
-#[case::another_name(ChainVerdict::Trusted, Some("other.test"), 90, ServiceCertificateNameMismatch)]
-#[case::expiring(ChainVerdict::Trusted, None, 13, ServiceCertificateExpiring)]
-fn the_certificate_of_services_is_bad(
-    #[case] chain: ChainVerdict,
-    #[case] name: Option<&'static str>,
-    #[case] days: i64,
-    #[case] code: Code,
-) {
-    scenario(&["acme.test", "beta.test"], Degraded, code, 0.0, |world| {
-        world.service_certificate = (chain.clone(), name, days);
-    });
-}
-
-#[test]
-fn a_certificate_with_three_weeks_left_is_a_warning() {
-    let mut sim = SETTLED.clone();
-    sim.world.service_certificate = (ChainVerdict::Trusted, None, 21);
-    sim.run(30.0);
-    assert_eq!(sim.state("acme.test"), (Flowing, None));
-    let codes: Vec<Code> = sim.verdict("acme.test").also.iter().map(|one| one.code).collect();
-    assert_eq!(codes, [ServiceCertificateExpiring, ServiceCertificateExpiring]);
-    assert_eq!(services(&sim, "acme.test"), [(Flowing, None), (Flowing, None)]);
-}
-
-/// The router in front of services and mail is the one cause.
-#[test]
-fn the_router_in_front_is_down() {
-    scenario(
-        &["acme.test", "acme-shop.test"],
-        Broken,
-        GatewayDown,
-        4.0,
-        |world| {
-            world.routers.insert("198.51.100.1", false);
-        },
-    );
-}
-
-/// The machine that takes mail dies with its services: that is told of, before and after as well.
-#[test]
-fn the_machine_that_takes_mail_dies_with_its_services() {
-    scenario(BETA, Broken, HostUnreachable, 4.0, |world| {
-        world.servers.insert("203.0.113.10", Server::LineDown);
-    });
 }
 
 /// A router that is down in front of services alone (mail goes to a provider) degrades, as the router's fault.
@@ -221,31 +130,11 @@ fn the_cause_stays_while_another_service_joins_it() {
     );
 }
 
-#[test]
-fn a_service_that_refuses_us_is_no_fault_and_is_left_alone() {
-    let mut sim = SETTLED.clone();
-    sim.world
-        .services
-        .insert(993, Server::Greets("* BYE Too many connections from your IP"));
-    sim.run(60.0);
-    assert!(
-        sim.turns
-            .iter()
-            .all(|(.., code)| *code != Some(ServiceUnreachable)),
-        "{:?}",
-        sim.turns
-    );
-    assert_eq!(services(&sim, "acme.test")[0], (Unknown, Some(VantageRefused)));
-}
-
 #[rstest]
 #[case::mx("198.51.100.10", &["acme.test", "acme-shop.test"])]
 #[case::sender("198.51.100.20", &["acme.test", "acme-shop.test"])]
 #[case::gateway("203.0.113.1", BETA)]
 fn an_address_is_listed(#[case] address: &'static str, #[case] domains: &[&str]) {
-    scenario(domains, Degraded, ReputationListed, 0.0, |world| {
-        world.list = List::Of(vec![address]);
-    });
     let mut sim = SETTLED.clone();
     sim.world.list = List::Of(vec![address]);
     sim.run(30.0);

@@ -70,22 +70,6 @@ fn loss_begins_and_ends_as_one_incident_of_the_gateway() {
 }
 
 #[test]
-fn delay_begins_and_ends() {
-    let mut sim = after(60.0, |world| {
-        world.slow.insert(ROUTER, Duration::from_millis(150));
-    });
-    assert_eq!(turns(&sim), all_of_acme(Degraded, Some(GatewaySlow)));
-    let cause = sim.verdict("acme.test").cause.unwrap();
-    assert!(
-        cause.detail.contains("take 150 ms, usually 5."),
-        "{}",
-        cause.detail
-    );
-    heal(&mut sim, 70.0);
-    assert_eq!(turns(&sim), all_of_acme(Flowing, None));
-}
-
-#[test]
 fn what_our_own_line_loses_or_delays_is_nobody_elses() {
     for own_line in [
         (1, Duration::ZERO),

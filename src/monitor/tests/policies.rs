@@ -4,202 +4,37 @@ use std::time::Duration;
 
 use rstest::rstest;
 
+use super::sim::published::{hashes, invalid_spf, read, sts, tlsa};
 use super::sim::{CONFIG, Sim, World, start};
-use crate::model::dns::Lookup;
-use crate::model::policy::{
-    DkimAnswer, DkimEvidence, DmarcEvidence, HeldPolicy, PolicyPart, SpfEvidence, SpfOutcome, StsEvidence,
-    StsFetch, StsMode, StsOutcome, StsPolicy, TlsaRecord,
-};
-use crate::model::tls::{CertificateHashes, ChainVerdict};
-use crate::model::{Code, Evidence, RootKind, State};
+use crate::model::policy::{PolicyPart, StsMode, StsOutcome};
+use crate::model::tls::ChainVerdict;
+use crate::model::{Code, Evidence, State};
 
 use Code::*;
 use PolicyPart::*;
 use State::*;
 
-const TTL: Duration = Duration::from_secs(5);
-
-fn found<T>(records: Vec<T>) -> Lookup<Vec<T>> {
-    Lookup::Found {
-        records,
-        ttl: TTL,
-        authentic: false,
-    }
-}
-
-fn texts(text: &str) -> Lookup<Vec<String>> {
-    found(vec![text.to_owned()])
-}
-
-fn spf() -> Evidence {
-    Evidence::Spf(SpfEvidence {
-        own: texts("v=spf1 mxx -all"),
-        read: vec![("acme.test".parse().unwrap(), "v=spf1 mxx -all".into())],
-        lookups: 0,
-        void: vec![],
-        outcome: SpfOutcome::Invalid {
-            at: "acme.test".parse().unwrap(),
-            term: Some("mxx".into()),
-            problem: "there is no such mechanism".into(),
-        },
-    })
-}
-
-fn dmarc() -> Evidence {
-    Evidence::Dmarc(DmarcEvidence {
-        own: texts("v=DMARC1; p=nothing"),
-        inherited: None,
-        untold: None,
-    })
-}
-
-fn dkim() -> Evidence {
-    Evidence::Dkim(DkimEvidence {
-        keys: vec![DkimAnswer {
-            selector: "s1".into(),
-            configured: true,
-            answer: Lookup::NoData { ttl: TTL },
-        }],
-    })
-}
-
-fn sts(mode: StsMode, mx: &str, outcome: StsOutcome) -> Evidence {
-    Evidence::Sts(Box::new(StsEvidence {
-        record: texts("v=STSv1; id=1;"),
-        fetch: Some(StsFetch {
-            url: "https://mta-sts.acme.test/.well-known/mta-sts.txt".into(),
-            address: None,
-            outcome,
-        }),
-        held: Some(HeldPolicy {
-            id: "1".into(),
-            policy: StsPolicy {
-                mode,
-                max_age: Duration::from_hours(24),
-                mx: vec![mx.to_owned()],
-            },
-            fetched: start(),
-        }),
-        tls_rpt: Lookup::NoData { ttl: TTL },
-    }))
-}
-
-fn read() -> StsOutcome {
-    StsOutcome::Read { text: String::new() }
-}
-
-fn failed() -> StsOutcome {
+/// The policy host answers, and has no policy.
+fn not_found() -> StsOutcome {
     StsOutcome::Failed {
         reason: "it answers with status 404".into(),
         text: Some("not found".into()),
     }
 }
 
+fn spf() -> Evidence {
+    invalid_spf("acme.test", "v=spf1 mxx -all", "there is no such mechanism")
+}
+
 /// Policies are looked at as often as everything else.
 fn watched() -> Sim {
-    let mut sim =
-        Sim::configured(&CONFIG.replace("[budgets]", "[probes.policy]\ninterval = \"5s\"\n[budgets]"));
+    let mut sim = Sim::configured(include_str!("worlds/policies.toml"));
     sim.run(60.0);
     for name in sim.domains() {
         assert_eq!(sim.state(&name), (Flowing, None), "{name} after a minute");
     }
     sim.forget();
     sim
-}
-
-/// Breaks one thing of acme.test, expects one turn of it and of nobody else, heals it and expects one turn back.
-fn turns_and_heals(state: State, code: Code, inject: impl Fn(&mut World)) {
-    let mut sim = watched();
-    let from = sim.now;
-    inject(&mut sim.world);
-    sim.run(40.0);
-    let turns = sim.turns_of("acme.test", from);
-    assert_eq!(turns.len(), 1, "{turns:?}");
-    assert_eq!((turns[0].1, turns[0].2), (state, Some(code)), "{turns:?}");
-    assert!(turns[0].0 <= 15.0, "it took {} s", turns[0].0);
-    assert_eq!(sim.turns.len(), 1, "{:?}", sim.turns);
-    let cause = sim.verdict("acme.test").cause.unwrap();
-    if code.layer() == "policy" {
-        assert_eq!(
-            (cause.root.kind, &*cause.root.name),
-            (RootKind::Domain, "acme.test")
-        );
-        assert!(!cause.evidence[0].transcript.is_empty());
-    }
-    sim.forget();
-    let healed = sim.now;
-    sim.world.policies.clear();
-    if code == PolicyStsMismatch {
-        // Who has read the wrong one goes by it until there is another.
-        let listed = sts(StsMode::Enforce, "mx.acme.test", read());
-        sim.world.policies.insert(("acme.test", Sts), listed);
-    }
-    sim.world.certificates.clear();
-    sim.run(30.0);
-    let turns = sim.turns_of("acme.test", healed);
-    assert_eq!(turns.len(), 1, "{turns:?}");
-    assert_eq!((turns[0].1, turns[0].2), (Flowing, None));
-}
-
-#[rstest]
-#[case::spf(Spf, spf(), Degraded, PolicySpfInvalid)]
-#[case::dmarc(Dmarc, dmarc(), Degraded, PolicyDmarcInvalid)]
-#[case::dkim(Dkim, dkim(), Degraded, PolicyDkimMissing)]
-#[case::unavailable(
-    Sts,
-    sts(StsMode::Testing, "mx.acme.test", failed()),
-    Degraded,
-    PolicyStsUnavailable
-)]
-#[case::unlisted(
-    Sts,
-    sts(StsMode::Enforce, "old.acme.test", read()),
-    Broken,
-    PolicyStsMismatch
-)]
-fn a_fault_turns_the_domain_and_heals(
-    #[case] part: PolicyPart,
-    #[case] evidence: Evidence,
-    #[case] state: State,
-    #[case] code: Code,
-) {
-    turns_and_heals(state, code, |world| {
-        world.policies.insert(("acme.test", part), evidence.clone());
-    });
-}
-
-/// Under an enforced policy senders must not deliver to a server with a bad certificate; that other domain without a
-/// policy at the same server is only degraded.
-#[test]
-fn an_enforced_policy_makes_a_bad_certificate_serious() {
-    let mut sim = watched();
-    let enforced = sts(StsMode::Enforce, "mx.acme.test", read());
-    sim.world.policies.insert(("acme.test", Sts), enforced);
-    sim.run(10.0);
-    assert_eq!(sim.turns, []);
-    sim.world
-        .certificates
-        .insert("198.51.100.10", (ChainVerdict::Expired, "mx.acme.test", -1));
-    sim.run(20.0);
-    assert_eq!(sim.state("acme.test"), (Broken, Some(TlsCertificateExpired)));
-    assert_eq!(
-        sim.state("acme-shop.test"),
-        (Degraded, Some(TlsCertificateExpired))
-    );
-    assert_eq!(sim.state("beta.test"), (Flowing, None));
-}
-
-/// Likewise for one that no longer offers encryption at all.
-#[test]
-fn an_enforced_policy_makes_missing_encryption_serious() {
-    let mut sim = watched();
-    let enforced = sts(StsMode::Enforce, "mx.acme.test", read());
-    sim.world.policies.insert(("acme.test", Sts), enforced);
-    sim.run(10.0);
-    sim.world.starttls = false;
-    sim.run(30.0);
-    assert_eq!(sim.state("acme.test"), (Broken, Some(TlsNotOffered)));
-    assert_eq!(sim.state("acme-shop.test"), (Degraded, Some(TlsNotOffered)));
 }
 
 /// What is wrong from the start is part of the first verdict: a turn after it would page (`semantics` 23).
@@ -248,14 +83,15 @@ fn a_resolver_that_fails_neither_finds_nor_heals() {
 #[test]
 fn a_cut_line_blames_no_policy_host() {
     let mut sim = watched();
-    sim.world
-        .policies
-        .insert(("acme.test", Sts), sts(StsMode::Testing, "mx.acme.test", read()));
+    sim.world.policies.insert(
+        ("acme.test", Sts),
+        sts("acme.test", StsMode::Testing, "mx.acme.test", read()),
+    );
     sim.run(10.0);
     let silent = StsOutcome::Silent {
         reason: "no answer".into(),
     };
-    let silent = sts(StsMode::Testing, "mx.acme.test", silent);
+    let silent = sts("acme.test", StsMode::Testing, "mx.acme.test", silent);
     sim.world.policies.insert(("acme.test", Sts), silent);
     sim.world.uplink = false;
     sim.run(60.0);
@@ -267,28 +103,6 @@ fn a_cut_line_blames_no_policy_host() {
         .any(|(.., code)| *code == Some(PolicyStsUnavailable));
     assert!(!blamed, "{:?}", sim.turns);
     assert_eq!(sim.state("acme.test"), (Flowing, None));
-}
-
-fn hashes(mark: char) -> CertificateHashes {
-    let of = |length| mark.to_string().repeat(length);
-    CertificateHashes {
-        certificate_sha256: of(64),
-        certificate_sha512: of(128),
-        key_sha256: of(64),
-        key_sha512: of(128),
-        vouches: None,
-    }
-}
-
-fn tlsa(mark: char) -> TlsaRecord {
-    TlsaRecord {
-        usage: 3,
-        selector: 1,
-        matching: 1,
-        data: hashes(mark).key_sha256,
-        length: 32,
-        digest: String::new(),
-    }
 }
 
 /// A renewed certificate with a forgotten record is told of; one that is renewed together with its record is not, at
@@ -328,7 +142,7 @@ fn a_certificate_is_renewed() {
 fn a_policy_outlives_our_restart() {
     let mut sim = watched();
     let quick = CONFIG.replace("[budgets]", "[probes.policy]\ninterval = \"5s\"\n[budgets]");
-    let enforced = |outcome| match sts(StsMode::Enforce, "mx.acme.test", outcome) {
+    let enforced = |outcome| match sts("acme.test", StsMode::Enforce, "mx.acme.test", outcome) {
         Evidence::Sts(mut sts) => {
             let held = sts.held.as_mut().unwrap();
             held.policy.max_age = Duration::from_mins(5);
@@ -338,7 +152,9 @@ fn a_policy_outlives_our_restart() {
     };
     sim.world.policies.insert(("acme.test", Sts), enforced(read()));
     sim.run(10.0);
-    sim.world.policies.insert(("acme.test", Sts), enforced(failed()));
+    sim.world
+        .policies
+        .insert(("acme.test", Sts), enforced(not_found()));
     sim.world
         .certificates
         .insert("198.51.100.10", (ChainVerdict::Expired, "mx.acme.test", -1));
@@ -365,12 +181,13 @@ fn a_policy_outlives_our_restart() {
 #[case::ended(true, Flowing, None)]
 fn a_policy_is_ended(#[case] announced: bool, #[case] state: State, #[case] code: Option<Code>) {
     let mut sim = watched();
-    sim.world
-        .policies
-        .insert(("acme.test", Sts), sts(StsMode::Enforce, "mx.acme.test", read()));
+    sim.world.policies.insert(
+        ("acme.test", Sts),
+        sts("acme.test", StsMode::Enforce, "mx.acme.test", read()),
+    );
     sim.run(10.0);
     if announced {
-        let Evidence::Sts(mut none) = sts(StsMode::None, "mx.acme.test", read()) else {
+        let Evidence::Sts(mut none) = sts("acme.test", StsMode::None, "mx.acme.test", read()) else {
             unreachable!()
         };
         none.held = None;

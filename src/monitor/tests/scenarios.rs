@@ -3,8 +3,7 @@
 use rstest::rstest;
 
 use super::sim::{CONFIG, NameServers, Server, Sim, World};
-use crate::model::tls::ChainVerdict;
-use crate::model::{Code, DomainName, RootKind, State, Subject, Target};
+use crate::model::{Code, DomainName, RootKind, State, Target};
 use crate::monitor::Mode;
 
 use Code::*;
@@ -16,121 +15,6 @@ const ACME: &[&str] = &["acme.test", "acme-shop.test"];
 /// A round of the schedule, 5 s, in steps that fall between its own.
 const PHASES: u32 = 5;
 const PHASE: f64 = 1.03;
-
-/// A failure asks for more evidence, but never sets probes after one another without end: in the 45 s that
-/// something is broken, each subject is looked at in its rounds, for confirmation, and at half its pace besides;
-/// what could explain everything, also with each failure that is still in doubt.
-fn probes_stay_within_bounds(sim: &Sim) {
-    for (subject, spans) in &sim.probes {
-        let most = match subject {
-            Subject::Anchor(_) | Subject::Resolver(_) => 50,
-            _ => 9 * 2 + 8,
-        };
-        assert!(spans.len() <= most, "{subject}: {} probes in 45 s", spans.len());
-    }
-}
-
-/// Breaks the world at different phases of the schedule, and expects exactly one turn of the domains that
-/// are named, within the time of `semantics` 5, and none of any other; then heals it and expects them flowing.
-fn scenario(domains: &[&str], state: State, code: Code, fail: f64, inject: impl Fn(&mut World)) {
-    scenario_from(Sim::settled(), domains, state, code, fail, inject);
-}
-
-/// The same from a world of its own.
-pub(super) fn scenario_from(
-    mut settled: Sim,
-    domains: &[&str],
-    state: State,
-    code: Code,
-    fail: f64,
-    inject: impl Fn(&mut World),
-) {
-    for phase in 0..PHASES {
-        settled.run(PHASE);
-        let mut sim = settled.clone();
-        let from = sim.now;
-        sim.forget();
-        inject(&mut sim.world);
-        sim.run(45.0);
-        probes_stay_within_bounds(&sim);
-        // interval + (confirm + 1) × fail + confirm × 1 s + 1 s, and the TTL for DNS.
-        let mut bound = 5.0 + 3.0 * fail + 2.0 * 1.0 + 1.0;
-        if code.layer() == "dns" {
-            bound += 5.0;
-        }
-        for domain in sim.domains() {
-            let turns = sim.turns_of(&domain, from);
-            if domains.contains(&domain.as_str()) {
-                assert_eq!(turns.len(), 1, "phase {phase}: {domain}: {turns:?}");
-                assert_eq!(
-                    (turns[0].1, turns[0].2),
-                    (state, Some(code)),
-                    "phase {phase}: {domain}"
-                );
-                assert!(
-                    turns[0].0 <= bound,
-                    "phase {phase}: {domain} took {} s, not {bound} s",
-                    turns[0].0
-                );
-            } else {
-                assert!(turns.is_empty(), "phase {phase}: {domain}: {turns:?}");
-            }
-        }
-        let healed = sim.now;
-        sim.world = World::healthy();
-        sim.turns.clear();
-        sim.run(60.0);
-        for domain in domains {
-            let turns = sim.turns_of(domain, healed);
-            let last = turns
-                .last()
-                .unwrap_or_else(|| panic!("phase {phase}: {domain} did not recover"));
-            assert_eq!(
-                (last.1, last.2),
-                (Flowing, None),
-                "phase {phase}: {domain}: {turns:?}"
-            );
-            let blamed: Vec<_> = turns
-                .iter()
-                .filter(|(_, state, _)| !matches!(state, Flowing | Unknown))
-                .collect();
-            assert!(
-                blamed.is_empty(),
-                "phase {phase}: {domain} while healing: {turns:?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn the_clients_router_is_down() {
-    scenario(ACME, Broken, GatewayDown, 4.0, |world| {
-        world.routers.insert("198.51.100.1", false);
-    });
-}
-
-#[rstest]
-#[case::stopped(Server::Stopped, HostRefused, 0.0)]
-#[case::line_down(Server::LineDown, HostUnreachable, 4.0)]
-#[case::filtered(Server::Filtered, HostPort25Filtered, 4.0)]
-#[case::shutting_down(Server::Greets("421 4.3.2 shutting down"), SmtpUnavailable, 0.0)]
-#[case::no_service(Server::Greets("554 no service here"), SmtpRejectsConnections, 0.0)]
-#[case::closes(Server::Closes, SmtpDisconnects, 0.0)]
-#[case::babbles(Server::Babbles, SmtpProtocolError, 0.0)]
-fn the_clients_server_fails(#[case] server: Server, #[case] code: Code, #[case] fail: f64) {
-    scenario(ACME, Broken, code, fail, |world| {
-        world.servers.insert("198.51.100.10", server.clone());
-    });
-}
-
-#[rstest]
-#[case("421 4.7.0 too many")]
-#[case("554 5.7.1 denied")]
-fn a_refusal_of_us_is_no_outage(#[case] line: &'static str) {
-    scenario(ACME, Unknown, VantageRefused, 0.0, |world| {
-        world.servers.insert("198.51.100.10", Server::Greets(line));
-    });
-}
 
 /// Once half of a provider's addresses refuse us, the others are left alone as well, and what they showed stands.
 #[test]
@@ -166,25 +50,6 @@ fn a_provider_that_has_had_enough_of_us_is_left_alone_as_a_whole() {
         "and then all is as before"
     );
     assert_eq!(sim.sessions().count(), 4);
-}
-
-#[test]
-fn the_providers_first_mx_is_down() {
-    scenario(PROVIDER, Degraded, HostUnreachable, 4.0, |world| {
-        world.servers.insert("192.0.2.61", Server::LineDown);
-    });
-}
-
-#[test]
-fn the_provider_is_down_as_a_whole() {
-    scenario(PROVIDER, Broken, ProviderOutage, 4.0, |world| {
-        world.servers.insert("192.0.2.61", Server::LineDown);
-        world.servers.insert("192.0.2.62", Server::LineDown);
-    });
-    scenario(PROVIDER, Broken, ProviderOutage, 4.0, |world| {
-        world.servers.insert("192.0.2.61", Server::Stopped);
-        world.servers.insert("192.0.2.62", Server::LineDown);
-    });
 }
 
 /// Two clients fail at every address that they use, a third at the same provider flows: it is the provider's outage, and
@@ -245,51 +110,6 @@ fn evidence_names_who_else_answered() {
     }
 }
 
-fn everybody() -> Vec<&'static str> {
-    ACME.iter()
-        .chain(PROVIDER)
-        .chain(&["beta.test"])
-        .copied()
-        .collect()
-}
-
-#[test]
-fn our_own_line_is_down() {
-    scenario(&everybody(), Unknown, VantageOffline, 4.0, |world| {
-        world.uplink = false;
-    });
-}
-
-#[test]
-fn port_25_is_closed_for_us_alone() {
-    scenario(&everybody(), Unknown, VantagePort25Blocked, 4.0, |world| {
-        world.port25 = false;
-    });
-}
-
-#[test]
-fn our_resolver_is_dead() {
-    scenario(&everybody(), Unknown, VantageResolverFailed, 4.0, |world| {
-        world.resolver = false;
-    });
-}
-
-#[test]
-fn dns_breaks() {
-    scenario(&["beta.test"], Broken, DnsDomainNotFound, 0.0, |world| {
-        world.missing.insert("beta.test");
-    });
-    scenario(&["beta.test"], Broken, DnsServfail, 0.0, |world| {
-        world.name_servers.insert("beta.test", NameServers::Refusing);
-    });
-    scenario(&["beta.test"], Broken, DnsNameserversUnreachable, 4.0, |world| {
-        world.name_servers.insert("beta.test", NameServers::Down);
-    });
-    scenario(&["beta.test"], Degraded, DnsNameserverFailed, 4.0, |world| {
-        world.name_servers.insert("beta.test", NameServers::OneDown);
-    });
-}
-
 /// The mail host of one domain lies in the zone of another: its name servers are the one cause for both, while they
 /// are away and while the resolver still remembers that they were.
 #[test]
@@ -340,76 +160,6 @@ fn what_a_resolver_remembers_of_dead_name_servers_opens_nothing_new() {
             .filter(|(_, _, state, _)| matches!(state, Broken | Degraded));
         assert_eq!(told.collect::<Vec<_>>(), Vec::<&_>::new(), "phase {phase}");
         assert_eq!(sim.state("beta.test"), (Flowing, None));
-    }
-}
-
-#[test]
-fn mx_records_change() {
-    scenario(&["beta.test"], Broken, DnsNoMailHost, 0.0, |world| {
-        world.mx.remove("beta.test");
-    });
-    scenario(&["beta.test"], Degraded, DnsMxChanged, 0.0, |world| {
-        world.mx.insert("beta.test", vec!["mx.acme.test"]);
-    });
-    scenario(&["beta.test"], Broken, DnsMxDangling, 0.0, |world| {
-        world.hosts.remove("mx.beta.test");
-    });
-    scenario(&["beta.test"], Broken, DnsNullMx, 0.0, |world| {
-        world.mx.insert("beta.test", vec!["."]);
-    });
-}
-
-#[rstest]
-#[case::expired(ChainVerdict::Expired, "mx.beta.test", -1, TlsCertificateExpired)]
-#[case::untrusted(ChainVerdict::UnknownIssuer, "mx.beta.test", 90, TlsCertificateUntrusted)]
-#[case::wrong_name(ChainVerdict::Trusted, "other.test", 90, TlsCertificateNameMismatch)]
-fn certificates_go_bad(
-    #[case] chain: ChainVerdict,
-    #[case] name: &'static str,
-    #[case] days: i64,
-    #[case] code: Code,
-) {
-    scenario(&["beta.test"], Degraded, code, 0.0, |world| {
-        world
-            .certificates
-            .insert("203.0.113.10", (chain.clone(), name, days));
-    });
-}
-
-#[test]
-fn starttls_is_withdrawn() {
-    scenario(&everybody(), Degraded, TlsNotOffered, 0.0, |world| {
-        world.starttls = false;
-    });
-}
-
-#[test]
-fn a_silent_greeting_is_slow_first_and_broken_after_patience() {
-    let mut sim = Sim::settled();
-    let from = sim.now;
-    sim.world.servers.insert("203.0.113.10", Server::Silent);
-    sim.run(60.0);
-    let turns: Vec<_> = sim
-        .turns_of("beta.test", from)
-        .into_iter()
-        .map(|(_, state, code)| (state, code))
-        .collect();
-    assert_eq!(
-        turns,
-        [(Degraded, Some(SmtpSlowGreeting)), (Broken, Some(SmtpNoGreeting))]
-    );
-}
-
-#[test]
-fn a_router_that_stops_answering_pings_alarms_nobody() {
-    let mut settled = Sim::settled();
-    for phase in 0..PHASES {
-        settled.run(PHASE);
-        let mut sim = settled.clone();
-        sim.forget();
-        sim.world.router_pings = false;
-        sim.run(120.0);
-        assert_eq!(sim.turns, [], "phase {phase}");
     }
 }
 
@@ -483,21 +233,6 @@ fn no_server_is_blamed_for_its_router() {
             "away for {tenths} tenths of a second: {wrong:?}"
         );
     }
-}
-
-#[test]
-fn an_outage_outlives_our_own_blindness() {
-    let mut sim = Sim::settled();
-    sim.world.servers.insert("198.51.100.10", Server::Stopped);
-    sim.run(30.0);
-    assert_eq!(sim.state("acme.test"), (Broken, Some(HostRefused)));
-    sim.world.uplink = false;
-    sim.run(40.0);
-    assert_eq!(sim.state("acme.test"), (Unknown, Some(VantageOffline)));
-    sim.world.uplink = true;
-    sim.run(40.0);
-    assert_eq!(sim.state("acme.test"), (Broken, Some(HostRefused)));
-    assert_eq!(sim.state("beta.test"), (Flowing, None));
 }
 
 #[test]
@@ -577,24 +312,6 @@ fn a_stopped_server_behind_a_router_that_comes_and_goes() {
         );
         assert_eq!(sim.state("acme.test"), (Broken, Some(HostRefused)));
     }
-}
-
-/// What port 25 does not block is still judged: a domain that ceases to exist is gone.
-#[test]
-fn a_blocked_port_25_does_not_hide_a_domain_that_is_gone() {
-    let mut sim = Sim::settled();
-    sim.world.port25 = false;
-    sim.run(40.0);
-    sim.world.missing.insert("beta.test");
-    let from = sim.now;
-    sim.run(13.0);
-    assert_eq!(
-        sim.state("beta.test"),
-        (Broken, Some(DnsDomainNotFound)),
-        "{:?}",
-        sim.turns_of("beta.test", from)
-    );
-    assert_eq!(sim.state("acme.test"), (Unknown, Some(VantagePort25Blocked)));
 }
 
 /// A cable that is pulled and put back: our line is told of, and nothing else, at whatever moment.

@@ -4,7 +4,10 @@ use super::*;
 
 const CLEAN: Ours = Ours {
     loss: Some((0, 60)),
-    delay: Some(Duration::ZERO),
+    delay: Some(Delay {
+        mostly: Duration::ZERO,
+        at_times: Duration::ZERO,
+    }),
 };
 
 fn report(lost: u32, millis: u64) -> PingReport {
@@ -86,14 +89,17 @@ fn slow_ends_well_below_where_it_began(#[case] then: u64, #[case] expected: bool
 }
 
 #[rstest]
-#[case::no_delay(Some(0), true)]
-#[case::a_third_of_it(Some(64), false)]
+#[case::no_delay(Some((0, 0)), true)]
+#[case::a_third_of_it(Some((64, 64)), false)]
+#[case::a_third_of_it_at_times(Some((0, 64)), false)]
+#[case::little_at_times(Some((0, 60)), true)]
 #[case::nobody_can_tell(None, false)]
-fn our_own_delay_is_not_theirs(#[case] delay: Option<u64>, #[case] expected: bool) {
-    let ours = Ours {
-        delay: delay.map(Duration::from_millis),
-        ..CLEAN
-    };
+fn our_own_delay_is_not_theirs(#[case] delay: Option<(u64, u64)>, #[case] expected: bool) {
+    let delay = delay.map(|(mostly, at_times)| Delay {
+        mostly: Duration::from_millis(mostly),
+        at_times: Duration::from_millis(at_times),
+    });
+    let ours = Ours { delay, ..CLEAN };
     let rounds = [[(0, 10); 12], [(0, 200); 12]].concat();
     assert_eq!(line(&rounds, ours).impaired().slow, expected);
 }
