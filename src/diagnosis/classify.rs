@@ -217,6 +217,8 @@ fn smtp_failure(
     match &failure.kind {
         Kind::Dial(DialError::Refused) => Health::Failed(Code::HostRefused),
         Kind::Dial(DialError::Local { .. }) => Health::Unrunnable,
+        // Without IPv6 of our own; that we have no way over IPv4 either is judged as our line's failure.
+        Kind::Dial(DialError::Unreachable { no_route: true, .. }) if address.is_ipv6() => Health::Unrunnable,
         Kind::Dial(DialError::Unreachable { prohibited: true, .. }) => {
             Health::Failed(Code::HostPort25Filtered)
         }

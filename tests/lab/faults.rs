@@ -267,7 +267,7 @@ fn inject(world: &World, id: u64, fault: &Fault) -> Result<Option<Worker>> {
     match fault {
         Fault::Meddler { at, to, how } => {
             let meddler = meddler::meddle(world, *at, *to, *how)?;
-            nft(world, *at, &detour(id, *to))?;
+            nft(world, *at, &detour(id, *at, *to))?;
             return Ok(Some(meddler));
         }
         Fault::LatePings { host, milliseconds } => {
@@ -313,7 +313,7 @@ fn change(world: &World, id: u64, fault: &Fault) -> Result<()> {
         Fault::Reboot { host } => site::reboot(world, *host),
         Fault::AgentStopped { host } => site::stop_agent(world, *host),
         Fault::NoIpv6 { host } => world.without_ipv6(*host),
-        Fault::StsPolicy { lines } => site::set_policy(world, Some(&(lines.join("\n") + "\n"))),
+        Fault::StsPolicy { lines } => site::set_policy(world, lines),
         Fault::Meddler { .. } | Fault::LatePings { .. } => bail!("somebody has to keep it up"),
         Fault::Records { .. } | Fault::Unserve { .. } | Fault::Undelegate { .. } | Fault::BogusDs { .. } => {
             let edit = edit(fault).context("a fault of the name space is an edit")?;
@@ -341,7 +341,8 @@ fn heal(world: &World, id: u64, fault: &Fault) -> Result<()> {
         Fault::Reboot { .. } => Ok(()),
         Fault::AgentStopped { host } => site::start_agent(world, *host),
         Fault::NoIpv6 { host } => world.with_ipv6(*host),
-        Fault::StsPolicy { .. } => site::set_policy(world, None),
+        // Without its record nobody looks at the policy.
+        Fault::StsPolicy { .. } => Ok(()),
         Fault::Records { .. } | Fault::Unserve { .. } | Fault::Undelegate { .. } | Fault::BogusDs { .. } => {
             world.zones.revert(world, id)
         }
@@ -433,12 +434,13 @@ fn table(id: u64, rules: &str) -> String {
     format!("table inet fault{id} {{\n{chains}}}\n")
 }
 
-/// Leads what goes to port 25 of a host to whoever meddles with it.
-fn detour(id: u64, to: Host) -> String {
+/// Leads what goes to port 25 of a host to whoever meddles with it on the way.
+fn detour(id: u64, at: Host, to: Host) -> String {
     format!(
         "table ip fault{id} {{\n  chain prerouting {{ type nat hook prerouting priority -100; policy accept; \
-         ip daddr {} tcp dport 25 redirect to :{}; }}\n}}\n",
+         ip daddr {} tcp dport 25 dnat to {}:{}; }}\n}}\n",
         to.address(),
+        at.address(),
         meddler::PORT
     )
 }

@@ -87,12 +87,9 @@ pub fn set_web_certificate(world: &World, host: Host, flavour: Flavour) -> Resul
     serve_https(world, host, "-WWW")
 }
 
-/// Publishes an MTA-STS policy on the web server, or takes it away.
-pub fn set_policy(world: &World, text: Option<&str>) -> Result<()> {
-    match text {
-        Some(text) => shell::replace(&policy_file(world), text),
-        None => Ok(std::fs::remove_file(policy_file(world))?),
-    }
+/// Publishes an MTA-STS policy on the web server. Where none is announced in DNS, nobody looks for it.
+pub fn set_policy(world: &World, lines: &[String]) -> Result<()> {
+    shell::replace(&policy_file(world), &(lines.join("\n") + "\n"))
 }
 
 fn policy_file(world: &World) -> PathBuf {
