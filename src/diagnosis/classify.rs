@@ -242,3 +242,41 @@ fn smtp_failure(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::picture::fixtures::picture;
+
+    /// Without IPv6 of our own nobody's IPv6 address has failed.
+    #[rstest]
+    #[case::none_of_ours("[2001:db8:b::10]:25", true, Health::Unrunnable)]
+    #[case::somebody_elses_router("[2001:db8:b::10]:25", false, Health::Failed(Code::HostUnreachable))]
+    #[case::over_ipv4_our_line_is_judged("203.0.113.10:25", true, Health::Failed(Code::HostUnreachable))]
+    fn no_way_there(#[case] address: SocketAddr, #[case] no_route: bool, #[case] expected: Health) {
+        let picture = picture("[[clients]]\nname = \"BETA\"\ndomains = [\"beta.test\"]\n");
+        let dial = DialError::Unreachable {
+            prohibited: false,
+            no_route,
+        };
+        let evidence = SmtpEvidence {
+            peer: address,
+            server_name: None,
+            patience: std::time::Duration::ZERO,
+            slow_lane: false,
+            stages: Vec::new(),
+            greeting: None,
+            capabilities: None,
+            tls: None,
+            failure: Some(SmtpFailure {
+                stage: SmtpStage::Connect,
+                after: std::time::Duration::ZERO,
+                kind: SmtpFailureKind::Dial(dial),
+            }),
+            transcript: Vec::new(),
+        };
+        assert_eq!(smtp(&picture, address, &evidence), expected);
+    }
+}

@@ -170,7 +170,14 @@ fn name_servers(evidence: &NameServerEvidence) -> String {
 pub(super) fn name_server(server: &NameServerAnswer) -> String {
     let at = match server.address {
         Some(address) => format!("{} ({address})", server.name),
-        None => return format!("{}: the name has no address", server.name),
+        None if server.answer.is_definite() => return format!("{}: the name has no address", server.name),
+        None => {
+            return format!(
+                "{}: its address could not be looked up ({})",
+                server.name,
+                server.answer.outcome()
+            );
+        }
     };
     if server.answer.is_definite() && !server.authoritative {
         return format!("{at}: answers without authority for the domain");

@@ -237,6 +237,11 @@ impl Active {
         Ok(())
     }
 
+    /// Whether some fault holds only as long as this process keeps it up.
+    pub fn needs_us(&self) -> bool {
+        self.faults.iter().any(|holding| holding.worker.is_some())
+    }
+
     /// Heals a fault that was injected before.
     pub fn heal(&mut self, world: &World, fault: &Fault) -> Result<()> {
         let Some(place) = self.faults.iter().position(|holding| holding.fault == *fault) else {

@@ -228,6 +228,13 @@ fn up(scenarios: &[Scenario], name: Option<&str>) -> Result<ExitCode> {
         monitor::program().display(),
         monitor::config(&world).display()
     );
+    if active.needs_us() {
+        println!("What meddles with the traffic ends, and the world with it, when you press Ctrl-C.");
+        clean_up_when_interrupted()?;
+        loop {
+            std::thread::park();
+        }
+    }
     println!("Remove it with `cargo test --test lab -- down`.");
     Ok(ExitCode::SUCCESS)
 }

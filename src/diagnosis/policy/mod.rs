@@ -31,8 +31,8 @@ pub use sts::{Demand, demand};
 struct Opinion {
     /// What is wrong.
     fault: Option<Fault>,
-    /// What somebody should know.
-    warnings: Vec<String>,
+    /// What somebody should know, with its code where that is not the part's own.
+    warnings: Vec<(Option<Code>, String)>,
     /// The whole in a few words, for the path.
     words: String,
     /// Whether it could be looked up at all.
@@ -88,7 +88,7 @@ impl Opinion {
     }
 
     fn warn(mut self, warning: impl Into<String>) -> Self {
-        self.warnings.push(warning.into());
+        self.warnings.push((None, warning.into()));
         self
     }
 
@@ -175,11 +175,9 @@ pub fn policies(
             all.state = State::Unknown;
         }
         words.push(opinion.words.clone());
-        let found = about(domain, code(part), seen);
-        let warnings = opinion
-            .warnings
-            .iter()
-            .map(|warning| found(warning).giving(State::Flowing));
+        let warnings = opinion.warnings.iter().map(|(other, warning)| {
+            about(domain, other.unwrap_or(code(part)), seen)(warning).giving(State::Flowing)
+        });
         all.warnings.extend(warnings);
         // MX hosts that became known after the policy: how the two fit is yet to be confirmed.
         let unconfirmed = opinion

@@ -76,9 +76,11 @@ pub(super) fn opinion(picture: &Picture, domain: &Domain, evidence: &StsEvidence
                 let other = opinion
                     .fault
                     .replace(Fault::stated(Code::PolicyStsMismatch, detail));
-                opinion.warnings.extend(other.map(|other| other.detail));
+                opinion
+                    .warnings
+                    .extend(other.map(|other| (Some(other.code), other.detail)));
             } else {
-                opinion.warnings.push(detail);
+                opinion.warnings.push((Some(Code::PolicyStsMismatch), detail));
             }
         }
     }
@@ -89,7 +91,7 @@ pub(super) fn opinion(picture: &Picture, domain: &Domain, evidence: &StsEvidence
                 "The TLS-RPT record at _smtp._tls.{} is invalid: {reason}. It reads \"{text}\".",
                 domain.name
             );
-            opinion.warnings.push(warning);
+            opinion.warnings.push((None, warning));
         }
     }
     opinion

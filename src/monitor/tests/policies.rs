@@ -183,6 +183,18 @@ fn an_enforced_policy_makes_a_bad_certificate_serious() {
     assert_eq!(sim.state("beta.test"), (Flowing, None));
 }
 
+/// A policy that is only tested keeps nobody from delivering: a mismatch is told by its own name, and is no alarm.
+#[test]
+fn a_tested_policy_that_does_not_fit_is_a_warning() {
+    let mut sim = watched();
+    let tested = sts(StsMode::Testing, "old.acme.test", read());
+    sim.world.policies.insert(("acme.test", Sts), tested);
+    sim.run(20.0);
+    assert_eq!(sim.turns, []);
+    let also: Vec<Code> = sim.verdict("acme.test").also.iter().map(|one| one.code).collect();
+    assert_eq!(also, [PolicyStsMismatch]);
+}
+
 /// Likewise for one that no longer offers encryption at all.
 #[test]
 fn an_enforced_policy_makes_missing_encryption_serious() {
