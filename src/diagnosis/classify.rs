@@ -221,6 +221,8 @@ fn smtp_failure(
     match &failure.kind {
         Kind::Dial(DialError::Refused) => Health::Failed(Code::HostRefused),
         Kind::Dial(DialError::Local { .. }) => Health::Unrunnable,
+        // Without IPv6 of our own; that we have no way over IPv4 either is judged as our line's failure.
+        Kind::Dial(DialError::Unreachable { no_route: true, .. }) if address.is_ipv6() => Health::Unrunnable,
         Kind::Dial(DialError::Unreachable { prohibited: true, .. }) => {
             Health::Failed(Code::HostPort25Filtered)
         }
@@ -242,5 +244,46 @@ fn smtp_failure(
                 Refusal::Down(code) => Health::Failed(code),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::picture::fixtures::picture;
+
+    /// Without IPv6 of our own nobody's IPv6 address has failed.
+    #[rstest]
+    #[case::none_of_ours("[2001:db8:b::10]:25", true, Health::Unrunnable)]
+    #[case::somebody_elses_router("[2001:db8:b::10]:25", false, Health::Failed(Code::HostUnreachable))]
+    #[case::over_ipv4_our_line_is_judged("203.0.113.10:25", true, Health::Failed(Code::HostUnreachable))]
+    fn no_way_there(#[case] address: SocketAddr, #[case] no_route: bool, #[case] expected: Health) {
+        let picture = picture("[[clients]]\nname = \"BETA\"\ndomains = [\"beta.test\"]\n");
+        let dial = DialError::Unreachable {
+            prohibited: false,
+            no_route,
+        };
+        let evidence = SmtpEvidence {
+            peer: address,
+            server_name: None,
+            patience: std::time::Duration::ZERO,
+            slow_lane: false,
+            stages: Vec::new(),
+            greeting: None,
+            capabilities: None,
+            tls: None,
+            failure: Some(SmtpFailure {
+                stage: SmtpStage::Connect,
+                after: std::time::Duration::ZERO,
+                kind: SmtpFailureKind::Dial(dial),
+            }),
+            transcript: Vec::new(),
+        };
+        assert_eq!(
+            smtp(&picture, address, &evidence, Timestamp::UNIX_EPOCH),
+            expected
+        );
     }
 }

@@ -178,7 +178,16 @@ pub(super) fn name_server(server: &NameServerAnswer) -> String {
     };
     let at = match server.address {
         Some(address) => format!("{} ({address}{only})", server.name),
-        None => return format!("{}{only}: the name has no address", server.name),
+        None if server.answer.is_definite() => {
+            return format!("{}{only}: the name has no address", server.name);
+        }
+        None => {
+            return format!(
+                "{}{only}: its address could not be looked up ({})",
+                server.name,
+                server.answer.outcome()
+            );
+        }
     };
     if server.answer.is_definite() && !server.authoritative {
         return format!("{at}: answers without authority for the domain");

@@ -9,16 +9,17 @@ use jiff::Timestamp;
 use crate::config::ResolvedProbe;
 use crate::inventory::{Domain, Gateway, Inventory, Provider};
 use crate::model::dns::{Exchange, Lookup, MxRecord};
-use crate::model::policy::{StsEvidence, StsOutcome};
-use crate::model::reach::LifeCheck;
-use crate::model::{Anchor, DomainName, Evidence, Observation, Service, Subject};
+use crate::model::{DomainName, Evidence, Observation, Service, Subject};
 use crate::net::Routes;
 
 mod boot;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod graph;
 mod learnt;
 mod line;
 mod offers;
+mod outside;
 mod reputation;
 mod services;
 mod track;
@@ -50,21 +51,10 @@ pub struct Picture {
     zones: zone::Zones,
     leads: Leads,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
-    last_success: BTreeMap<Outside, Timestamp>,
+    last_success: BTreeMap<outside::Kind, Timestamp>,
     own_addresses: Vec<IpAddr>,
     paces: HashMap<SocketAddr, ResolvedProbe>,
     services: BTreeMap<Service, BTreeSet<DomainName>>,
-}
-
-/// Kinds of proof that we reach the outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Outside {
-    /// Anything at all.
-    Any,
-    /// An SMTP server spoke to us.
-    Smtp,
-    /// A web server did, or took our connection.
-    Https,
 }
 
 /// Where a domain's mail goes, as far as DNS tells.
@@ -149,51 +139,6 @@ impl Picture {
             Subject::Addresses(host) => self.relink_host(&host.clone(), observation.ended()),
             _ => Change::default(),
         }
-    }
-
-    fn note_success(&mut self, observation: &Observation, health: Health) {
-        let outside = match &observation.evidence {
-            Evidence::Smtp(evidence) if evidence.greeting.is_some() => Some(Outside::Smtp),
-            Evidence::Anchor(anchor) if anchor.answered() => match &observation.subject {
-                Subject::Anchor(Anchor::Smtp { .. }) => Some(Outside::Smtp),
-                _ => Some(Outside::Any),
-            },
-            Evidence::Host(host) if host.alive() => Some(Outside::Any),
-            Evidence::Service(service) if service.has_spoken() => Some(Outside::Any),
-            Evidence::Gateway(_) if health == Health::Good => Some(Outside::Any),
-            Evidence::NameServers(servers)
-                if servers.servers.iter().any(|server| server.answer.is_definite()) =>
-            {
-                Some(Outside::Any)
-            }
-            Evidence::Sts(sts) if has_answered(sts) => Some(Outside::Https),
-            _ => None,
-        };
-        if opens_https(&observation.evidence) {
-            self.last_success.insert(Outside::Https, observation.at);
-        }
-        // Evidence that began before a failure says nothing about what came after it: the start counts.
-        for kind in [Outside::Any, Outside::Smtp, Outside::Https] {
-            if outside == Some(kind) || (outside.is_some() && kind == Outside::Any) {
-                let newest = self.last_success.entry(kind).or_insert(observation.at);
-                *newest = observation.at.max(*newest);
-            }
-        }
-    }
-
-    /// When something outside last answered us, by the start of that probe.
-    pub fn last_outside_success(&self) -> Option<Timestamp> {
-        self.last_success.get(&Outside::Any).copied()
-    }
-
-    /// When an SMTP server outside last spoke to us, by the start of that probe.
-    pub fn last_smtp_success(&self) -> Option<Timestamp> {
-        self.last_success.get(&Outside::Smtp).copied()
-    }
-
-    /// Whether anybody's port 443 has ever answered us: else silence there may be our own side's doing.
-    pub fn has_reached_https(&self) -> bool {
-        self.last_success.contains_key(&Outside::Https)
     }
 
     /// Where a domain's mail goes: by what is settled, or while that is a failure, by what was last good.
@@ -432,31 +377,4 @@ impl Picture {
             .cloned()
             .collect()
     }
-}
-
-/// Whether a web server has answered with anything.
-fn has_answered(sts: &StsEvidence) -> bool {
-    matches!(
-        sts.fetch.as_ref().map(|fetch| &fetch.outcome),
-        Some(StsOutcome::Read { .. } | StsOutcome::Failed { text: Some(_), .. })
-    )
-}
-
-/// Whether a check of a host or gateway reached its port 443.
-fn opens_https(evidence: &Evidence) -> bool {
-    let checks = match evidence {
-        Evidence::Host(host) => &host.checks,
-        Evidence::Gateway(gateway) => &gateway.checks,
-        _ => return false,
-    };
-    let open = |check: &LifeCheck| {
-        matches!(
-            check,
-            LifeCheck::Tcp {
-                port: 443,
-                result: Ok(_)
-            }
-        )
-    };
-    checks.iter().any(open)
 }

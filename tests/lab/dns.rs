@@ -105,7 +105,12 @@ const ZONES: [Zone; 13] = [
         ..zone(
             "beta.test",
             COMMON,
-            &["@ MX 10 mx.beta.test.", "mx A 203.0.113.10"],
+            &[
+                "@ MX 10 mx.beta.test.",
+                "mx A 203.0.113.10",
+                "mx AAAA 2001:db8:b::10",
+                "mta-sts A 192.0.2.80",
+            ],
         )
     },
     zone(

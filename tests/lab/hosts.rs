@@ -40,6 +40,8 @@ pub enum Host {
     BigMx2,
     /// A partner organisation's mail server (Exim).
     PartnerMx,
+    /// A web server, where beta.test publishes its MTA-STS policy if a fault has it do so.
+    Web,
 }
 
 /// What a host runs.
@@ -53,8 +55,10 @@ pub enum Service {
     Postfix,
     /// Exim on 25 and 587.
     Exim,
-    /// The administration page of a router, on 443.
-    AdminPage,
+    /// What a router offers to its administrator: a page on 443, and an SNMP agent.
+    Router,
+    /// Files over HTTPS.
+    Web,
 }
 
 /// One row of the table.
@@ -70,6 +74,10 @@ pub struct Facts {
     pub addresses: &'static [&'static str],
     /// The network that lies behind it.
     pub network: Option<&'static str>,
+    /// Its IPv6 address, where it has one.
+    pub address6: Option<&'static str>,
+    /// The IPv6 network that lies behind it.
+    pub network6: Option<&'static str>,
     /// Its name, for a mail server.
     pub mail_name: &'static str,
     /// What it runs.
@@ -83,6 +91,8 @@ const fn leaf(host: Host, name: &'static str, addresses: &'static [&'static str]
         parent: Some(Host::Core),
         addresses,
         network: None,
+        address6: None,
+        network6: None,
         mail_name: "",
         service: None,
     }
@@ -97,12 +107,16 @@ const fn mail(facts: Facts, mail_name: &'static str, service: Service) -> Facts 
 }
 
 /// All hosts, parents before children.
-pub const HOSTS: [Facts; 15] = [
+pub const HOSTS: [Facts; 16] = [
     Facts {
         parent: None,
+        address6: Some("2001:db8::1"),
         ..leaf(Host::Core, "core", &["192.0.2.1"])
     },
-    leaf(Host::Mon, "mon", &["192.0.2.10"]),
+    Facts {
+        address6: Some("2001:db8::10"),
+        ..leaf(Host::Mon, "mon", &["192.0.2.10"])
+    },
     Facts {
         service: Some(Service::Resolver),
         ..leaf(Host::Resolver, "resolver", &["192.0.2.52"])
@@ -131,7 +145,7 @@ pub const HOSTS: [Facts; 15] = [
     ),
     Facts {
         network: Some("198.51.100.0/26"),
-        service: Some(Service::AdminPage),
+        service: Some(Service::Router),
         ..leaf(Host::AcmeRouter, "acme-router", &["198.51.100.1"])
     },
     Facts {
@@ -144,11 +158,14 @@ pub const HOSTS: [Facts; 15] = [
     },
     Facts {
         network: Some("203.0.113.0/26"),
-        service: Some(Service::AdminPage),
+        address6: Some("2001:db8:b::1"),
+        network6: Some("2001:db8:b::/64"),
+        service: Some(Service::Router),
         ..leaf(Host::BetaRouter, "beta-router", &["203.0.113.1"])
     },
     Facts {
         parent: Some(Host::BetaRouter),
+        address6: Some("2001:db8:b::10"),
         ..mail(
             leaf(Host::BetaMx, "beta-mx", &["203.0.113.10"]),
             "mx.beta.test",
@@ -170,6 +187,10 @@ pub const HOSTS: [Facts; 15] = [
         "mx.partner.test",
         Service::Exim,
     ),
+    Facts {
+        service: Some(Service::Web),
+        ..leaf(Host::Web, "web", &["192.0.2.80"])
+    },
 ];
 
 impl Host {

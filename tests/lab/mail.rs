@@ -3,9 +3,7 @@
 //! reload to wait for.
 
 use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -44,20 +42,42 @@ pub fn add_exim_user(etc: &Path) -> Result<()> {
     with("group", format!("{EXIM_USER}:x:{EXIM_ID}:\n"))
 }
 
-/// Gives a server a certificate of the wanted flavour.
+/// Gives a server a certificate of the wanted flavour, for all that it offers.
 pub fn set_certificate(world: &World, host: Host, flavour: Flavour) -> Result<()> {
-    let name = host.facts().mail_name;
-    // The bare domain too: without an MX record it is the name that senders ask for.
-    let domain = name.split_once('.').map_or(name, |(_, domain)| domain);
-    let names = if name.is_empty() {
-        vec!["router.lan"]
-    } else {
-        vec![name, domain]
-    };
+    let pem = issue(world, host, flavour)?;
+    if host.facts().service == Some(Service::Postfix) {
+        shell::replace(&world.home(host).join("submission.pem"), &pem)?;
+    }
+    shell::replace(&world.home(host).join("tls.pem"), &pem)
+}
+
+/// Gives those who submit mail at a Postfix another certificate.
+pub fn set_submission_certificate(world: &World, host: Host, flavour: Flavour) -> Result<()> {
+    if host.facts().service != Some(Service::Postfix) {
+        bail!(
+            "{} has one certificate for all: it does not run Postfix",
+            host.name()
+        );
+    }
     shell::replace(
-        &world.home(host).join("tls.pem"),
-        &world.pki.issue(&names, flavour)?,
+        &world.home(host).join("submission.pem"),
+        &issue(world, host, flavour)?,
     )
+}
+
+fn issue(world: &World, host: Host, flavour: Flavour) -> Result<String> {
+    let facts = host.facts();
+    // The bare domain too: without an MX record it is the name that senders ask for.
+    let domain = facts
+        .mail_name
+        .split_once('.')
+        .map_or(facts.mail_name, |(_, domain)| domain);
+    let names = match facts.service {
+        Some(Service::Router) => vec!["router.lan"],
+        Some(Service::Web) => vec!["mta-sts.beta.test"],
+        _ => vec![facts.mail_name, domain],
+    };
+    world.pki.issue(&names, flavour)
 }
 
 /// Makes a server greet every connection with this reply and close; `None` is its usual greeting again.
@@ -88,16 +108,53 @@ pub fn set_starttls(world: &World, host: Host, offered: bool) -> Result<()> {
     }
 }
 
-/// Delays every greeting of an Exim by some seconds; `None` for none.
-pub fn set_delay(world: &World, host: Host, seconds: Option<u32>) -> Result<()> {
+/// What an Exim can be told by a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whim {
+    /// How long each greeting waits, as `6s`.
+    Delay,
+    /// Its reply to every EHLO.
+    Ehlo,
+    /// Its reply to every EHLO under TLS.
+    EhloUnderTls,
+    /// Which TLS it speaks, as GnuTLS writes it.
+    Tls,
+}
+
+/// Tells an Exim what to do otherwise; `None`: as usual again.
+pub fn set_whim(world: &World, host: Host, whim: Whim, words: Option<&str>) -> Result<()> {
     if host.facts().service != Some(Service::Exim) {
-        bail!("{} cannot delay its greeting: it does not run Exim", host.name());
+        bail!("{} does not do {whim:?}: it does not run Exim", host.name());
     }
-    let path = world.home(host).join("delay");
-    match seconds {
-        Some(seconds) => shell::replace(&path, &format!("{seconds}s")),
+    let path = world.home(host).join(match whim {
+        Whim::Delay => "delay",
+        Whim::Ehlo => "ehlo",
+        Whim::EhloUnderTls => "ehlo-tls",
+        Whim::Tls => "priority",
+    });
+    match words {
+        Some(words) => shell::replace(&path, words),
         None => Ok(std::fs::remove_file(path)?),
     }
+}
+
+/// Puts postscreen before a Postfix, or takes it away: it greets in two parts, seconds apart, and looks who cannot wait.
+pub fn set_postscreen(world: &World, host: Host, on: bool) -> Result<()> {
+    let home = world.home(host);
+    write_services(&home, on)?;
+    let mut command = world.on(host, "postfix");
+    shell::output(command.arg("-c").arg(home.join("etc")).arg("reload"))?;
+    Ok(())
+}
+
+fn write_services(home: &Path, postscreen: bool) -> Result<()> {
+    let smtp = if postscreen {
+        include_str!("templates/postscreen.cf")
+    } else {
+        "smtp inet n - n - - smtpd -o max_use=1\n"
+    };
+    let others = format!(include_str!("templates/master.cf"), home = home.display());
+    shell::replace(&home.join("etc/master.cf"), &(others + smtp))
 }
 
 /// Starts a Postfix of its own on a host.
@@ -122,12 +179,12 @@ fn prepare_postfix(world: &World, host: Host, etc: &Path) -> Result<()> {
     set_certificate(world, host, Flavour::Good)?;
     set_greeting(world, host, None)?;
     set_starttls(world, host, true)?;
+    write_services(&home, false)?;
     let (home, name) = (home.display(), host.facts().mail_name);
     std::fs::write(
         etc.join("main.cf"),
         format!(include_str!("templates/main.cf"), home = home, name = name),
     )?;
-    std::fs::write(etc.join("master.cf"), include_str!("templates/master.cf"))?;
     Ok(())
 }
 
@@ -143,7 +200,11 @@ pub fn start_exim(world: &World, host: Host) -> Result<()> {
         let text = format!(
             include_str!("templates/exim.conf"),
             home = home.display(),
-            name = host.facts().mail_name
+            name = host.facts().mail_name,
+            everywhere = match host.facts().address6 {
+                Some(_) => "<; 0.0.0.0 ; ::0",
+                None => "0.0.0.0",
+            }
         );
         std::fs::write(&config, text)?;
     }
@@ -151,26 +212,6 @@ pub fn start_exim(world: &World, host: Host) -> Result<()> {
     let mut command = world.on(host, program);
     shell::detach(command.arg("-C").arg(&config).arg("-bd"), &home.join("start.log"))?;
     wait_for_greeting(world, host)
-}
-
-/// Starts the HTTPS page that a router shows to its administrator.
-pub fn start_admin_page(world: &World, host: Host) -> Result<()> {
-    let home = world.home(host);
-    let pem = home.join("tls.pem");
-    set_certificate(world, host, Flavour::Good)?;
-    let log = std::fs::File::create(home.join("page.log"))?;
-    let child = world
-        .on(host, "openssl")
-        .args(["s_server", "-accept", "443", "-www", "-quiet", "-cert"])
-        .arg(&pem)
-        .arg("-key")
-        .arg(&pem)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .process_group(0)
-        .spawn()?;
-    shell::replace(&home.join("pid"), &child.id().to_string())
 }
 
 /// Waits until a mail server speaks, asked from its own host.

@@ -17,6 +17,7 @@ mod faults;
 mod hosts;
 mod mail;
 mod manners;
+mod meddler;
 mod monitor;
 mod order;
 mod pki;
@@ -24,8 +25,10 @@ mod prometheus;
 mod runner;
 mod scenario;
 mod shell;
+mod site;
 mod verdicts;
 mod watch;
+mod worker;
 mod world;
 
 use std::collections::VecDeque;
@@ -44,7 +47,7 @@ use crate::scenario::Scenario;
 use crate::world::{BASE, World};
 
 /// Programs that the lab needs, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 14] = [
     ("ip", "iproute2"),
     ("ss", "iproute2"),
     ("sysctl", "procps"),
@@ -56,6 +59,7 @@ const PROGRAMS: [(&str, &str); 13] = [
     ("unbound", "unbound"),
     ("postfix", "postfix"),
     ("openssl", "openssl"),
+    ("snmpd", "snmpd"),
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
 ];
@@ -224,6 +228,13 @@ fn up(scenarios: &[Scenario], name: Option<&str>) -> Result<ExitCode> {
         monitor::program().display(),
         monitor::config(&world).display()
     );
+    if active.needs_us() {
+        println!("What meddles with the traffic ends, and the world with it, when you press Ctrl-C.");
+        clean_up_when_interrupted()?;
+        loop {
+            std::thread::park();
+        }
+    }
     println!("Remove it with `cargo test --test lab -- down`.");
     Ok(ExitCode::SUCCESS)
 }

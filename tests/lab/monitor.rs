@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use crate::hosts::Host;
 use crate::scenario::{State, Turn};
 use crate::shell;
+use crate::site;
 use crate::world::World;
 
 /// Seconds between two looks, as configured.
@@ -37,6 +38,9 @@ pub const DOMAINS: [&str; 8] = [
 /// Every gateway that it watches.
 pub const GATEWAYS: [&str; 2] = ["hq-router", "beta-router"];
 
+/// What our own vantage is called, as configured.
+pub const VANTAGE: &str = "hq";
+
 /// The program under test: the one just built, or the one that `MAILFLOW_LAB_PROGRAM` names.
 pub fn program() -> PathBuf {
     std::env::var_os("MAILFLOW_LAB_PROGRAM")
@@ -52,6 +56,7 @@ pub struct Daemon<'world> {
 impl<'world> Daemon<'world> {
     /// Writes the configuration; nothing runs yet.
     pub fn new(world: &'world World) -> Result<Self> {
+        let [user, password, encryption] = site::SNMP_USER;
         let text = format!(
             include_str!("templates/mailflow.toml"),
             api = API,
@@ -59,6 +64,10 @@ impl<'world> Daemon<'world> {
             interval = INTERVAL,
             confirm = CONFIRM,
             confirm_interval = CONFIRM_INTERVAL,
+            community = site::COMMUNITY,
+            user = user,
+            password = password,
+            encryption = encryption,
             ca = world.pki.root().display()
         );
         shell::replace(&config(world), &text)?;
@@ -114,6 +123,15 @@ impl<'world> Daemon<'world> {
             Some(status) if status.success() => Ok(()),
             status => bail!("the daemon left with {status:?}"),
         }
+    }
+
+    /// Stops it in its tracks for a while, as happens to a machine that is suspended.
+    pub fn suspend(&self, time: Duration) -> Result<()> {
+        let child = self.child.as_ref().context("the daemon does not run")?;
+        let pid = Pid::from_raw(i32::try_from(child.id())?);
+        kill(pid, Signal::SIGSTOP)?;
+        std::thread::sleep(time);
+        Ok(kill(pid, Signal::SIGCONT)?)
     }
 
     /// An error unless it runs.

@@ -1,12 +1,16 @@
 //! The lab's certificate authority, a second one that nobody trusts, and what they sign.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use serde::Deserialize;
+
+/// A little more, so that a certificate that has just been made has ten whole days left.
+const TEN_DAYS: Duration = Duration::from_hours(10 * 24 + 1);
 
 /// How a server's certificate is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -20,6 +24,10 @@ pub enum Flavour {
     Untrusted,
     /// For another host's name.
     OtherName,
+    /// As good, but over in ten days.
+    Expiring,
+    /// As good, but with the key of another one beside it, which is of no use.
+    OtherKey,
 }
 
 /// Where the lab's certificates lie.
@@ -71,16 +79,20 @@ impl Pki {
             .ok_or_else(|| anyhow!("a certificate needs a name"))?;
         params.distinguished_name.push(DnType::CommonName, *first);
         params.not_before = date_time_ymd(2024, 1, 1);
-        params.not_after = if flavour == Flavour::Expired {
-            date_time_ymd(2025, 1, 1)
-        } else {
-            date_time_ymd(2099, 1, 1)
+        params.not_after = match flavour {
+            Flavour::Expired => date_time_ymd(2025, 1, 1),
+            Flavour::Expiring => (SystemTime::now() + TEN_DAYS).into(),
+            _ => date_time_ymd(2099, 1, 1),
         };
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &issuer)?;
+        let beside = match flavour {
+            Flavour::OtherKey => KeyPair::generate()?,
+            _ => key,
+        };
         Ok(format!(
             "{}{}{}",
-            key.serialize_pem(),
+            beside.serialize_pem(),
             certificate.pem(),
             issuer_pem
         ))

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::faults::Active;
 use crate::manners;
-use crate::monitor::{DOMAINS, Daemon, GATEWAYS, panics};
+use crate::monitor::{DOMAINS, Daemon, GATEWAYS, VANTAGE, panics};
 use crate::prometheus;
 use crate::scenario::{Check, DaemonAction, Message, ReceiverAction, Scenario, State, Step, Turn};
 use crate::shell;
@@ -24,6 +24,8 @@ const HOLD: Duration = Duration::from_secs(6);
 const SETTLE: Duration = Duration::from_secs(2);
 /// How long a daemon that starts from nothing watches a healthy world: two rounds, so that it has learnt what is usual.
 const LEARN: Duration = Duration::from_secs(11);
+/// How long a machine sleeps that is suspended: longer than what it knows stays fresh.
+const SLEEP: Duration = Duration::from_secs(30);
 /// How long a world may take to be calm before a scenario.
 const CALM: Duration = Duration::from_mins(1);
 
@@ -155,7 +157,8 @@ impl<'world> Runner<'world> {
         let label = if step.inject.is_empty() { "step" } else { "verdict" };
         self.await_and_judge(play, &path, &messages, label, step.bound(), hold_of(step))?;
         self.judge_sharing(step)?;
-        if play.receiving {
+        // What a daemon that knows nothing finds wrong at first sight is an incident that nobody is told of.
+        if play.receiving && step.daemon != Some(DaemonAction::Forget) {
             self.judge_incidents(play, &open_before)?;
         }
         for check in &step.checks {
@@ -185,6 +188,12 @@ impl<'world> Runner<'world> {
                 self.daemon.stop()?;
                 self.daemon.start()?;
             }
+            Some(DaemonAction::Forget) => {
+                self.daemon.stop()?;
+                self.daemon.forget()?;
+                self.daemon.start()?;
+            }
+            Some(DaemonAction::Suspend) => self.daemon.suspend(SLEEP)?,
             None => {}
         }
         if step.daemon.is_some() {
@@ -423,6 +432,7 @@ impl Play {
         for (kind, turns, all) in [
             (Kind::Domain, &step.domains, &DOMAINS[..]),
             (Kind::Gateway, &step.gateways, &GATEWAYS[..]),
+            (Kind::Vantage, &step.vantages, &[VANTAGE][..]),
         ] {
             for turn in turns {
                 for name in turn.of(all) {
@@ -495,6 +505,7 @@ impl From<&Turn> for Expectation {
                 .as_ref()
                 .map(|codes| codes.iter().cloned().collect()),
             also: turn.also.iter().cloned().collect(),
+            not_also: turn.not_also.iter().cloned().collect(),
             via: turn.via.clone(),
         }
     }
@@ -509,6 +520,7 @@ impl Expectation {
             subject: None,
             symptoms: None,
             also: BTreeSet::new(),
+            not_also: BTreeSet::new(),
             via: Vec::new(),
         }
     }

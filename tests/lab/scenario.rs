@@ -67,6 +67,9 @@ pub struct Step {
     /// Gateways that turn.
     #[serde(default, rename = "gateway")]
     pub gateways: Vec<Turn>,
+    /// How our own vantage looks; it is judged only where it is named.
+    #[serde(default, rename = "vantage")]
+    pub vantages: Vec<Turn>,
     /// Exactly the messages that arrive.
     #[serde(default)]
     pub notify: Vec<Message>,
@@ -83,6 +86,10 @@ pub enum DaemonAction {
     Kill,
     /// SIGTERM, then a new start.
     Restart,
+    /// SIGTERM, then a new start with nothing that it ever learnt.
+    Forget,
+    /// Half a minute of sleep, as a machine that is suspended.
+    Suspend,
 }
 
 /// What is done to the receiver of webhooks.
@@ -126,6 +133,9 @@ pub struct Turn {
     /// Warnings that must stand beside it.
     #[serde(default)]
     pub also: Vec<String>,
+    /// Warnings that must not stand beside it.
+    #[serde(default)]
+    pub not_also: Vec<String>,
     /// Causes that may be seen on the way; none by default, for there is no right wrong verdict.
     #[serde(default)]
     pub via: Vec<String>,
@@ -269,6 +279,7 @@ fn judge(scenario: &Scenario) -> Result<()> {
             .domains
             .iter()
             .chain(&step.gateways)
+            .chain(&step.vantages)
             .find(|turn| (turn.state == State::Flowing) != turn.code.is_none())
         {
             bail!(

@@ -18,6 +18,8 @@ pub struct Expectation {
     pub symptoms: Option<BTreeSet<String>>,
     /// Warnings that must stand beside it.
     pub also: BTreeSet<String>,
+    /// Warnings that must not stand beside it.
+    pub not_also: BTreeSet<String>,
     /// Causes that may be seen on the way.
     pub via: Vec<String>,
 }
@@ -101,6 +103,9 @@ impl Expectation {
         if !self.also.is_empty() {
             text += &format!(" also {:?}", self.also);
         }
+        if !self.not_also.is_empty() {
+            text += &format!(" not also {:?}", self.not_also);
+        }
         text
     }
 
@@ -115,6 +120,7 @@ impl Expectation {
                 .as_ref()
                 .is_none_or(|codes| *codes == sight.symptoms)
             && self.also.is_subset(&sight.also)
+            && self.not_also.is_disjoint(&sight.also)
     }
 }
 

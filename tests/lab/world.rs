@@ -14,12 +14,17 @@ use crate::hosts::{HOSTS, Host, LINE, Service};
 use crate::mail;
 use crate::pki::Pki;
 use crate::shell;
+use crate::site;
 
 /// Where everything of the lab lies; a directory that only root can write, so that nobody plants links in it.
 pub const BASE: &str = "/run/mailflow-lab";
 
 /// What every namespace of the lab begins with.
 const PREFIX: &str = "mf";
+
+/// What the ends of a line that carries IPv6 are called on it: that of the parent, and that of the host.
+const INNER6: &str = "fe80::1";
+const OUTER6: &str = "fe80::2";
 
 /// One built world. It stays when this is dropped: [`down`] removes it.
 pub struct World {
@@ -96,18 +101,49 @@ impl World {
             return Ok(());
         };
         let (here, there) = (host.address(), parent.address());
-        self.ip(
-            host,
-            &format!(
-                "link set dev {LINE} up\nroute replace {there} dev {LINE} src {here}\n\
-                 route replace default via {there} dev {LINE} src {here}\n"
-            ),
-        )
+        let mut commands = format!(
+            "link set dev {LINE} up\nroute replace {there} dev {LINE} src {here}\n\
+             route replace default via {there} dev {LINE} src {here}\n"
+        );
+        if let Some(here) = host.facts().address6 {
+            // A line that goes down loses what it knew of IPv6.
+            commands += &format!(
+                "address replace {OUTER6}/64 dev {LINE} nodad\n\
+                 route replace ::/0 via {INNER6} dev {LINE} src {here}\n"
+            );
+        }
+        self.ip(host, &commands)
     }
 
     /// Takes a host's line down.
     pub fn disconnect(&self, host: Host) -> Result<()> {
         self.ip(host, &format!("link set dev {LINE} down\n"))
+    }
+
+    /// Takes from a host what it has of IPv6.
+    pub fn without_ipv6(&self, host: Host) -> Result<()> {
+        match host.facts().address6 {
+            Some(address) => self.ip(
+                host,
+                &format!("route delete ::/0 dev {LINE}\naddress delete {address}/128 dev lo\n"),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives it back.
+    pub fn with_ipv6(&self, host: Host) -> Result<()> {
+        if let Some(address) = host.facts().address6 {
+            self.ip(host, &format!("address replace {address}/128 dev lo\n"))?;
+        }
+        self.connect(host)
+    }
+
+    /// Whether a host's kernel answers pings.
+    pub fn answer_pings(&self, host: Host, answers: bool) -> Result<()> {
+        let ignores = format!("net.ipv4.icmp_echo_ignore_all={}", u8::from(!answers));
+        shell::output(self.on(host, "sysctl").args(["-q", "-w", &ignores]))?;
+        Ok(())
     }
 
     /// Starts what a host runs.
@@ -118,13 +154,17 @@ impl World {
             Some(Service::Authority) => dns::start_authority(self, host),
             Some(Service::Postfix) => mail::start_postfix(self, host),
             Some(Service::Exim) => mail::start_exim(self, host),
-            Some(Service::AdminPage) => mail::start_admin_page(self, host),
+            Some(Service::Router) => site::start_router(self, host),
+            Some(Service::Web) => site::start_web(self, host),
         }
     }
 
     /// Stops what a host runs, as an administrator would.
     pub fn stop(&self, host: Host) -> Result<()> {
-        shell::end(self.service_pid(host)?)
+        match host.facts().service {
+            Some(Service::Router) => site::stop_router(self, host),
+            _ => shell::end(self.service_pid(host)?),
+        }
     }
 
     /// Stops a host's server in its tracks: the kernel still takes connections, nobody speaks.
@@ -167,19 +207,23 @@ impl World {
         if host.facts().service == Some(Service::Exim) {
             mail::add_exim_user(&etc)?;
         }
+        let off = u8::from(host.facts().address6.is_none());
         shell::output(self.on(host, "sysctl").args([
             "-q",
             "-w",
-            "net.ipv6.conf.all.disable_ipv6=1",
-            "net.ipv6.conf.default.disable_ipv6=1",
+            &format!("net.ipv6.conf.all.disable_ipv6={off}"),
+            &format!("net.ipv6.conf.default.disable_ipv6={off}"),
+            "net.ipv6.conf.all.forwarding=1",
+            "net.ipv6.conf.default.accept_dad=0",
             "net.ipv4.ip_forward=1",
             "net.ipv4.ping_group_range=0 2147483647",
         ]))?;
-        let addresses: String = host
-            .facts()
-            .addresses
-            .iter()
-            .map(|address| format!("address add {address}/32 dev lo\n"))
+        let facts = host.facts();
+        let four = facts.addresses.iter().map(|address| format!("{address}/32"));
+        let six = facts.address6.iter().map(|address| format!("{address}/128"));
+        let addresses: String = four
+            .chain(six)
+            .map(|address| format!("address add {address} dev lo\n"))
             .collect();
         self.ip(host, &format!("link set lo up\n{addresses}"))
     }
@@ -201,6 +245,16 @@ impl World {
         if let Some(network) = host.facts().network {
             commands += &format!("route replace {network} via {} dev {name}\n", host.address());
             // Without this a router would send what nobody owns back to where it came from.
+            self.ip(host, &format!("route replace unreachable {network}\n"))?;
+        }
+        if let Some(address) = host.facts().address6 {
+            commands += &format!(
+                "address replace {INNER6}/64 dev {name} nodad\n\
+                 route replace {address} via {OUTER6} dev {name}\n"
+            );
+        }
+        if let Some(network) = host.facts().network6 {
+            commands += &format!("route replace {network} via {OUTER6} dev {name}\n");
             self.ip(host, &format!("route replace unreachable {network}\n"))?;
         }
         self.ip(parent, &commands)

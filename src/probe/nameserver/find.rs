@@ -79,18 +79,33 @@ pub(super) async fn zone<N: Net>(
     let Some(top) = climb.found else {
         return Ok(memory());
     };
-    if climb.certain {
-        let servers = locate(net, context, top.servers, top.glue, deadline).await?;
-        return Ok(Zone {
+    let mut zone = if climb.certain {
+        Zone {
             apex: Some(top.zone),
             found_by: FoundBy::Resolver,
-            servers,
+            servers: locate(net, context, top.servers, top.glue, deadline).await?,
             above: climb.above,
-        });
-    }
-    match descend(net, context, domain, top, deadline).await? {
-        Some(zone) => Ok(zone),
-        None => Ok(memory()),
+        }
+    } else {
+        match descend(net, context, domain, top, deadline).await? {
+            Some(zone) => zone,
+            None => return Ok(memory()),
+        }
+    };
+    remember(&mut zone.servers, known);
+    Ok(zone)
+}
+
+/// Gives servers whose names nobody could look up now the addresses that they had before: that the look-up failed
+/// (one server of the zone that holds their names is dead, say) is no fault of theirs.
+fn remember(servers: &mut [Server], known: &[(DomainName, Vec<IpAddr>)]) {
+    for server in servers {
+        let untold = server.why_none.as_ref().is_some_and(|why| !why.is_definite());
+        let before = known.iter().find(|(name, _)| *name == server.name);
+        if let (true, Some((_, addresses))) = (untold, before) {
+            server.addresses.clone_from(addresses);
+            server.why_none = None;
+        }
     }
 }
 

@@ -150,6 +150,23 @@ async fn a_server_without_address_is_told() {
     assert!(!evidence.servers[1].serves());
 }
 
+/// That a server's name cannot be looked up now says nothing of the server: it is asked where it was before.
+#[tokio::test(start_paused = true)]
+async fn a_server_whose_name_nobody_can_tell_is_asked_where_it_was() {
+    let net = world();
+    net.set_bogus(&name("other.test"), true);
+    let evidence = look(&net, &context(), "acme.test").await;
+    assert_eq!(
+        said(&evidence)[1],
+        "ns2.other.test at 203.0.113.53: found, with authority"
+    );
+    let seen = run(&net, &context(), &name("acme.test"), Earlier::default(), LIMIT).await;
+    let Evidence::NameServers(evidence) = seen.evidence else {
+        panic!("{seen:?}");
+    };
+    assert!(said(&evidence)[1].starts_with("ns2.other.test at nowhere: SERVFAIL"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn when_the_zone_fails_the_delegation_names_its_servers() {
     for mode in [DnsMode::Silent, DnsMode::Refuses] {
