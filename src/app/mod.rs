@@ -1,5 +1,6 @@
 //! The daemon's only wiring: every room built, joined and shut down, in one readable function.
 
+mod captured;
 mod engine;
 mod keeper;
 pub mod look;
@@ -44,8 +45,9 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let net = Arc::new(RealNet::new());
     let now = net.now();
     let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
-    let (store, memory) = start::store(&config, now)?;
+    let (store, mut memory) = start::store(&config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
+    let captured = start::captured(&mut memory, &keeper);
     let listener = start::listen(config.server.listen).await?;
 
     let clock: Clock = Arc::new({
@@ -75,7 +77,11 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         now: Arc::clone(&clock),
         history: Arc::new(Archive(keeper.clone())),
         reloader: Arc::clone(&reload) as Arc<dyn Reloader>,
-        notifiers: Arc::new(Tester { notifiers, clock }),
+        notifiers: Arc::new(Tester {
+            notifiers,
+            orders: orders.clone(),
+            clock,
+        }),
         approver: Arc::new(Approvals(command_sender)),
         ready: Arc::new(AtomicBool::new(true)),
         external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
@@ -83,6 +89,8 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
 
     let delivering = CancellationToken::new();
     let delivery = tokio::spawn(dispatcher.run(order_queue, delivering.clone()));
+    let standing = engine.standing(now);
+    let _ = orders.send(Order::Resume { standing, captured }).await;
     if !memory.outbox.is_empty() {
         tracing::info!(messages = memory.outbox.len(), "messages wait from before");
         let _ = orders.send(Order::Send(memory.outbox)).await;
