@@ -579,6 +579,7 @@ fn a_storm_with_one_cause_is_one_message() {
 fn what_is_trusted_has_no_first_sight() {
     let mut bench = Bench::prompt();
     let notifier = Target::Notifier("oncall".into());
+    bench.rows();
     bench.life.trust(&notifier);
     assert_eq!(bench.life.take_rows().seen, [notifier.clone()]);
     bench.life.trust(&notifier);

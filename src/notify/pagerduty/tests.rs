@@ -83,7 +83,13 @@ fn a_resolve_is_the_key_alone() {
       "routing_key": "0123456789abcdef0123456789abcdef"
     }
     "#);
-    insta::assert_json_snapshot!(event(&message(Event::Acknowledged), KEY), @"");
+    insta::assert_json_snapshot!(event(&message(Event::Acknowledged), KEY), @r#"
+    {
+      "dedup_key": "mailflow-482-1795414440",
+      "event_action": "acknowledge",
+      "routing_key": "0123456789abcdef0123456789abcdef"
+    }
+    "#);
 }
 
 #[test]

@@ -192,7 +192,9 @@ fn a_notifier_that_has_failed_is_told_by_the_others_and_so_is_its_end() {
     judge(&mut life, &mut watch, "oncall", refused(), 1);
     let begun = step(&mut life, &mut pipeline, at(1));
     assert_eq!(sent(&begun), ["1 boss opened"]);
-    insta::assert_snapshot!(begun.messages[0].notice.text, @"");
+    insta::assert_snapshot!(begun.messages[0].notice.text, @r#"
+    Our own side: alerts do not get through since 02:00 UTC (0 s). A message was refused for good: the receiver answered 401 Unauthorized. Whose: ours. Do: Look at the open incidents and tell the people concerned yourself. Then check the notifier's address and password in the configuration, and test it (mailflow notify test NAME). #1
+    "#);
     let row = &begun.rows.incidents[0];
     assert_eq!(row.severity, crate::model::Severity::Warning);
     assert_eq!(row.cause.root.to_string(), "notifier oncall");
@@ -200,7 +202,7 @@ fn a_notifier_that_has_failed_is_told_by_the_others_and_so_is_its_end() {
     judge(&mut life, &mut watch, "oncall", NotifierHealth::Well, 600);
     let ended = step(&mut life, &mut pipeline, at(600));
     assert_eq!(sent(&ended), ["2 boss resolved"]);
-    insta::assert_snapshot!(ended.messages[0].notice.text, @"");
+    insta::assert_snapshot!(ended.messages[0].notice.text, @"Our own side: in order again since 02:10 UTC, after 9 min. It was: We could not deliver an alert (oncall). #1");
 }
 
 #[test]

@@ -295,7 +295,12 @@ async fn a_ticket_is_opened_commented_and_closed() {
         })
         .map(|said| said.replace(&sample::message(Event::Opened).notice.text, "..."))
         .collect();
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    /tickets {"title": "ACME: The router in front of the mail server does not answer (#482)", "text": "..."}
+    /tickets/4711/comments {"title": "Changed: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: the cause has changed; no mail in since 02:14 UTC (6 min). Router hq-router (198.51.100.1) does not answer; the server behind it is not the suspect. Whose: Telekom business line, 0800 1234567, circuit 4711. Do: Call the line's provider or the contact given here and ask whether the line is up. Then have somebody on site check the power and switch the router off and on. Do not restart the mail server. Senders keep retrying. 2 domains. #482"}
+    /tickets/4711/comments {"title": "Acknowledged: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: still no mail in since 02:14 UTC (6 min). Router hq-router (198.51.100.1) does not answer; the server behind it is not the suspect. Whose: Telekom business line, 0800 1234567, circuit 4711. Do: Call the line's provider or the contact given here and ask whether the line is up. Then have somebody on site check the power and switch the router off and on. Do not restart the mail server. Senders keep retrying. 2 domains. #482"}
+    /tickets/4711/comments {"title": "Resolved: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: mail flows again since 04:13 UTC, after 1 h 59 min. It was: The router in front of the mail server does not answer (hq-router (198.51.100.1)). 2 domains. #482", "status": "closed"}
+    "#);
 }
 
 #[rstest]
