@@ -50,7 +50,7 @@ impl Teams {
         let hook = http::SecretUrl::reveal(&self.url).await?;
         let request = self.client.post(hook.url.clone()).json(&post(&message.notice));
         let answer = http::send(request, &hook.hidden(), now).await?;
-        let Some(status) = refusal(&answer) else {
+        let Some(Complaint { status }) = complaint(&answer) else {
             return Ok(());
         };
         let reason = format!("Teams did not take it{}", http::said(&answer, &hook.hidden()));
@@ -61,26 +61,31 @@ impl Teams {
     }
 }
 
-/// Whether an answer with 2xx refuses the message all the same, and with what status where it says so: nothing, a
-/// `1` and JSON without an `error` mean that it was taken, every other text is a complaint.
-fn refusal(answer: &[u8]) -> Option<Option<StatusCode>> {
+/// An answer with 2xx that refuses the message all the same.
+struct Complaint {
+    /// What the channel behind answered, where it says so.
+    status: Option<StatusCode>,
+}
+
+/// What an answer complains of: nothing, a `1` and JSON without an `error` mean that the message was taken, every
+/// other text is a complaint.
+fn complaint(answer: &[u8]) -> Option<Complaint> {
     let text = String::from_utf8_lossy(answer.trim_ascii());
     if text.is_empty() || text == "1" {
         return None;
     }
     if let Ok(json) = serde_json::from_str::<Value>(&text) {
         let error = json.get("error")?;
-        let status = error
-            .get("code")
-            .or_else(|| json.get("statusCode"))
-            .and_then(Value::as_u64);
-        return Some(status.and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok()));
+        let code = error.get("code").or_else(|| json.get("statusCode"));
+        let code = code.and_then(Value::as_u64);
+        let status = code.and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok());
+        return Some(Complaint { status });
     }
     // "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with ..."
     let status = text
         .split_once("HTTP error ")
         .and_then(|(_, rest)| rest.get(..3)?.parse().ok());
-    Some(status)
+    Some(Complaint { status })
 }
 
 fn post(notice: &Notice) -> Value {
