@@ -218,6 +218,7 @@ pub enum NotifierHealth {
 
 impl NotifierHealth {
     /// The health after one more failure.
+    #[must_use]
     pub fn failed(&self, why: &str, now_for_good: bool, now: Timestamp) -> Self {
         let (since, before) = match self {
             Self::Failing { since, for_good, .. } => (*since, *for_good),

@@ -32,14 +32,12 @@ pub(super) fn restore(memory: &mut Loaded) -> (Captured, Vec<Fact>) {
     let (mut captured, mut stale) = (Captured::new(), Vec::new());
     for mut fact in memory.facts.extract_if(.., |fact| fact.name.starts_with(KIND)) {
         let incident = fact.name[KIND.len()..].parse().ok().map(IncidentId);
-        match (incident.filter(|id| known.contains(id)), fact.value.as_str()) {
-            (Some(incident), Some(value)) => {
-                captured.insert((incident, Arc::from(fact.subject)), value.into());
-            }
-            _ => {
-                fact.value = serde_json::Value::Null;
-                stale.push(fact);
-            }
+        if let (Some(incident), Some(value)) = (incident.filter(|id| known.contains(id)), fact.value.as_str())
+        {
+            captured.insert((incident, Arc::from(fact.subject)), value.into());
+        } else {
+            fact.value = serde_json::Value::Null;
+            stale.push(fact);
         }
     }
     (captured, stale)

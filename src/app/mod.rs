@@ -21,9 +21,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::Outcome;
+use crate::model::{Message, Outcome};
 use crate::net::{Net, RealNet};
-use crate::notify::{Clock, Dispatcher, Order};
+use crate::notify::{Captured, Clock, Dispatcher, Order};
 use crate::probe::Context;
 use crate::surface::http::{self, Reloader, Surface};
 
@@ -89,12 +89,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
 
     let delivering = CancellationToken::new();
     let delivery = tokio::spawn(dispatcher.run(order_queue, delivering.clone()));
-    let standing = engine.standing(now);
-    let _ = orders.send(Order::Resume { standing, captured }).await;
-    if !memory.outbox.is_empty() {
-        tracing::info!(messages = memory.outbox.len(), "messages wait from before");
-        let _ = orders.send(Order::Send(memory.outbox)).await;
-    }
+    go_on(&orders, engine.standing(now), captured, memory.outbox).await;
     let lines = Lines {
         commands,
         outcomes,
@@ -126,6 +121,20 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     running.until(stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Hands on what the process before this one left to be told.
+async fn go_on(
+    orders: &mpsc::Sender<Order>,
+    standing: Vec<Message>,
+    captured: Captured,
+    outbox: Vec<Message>,
+) {
+    let _ = orders.send(Order::Resume { standing, captured }).await;
+    if !outbox.is_empty() {
+        tracing::info!(messages = outbox.len(), "messages wait from before");
+        let _ = orders.send(Order::Send(outbox)).await;
+    }
 }
 
 /// The parts that run, to be ended in order.

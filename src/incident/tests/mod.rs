@@ -581,7 +581,7 @@ fn what_is_trusted_has_no_first_sight() {
     let notifier = Target::Notifier("oncall".into());
     bench.rows();
     bench.life.trust(&notifier);
-    assert_eq!(bench.life.take_rows().seen, [notifier.clone()]);
+    assert_eq!(bench.life.take_rows().seen, std::slice::from_ref(&notifier));
     bench.life.trust(&notifier);
     assert!(bench.life.take_rows().is_empty());
     bench.breaks(

@@ -75,11 +75,11 @@ fn gaps_are_filled_and_escaped_for_where_they_stand(
 #[case::half_a_string(r#"[{{#text}}"x{{/text}}"]"#, "line 1, column 2: a section has both quotes")]
 #[case::no_json(r#"{"a":{{text}}"#, "line 1, column 8: the first message would be no JSON")]
 #[case::no_json_at_the_end(
-    r#"[1{{#resolved}} 2{{/resolved}}]"#,
+    "[1{{#resolved}} 2{{/resolved}}]",
     "line 1, column 4: the last message would be no JSON"
 )]
 #[case::no_json_in_a_test(
-    r#"[{{#id}}1{{/id}}{{^id}}x{{/id}}]"#,
+    "[{{#id}}1{{/id}}{{^id}}x{{/id}}]",
     "line 1, column 2: a test message would be no JSON"
 )]
 fn mistakes_are_found_when_it_is_read(#[case] text: &str, #[case] expected: &str) {
