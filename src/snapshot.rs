@@ -185,7 +185,7 @@ pub struct Counters {
 }
 
 /// What became of a notifier's messages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotifierCounts {
     /// Taken by the other side.
     pub delivered: u64,
@@ -193,6 +193,43 @@ pub struct NotifierCounts {
     pub failed: u64,
     /// Waiting in the outbox.
     pub pending: u64,
+    /// How the last attempts went.
+    pub health: NotifierHealth,
+}
+
+/// Whether a notifier's messages get through, by its last attempts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum NotifierHealth {
+    /// Nothing was sent since the start.
+    #[default]
+    Unproven,
+    /// The last message was taken.
+    Well,
+    /// The last attempts failed.
+    Failing {
+        /// When the first of them did.
+        since: Timestamp,
+        /// Why the last one did, in words.
+        reason: Arc<str>,
+        /// A message was refused for good: nobody was told of it.
+        for_good: bool,
+    },
+}
+
+impl NotifierHealth {
+    /// The health after one more failure.
+    #[must_use]
+    pub fn failed(&self, why: &str, now_for_good: bool, now: Timestamp) -> Self {
+        let (since, before) = match self {
+            Self::Failing { since, for_good, .. } => (*since, *for_good),
+            Self::Unproven | Self::Well => (now, false),
+        };
+        Self::Failing {
+            since,
+            reason: why.into(),
+            for_good: before || now_for_good,
+        }
+    }
 }
 
 /// A histogram of durations, with fixed upper bounds in seconds.

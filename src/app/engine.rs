@@ -1,6 +1,6 @@
 //! The daemon's loop: starts what is due, takes in what was seen, and hands on what follows from it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::incident::Lifecycle;
 use crate::inventory::Inventory;
-use crate::model::{DomainName, Evidence, Incident, Message, Observation, Outcome, Severity, Target};
+use crate::model::{Code, DomainName, Evidence, Incident, Message, Observation, Outcome, Severity, Target};
 use crate::monitor::{Monitor, Unapprovable};
 use crate::net::Net;
 use crate::net::trust::Trust;
@@ -22,6 +22,7 @@ use crate::probe::{self, Context, Task};
 use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot};
 use crate::store::{Batch, Fact, Turn};
 
+use super::captured;
 use super::keeper::Keeper;
 
 /// How often the snapshot is made anew at most: bursts of evidence share one.
@@ -90,6 +91,8 @@ pub struct Engine<N: Net> {
     pub(super) trust: Arc<Trust>,
     pub(super) monitor: Monitor,
     pub(super) life: Lifecycle,
+    pub(super) watch: notify::Watch,
+    pub(super) notifiers: BTreeSet<Arc<str>>,
     pub(super) pipeline: Pipeline,
     pub(super) keeper: Keeper,
     pub(super) ended: VecDeque<Arc<Incident>>,
@@ -204,6 +207,7 @@ impl<N: Net> Engine<N> {
         for target in &changes.removed {
             self.life.remove(target);
         }
+        self.watch_notifiers(lines, now);
         let step = notify::step(&mut self.life, &mut self.pipeline, now);
         for incident in step
             .rows
@@ -227,6 +231,11 @@ impl<N: Net> Engine<N> {
             name: (*name).to_owned(),
             value: serde_json::Value::Null,
         });
+        let captured = outcomes.iter().filter_map(captured::fact);
+        let facts = unlearnt
+            .chain(changes.facts.iter().map(fact))
+            .chain(captured)
+            .collect();
         let batch = Batch {
             incidents: step.rows.incidents,
             messages: step.messages.clone(),
@@ -234,7 +243,7 @@ impl<N: Net> Engine<N> {
             turns: turns.collect(),
             seen: step.rows.seen,
             forgotten: step.rows.forgotten,
-            facts: unlearnt.chain(changes.facts.iter().map(fact)).collect(),
+            facts,
         };
         if batch.is_empty() {
             return;
@@ -243,6 +252,35 @@ impl<N: Net> Engine<N> {
         if !step.messages.is_empty() {
             self.send(written, step.messages, lines).await;
         }
+    }
+
+    /// A notifier that has failed is an incident of our own.
+    fn watch_notifiers(&mut self, lines: &Lines, now: Timestamp) {
+        let blind = self
+            .life
+            .open()
+            .any(|incident| incident.cause.code == Code::VantageOffline);
+        let counts = lines.counts.borrow();
+        let known = &self.notifiers;
+        for verdict in self.watch.judge(&counts, |name| known.contains(name), blind, now) {
+            self.life.judge(&verdict, now);
+        }
+    }
+
+    /// Takes over which notifiers there are: one that is gone is forgotten, a new one is taken for well.
+    fn configure_notifiers(&mut self, names: BTreeSet<Arc<str>>) {
+        for gone in self.notifiers.difference(&names) {
+            self.life.remove(&notify::target(gone));
+        }
+        for name in &names {
+            self.life.trust(&notify::target(name));
+        }
+        self.notifiers = names;
+    }
+
+    /// What was last told of the incidents that go on.
+    pub(super) fn standing(&self, now: Timestamp) -> Vec<Message> {
+        self.pipeline.standing(self.life.open(), now)
     }
 
     async fn send(&self, written: oneshot::Receiver<bool>, messages: Vec<Message>, lines: &Lines) {
@@ -266,6 +304,7 @@ impl<N: Net> Engine<N> {
                 self.life.set_policy(settled.policy);
                 self.pipeline.set(settled.routing, settled.wording);
                 self.monitor.reload(settled.inventory, now);
+                self.configure_notifiers(settled.notifiers.keys().cloned().collect());
                 let _ = lines.orders.send(Order::Configure(settled.notifiers)).await;
                 self.reload = ReloadOutcome {
                     successful: true,

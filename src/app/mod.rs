@@ -1,5 +1,6 @@
 //! The daemon's only wiring: every room built, joined and shut down, in one readable function.
 
+mod captured;
 mod engine;
 mod keeper;
 pub mod look;
@@ -20,9 +21,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::Outcome;
+use crate::model::{Message, Outcome};
 use crate::net::{Net, RealNet};
-use crate::notify::{Clock, Dispatcher, Order};
+use crate::notify::{Captured, Clock, Dispatcher, Order};
 use crate::probe::Context;
 use crate::surface::http::{self, Reloader, Surface};
 
@@ -44,8 +45,9 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let net = Arc::new(RealNet::new());
     let now = net.now();
     let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
-    let (store, memory) = start::store(&config, now)?;
+    let (store, mut memory) = start::store(&config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
+    let captured = start::captured(&mut memory, &keeper);
     let listener = start::listen(config.server.listen).await?;
 
     let clock: Clock = Arc::new({
@@ -75,7 +77,11 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         now: Arc::clone(&clock),
         history: Arc::new(Archive(keeper.clone())),
         reloader: Arc::clone(&reload) as Arc<dyn Reloader>,
-        notifiers: Arc::new(Tester { notifiers, clock }),
+        notifiers: Arc::new(Tester {
+            notifiers,
+            orders: orders.clone(),
+            clock,
+        }),
         approver: Arc::new(Approvals(command_sender)),
         ready: Arc::new(AtomicBool::new(true)),
         external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
@@ -83,10 +89,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
 
     let delivering = CancellationToken::new();
     let delivery = tokio::spawn(dispatcher.run(order_queue, delivering.clone()));
-    if !memory.outbox.is_empty() {
-        tracing::info!(messages = memory.outbox.len(), "messages wait from before");
-        let _ = orders.send(Order::Send(memory.outbox)).await;
-    }
+    go_on(&orders, engine.standing(now), captured, memory.outbox).await;
     let lines = Lines {
         commands,
         outcomes,
@@ -118,6 +121,20 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     running.until(stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Hands on what the process before this one left to be told.
+async fn go_on(
+    orders: &mpsc::Sender<Order>,
+    standing: Vec<Message>,
+    captured: Captured,
+    outbox: Vec<Message>,
+) {
+    let _ = orders.send(Order::Resume { standing, captured }).await;
+    if !outbox.is_empty() {
+        tracing::info!(messages = outbox.len(), "messages wait from before");
+        let _ = orders.send(Order::Send(outbox)).await;
+    }
 }
 
 /// The parts that run, to be ended in order.

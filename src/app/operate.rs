@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{DomainName, Incident, IncidentId, IncidentState};
 use crate::monitor::Unapprovable;
-use crate::notify::{Clock, Notifiers, Pipeline, attempt};
+use crate::notify::{Clock, Notifiers, Order, Pipeline, attempt};
 use crate::store::IncidentFilter;
 use crate::surface::http::{
     ApproveError, Approver, History, HistoryError, NotifierTester, Reloader, TestError,
@@ -96,6 +96,8 @@ impl Reloader for Reload {
 pub struct Tester {
     /// The notifiers in use.
     pub notifiers: Arc<Mutex<Notifiers>>,
+    /// To whoever delivers messages: what waits is worth trying once a test has arrived.
+    pub orders: mpsc::Sender<Order>,
     /// The time.
     pub clock: Clock,
 }
@@ -111,7 +113,10 @@ impl NotifierTester for Tester {
             let notifier = notifiers.get(name).ok_or(TestError::Unknown)?;
             send_test(notifier, name, (self.clock)())
                 .await
-                .map_err(TestError::Failed)
+                .map_err(TestError::Failed)?;
+            // Only a daemon that ends no longer listens.
+            let _ = self.orders.send(Order::Proven(name.into())).await;
+            Ok(())
         }
         .boxed()
     }
@@ -150,7 +155,8 @@ pub async fn send_test(
     now: Timestamp,
 ) -> Result<(), String> {
     let message = Pipeline::test_message(name, now);
-    attempt(notifier, &message, now)
+    attempt(notifier, &message, None, now)
         .await
+        .map(drop)
         .map_err(|failure| failure.to_string())
 }

@@ -9,8 +9,8 @@ use crate::config::{self, Config, MailTls, NotifierKind, ProbeOverrides};
 use crate::incident::{Flapping, Policy};
 use crate::model::{Code, ProbeKind, Severity};
 use crate::notify::{
-    Email, EmailSettings, EmailTls, Notifier, Notifiers, Routing, Secret, SetupError, Webhook,
-    WebhookSettings, Wording,
+    Alertmanager, Email, EmailSettings, EmailTls, Notifier, Notifiers, Ntfy, NtfySettings, Pagerduty,
+    PagerdutySettings, Routing, Secret, SetupError, Slack, Teams, Webhook, WebhookSettings, Wording,
 };
 
 /// How loud each cause is, and how long to wait.
@@ -58,7 +58,7 @@ pub fn routing(config: &Config) -> Routing {
             .map(|notifier| notifier.name.as_str().into())
             .collect()
     };
-    let otherwise = match config.alerting.escalate.first() {
+    let otherwise: Vec<Arc<str>> = match config.alerting.escalate.first() {
         Some(step) => step.notify.iter().map(|name| name.as_str().into()).collect(),
         None => all(),
     };
@@ -75,6 +75,7 @@ pub fn routing(config: &Config) -> Routing {
     Routing {
         by_client: by_client.collect(),
         otherwise,
+        all: all(),
     }
 }
 
@@ -95,7 +96,7 @@ pub fn wording(config: &Config) -> Wording {
     }
 }
 
-/// The notifiers that are built; the configuration has warned of the others.
+/// The notifiers.
 ///
 /// # Errors
 /// [`SetupError`] with the notifier's name before it.
@@ -105,7 +106,26 @@ pub fn notifiers(config: &Config) -> Result<Notifiers, String> {
         let made = match &notifier.kind {
             NotifierKind::Webhook(webhook) => self::webhook(webhook).map(Notifier::Webhook),
             NotifierKind::Email(email) => self::email(email, config).map(Notifier::Email),
-            _ => continue,
+            NotifierKind::Alertmanager(alertmanager) => {
+                let urls: Vec<String> = alertmanager
+                    .urls
+                    .iter()
+                    .map(|url| url.as_str().to_owned())
+                    .collect();
+                Alertmanager::new(&urls).map(Notifier::Alertmanager)
+            }
+            NotifierKind::Pagerduty(pagerduty) => Pagerduty::new(PagerdutySettings {
+                routing_key: secret(&pagerduty.routing_key),
+                url: pagerduty.url.as_ref().map(|url| url.as_str().to_owned()),
+            })
+            .map(Notifier::Pagerduty),
+            NotifierKind::Slack(slack) => Slack::new(secret(&slack.url)).map(Notifier::Slack),
+            NotifierKind::Teams(teams) => Teams::new(secret(&teams.url)).map(Notifier::Teams),
+            NotifierKind::Ntfy(ntfy) => Ntfy::new(NtfySettings {
+                url: ntfy.url.as_str().to_owned(),
+                token: ntfy.token.as_ref().map(secret),
+            })
+            .map(Notifier::Ntfy),
         };
         let made = made.map_err(|error| format!("notifier {}: {error}", notifier.name))?;
         notifiers.insert(notifier.name.as_str().into(), Arc::new(made));
@@ -115,13 +135,15 @@ pub fn notifiers(config: &Config) -> Result<Notifiers, String> {
 
 fn webhook(webhook: &config::Webhook) -> Result<Webhook, SetupError> {
     Webhook::new(WebhookSettings {
-        url: webhook.url.as_str().to_owned(),
+        url: webhook.address.clone(),
         headers: webhook
             .headers
             .iter()
             .map(|(name, value)| (name.clone(), secret(value)))
             .collect(),
         secret: webhook.secret.as_ref().map(secret),
+        template: webhook.template.clone(),
+        capture: webhook.capture.clone(),
     })
 }
 

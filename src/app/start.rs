@@ -16,16 +16,16 @@ use crate::model::Target;
 use crate::monitor::{Mode, Monitor, Remembered};
 use crate::net::trust::Trust;
 use crate::net::{Net, RealNet, real};
-use crate::notify::Pipeline;
+use crate::notify::{self, Captured, Notifiers, Pipeline};
 use crate::picture::{Learnt, NewFact};
 use crate::probe::Context;
 use crate::snapshot::ReloadOutcome;
-use crate::store::{Loaded, SqliteStore, Store};
+use crate::store::{Batch, Loaded, SqliteStore, Store};
 
 use super::engine::{Engine, Settled};
 use super::keeper::Keeper;
 use super::operate::Settle;
-use super::{settings, snmp};
+use super::{captured, settings, snmp};
 
 /// Reads the configuration and logs its warnings.
 ///
@@ -135,6 +135,18 @@ pub(super) fn store(config: &Config, now: Timestamp) -> anyhow::Result<(Box<dyn 
     Ok((Box::new(store), memory))
 }
 
+/// What receivers gave to be kept; what nobody needs any more is forgotten.
+pub(super) fn captured(memory: &mut Loaded, keeper: &Keeper) -> Captured {
+    let (captured, stale) = captured::restore(memory);
+    if !stale.is_empty() {
+        drop(keeper.commit(Batch {
+            facts: stale,
+            ..Batch::default()
+        }));
+    }
+    captured
+}
+
 pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address} (server.listen): is another mailflow running there?")
@@ -173,7 +185,10 @@ pub(super) fn engine<N: Net>(
         next_id: memory.next_incident,
     };
     let mut life = Lifecycle::restore(settled.policy.clone(), restored);
-    life.retain(|target| is_configured(target, &settled.inventory));
+    life.retain(|target| is_configured(target, &settled.inventory, &settled.notifiers));
+    for name in settled.notifiers.keys() {
+        life.trust(&notify::target(name));
+    }
     Engine {
         net: Arc::clone(net),
         context: settled.context.clone(),
@@ -187,6 +202,8 @@ pub(super) fn engine<N: Net>(
             now,
         ),
         life,
+        watch: notify::Watch::default(),
+        notifiers: settled.notifiers.keys().cloned().collect(),
         pipeline: Pipeline::new(
             settled.routing.clone(),
             settled.wording.clone(),
@@ -205,12 +222,13 @@ pub(super) fn engine<N: Net>(
 }
 
 /// Whether a target of before is still in the configuration: what left it while we were away is "removed".
-fn is_configured(target: &Target, inventory: &Inventory) -> bool {
+fn is_configured(target: &Target, inventory: &Inventory, notifiers: &Notifiers) -> bool {
     match target {
         Target::Vantage(name) => *name == inventory.vantage,
         Target::Provider(name) => inventory.providers.named(name).is_some(),
         Target::Gateway(client, name) => inventory.gateway(client, name).is_some(),
         Target::Domain(name) => inventory.domains.contains_key(name),
+        Target::Notifier(name) => notifiers.contains_key(name),
     }
 }
 

@@ -17,9 +17,6 @@ pub(super) enum Part {
     Hours,
     Escalation,
     Heartbeat,
-    Notifier,
-    Template,
-    Capture,
 }
 
 impl Part {
@@ -41,9 +38,6 @@ impl Part {
             Self::Hours => "holding messages back until working hours",
             Self::Escalation => "escalation beyond its first step",
             Self::Heartbeat => "the heartbeat",
-            Self::Notifier => "notifiers other than webhook and email",
-            Self::Template => "templates of webhooks",
-            Self::Capture => "keeping a webhook's answer",
         }
     }
 }

@@ -107,7 +107,9 @@ fn is_own_target(root: &Root, target: &Target) -> bool {
         (RootKind::Gateway, Target::Gateway(client, name)) => {
             root.client.as_ref() == Some(client) && root.name == *name
         }
-        (RootKind::Provider, Target::Provider(name)) => root.name == *name,
+        (RootKind::Provider, Target::Provider(name)) | (RootKind::Notifier, Target::Notifier(name)) => {
+            root.name == *name
+        }
         (RootKind::Domain, Target::Domain(name)) => *root.name == *name.as_str(),
         _ => false,
     }

@@ -297,6 +297,14 @@ impl Lifecycle {
         }
     }
 
+    /// Takes a target for well until something else is seen of it: what is wrong with it later is news, and not how
+    /// it always was. One that is known already stays what it is.
+    pub fn trust(&mut self, target: &Target) {
+        if self.seen.insert(target.clone()) {
+            self.newly_seen.push(target.clone());
+        }
+    }
+
     /// Takes a new policy; what is open is judged by it at the next settling.
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = policy;

@@ -35,6 +35,7 @@ impl Serialize for Verdict {
             Target::Gateway(_, name) => map.serialize_entry("gateway", name)?,
             Target::Vantage(name) => map.serialize_entry("vantage", name)?,
             Target::Provider(name) => map.serialize_entry("provider", name)?,
+            Target::Notifier(name) => map.serialize_entry("notifier", name)?,
         }
         map.serialize_entry("state", &self.state)?;
         map.serialize_entry("since", &self.since)?;
@@ -43,7 +44,7 @@ impl Serialize for Verdict {
         map.serialize_entry("cause", &self.cause)?;
         map.serialize_entry("symptoms", &self.symptoms)?;
         map.serialize_entry("also", &self.also)?;
-        if !matches!(self.target, Target::Provider(_)) {
+        if !matches!(self.target, Target::Provider(_) | Target::Notifier(_)) {
             map.serialize_entry("provider", &self.provider)?;
         }
         map.serialize_entry("incident", &self.incident)?;

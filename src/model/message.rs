@@ -76,6 +76,8 @@ pub struct Outcome {
     pub attempts: u32,
     /// Why it failed for good; `None`: it was delivered.
     pub failed: Option<String>,
+    /// What the receiver's answer gave to be kept for later messages about the same incident: a ticket's number.
+    pub captured: Option<String>,
 }
 
 impl fmt::Display for Outcome {

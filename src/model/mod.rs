@@ -17,6 +17,7 @@ pub mod service;
 pub mod smtp;
 pub mod snmp;
 mod subject;
+pub mod template;
 pub mod text;
 pub mod tls;
 pub mod trace;

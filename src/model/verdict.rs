@@ -76,6 +76,8 @@ pub enum Target {
     Gateway(ClientId, Arc<str>),
     /// A mail domain.
     Domain(DomainName),
+    /// One of our own ways to tell people.
+    Notifier(Arc<str>),
 }
 
 impl fmt::Display for Target {
@@ -85,6 +87,7 @@ impl fmt::Display for Target {
             Self::Provider(name) => write!(f, "provider {name}"),
             Self::Gateway(client, name) => write!(f, "gateway {name} of {client}"),
             Self::Domain(name) => name.fmt(f),
+            Self::Notifier(name) => write!(f, "notifier {name}"),
         }
     }
 }

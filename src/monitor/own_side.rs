@@ -110,7 +110,10 @@ impl Monitor {
 
 fn name_of(target: &Target) -> Arc<str> {
     match target {
-        Target::Vantage(name) | Target::Provider(name) | Target::Gateway(_, name) => Arc::clone(name),
+        Target::Vantage(name)
+        | Target::Provider(name)
+        | Target::Gateway(_, name)
+        | Target::Notifier(name) => Arc::clone(name),
         Target::Domain(name) => name.as_str().into(),
     }
 }

@@ -94,6 +94,8 @@ impl Monitor {
                 let resolvers = inventory.resolvers.iter().copied().map(Subject::Resolver);
                 anchors.chain(resolvers).collect()
             }
+            // Its health is known to those who deliver.
+            Target::Notifier(_) => BTreeSet::new(),
             Target::Gateway(client, name) => [Subject::Gateway(client.clone(), name.clone())].into(),
             Target::Provider(name) => {
                 let provider = inventory.providers.named(name);

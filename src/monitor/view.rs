@@ -77,7 +77,7 @@ impl Monitor {
                 }
                 Target::Gateway(..) => gateways.push(Arc::new(self.gateway_view(target, verdict))),
                 Target::Provider(_) => providers.push(Arc::clone(verdict)),
-                Target::Vantage(_) => {}
+                Target::Vantage(_) | Target::Notifier(_) => {}
             }
         }
         let pending = domains.values().filter(|verdict| is_pending(verdict)).count();

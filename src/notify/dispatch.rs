@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Notifier, Queue};
-use crate::model::{Message, Outcome};
+use crate::model::{IncidentId, Message, Outcome};
 use crate::snapshot::NotifierCounts;
 
 /// How long one attempt may take, whatever the notifier itself thinks of it.
@@ -37,7 +37,25 @@ pub enum Order {
     Send(Vec<Message>),
     /// Use these notifiers from now on.
     Configure(Notifiers),
+    /// Go on where the process before this one ended.
+    Resume {
+        /// What was last told of each incident that goes on, for receivers that have to hear it again and again.
+        standing: Vec<Message>,
+        /// What receivers gave to be kept.
+        captured: Captured,
+    },
+    /// A test message arrived at this notifier.
+    Proven(Arc<str>),
 }
+
+/// What a receiver's answer about an incident gave to be kept, by notifier.
+pub type Captured = BTreeMap<(IncidentId, Arc<str>), Arc<str>>;
+
+/// The most answers that are kept in memory; the oldest incidents' go first.
+const MOST_CAPTURED: usize = 10_000;
+
+/// How an attempt went; taken, it may have given something to be kept.
+type Landed = Result<Option<String>, Failure>;
 
 /// Delivers messages.
 pub struct Dispatcher {
@@ -46,7 +64,8 @@ pub struct Dispatcher {
     clock: Clock,
     outcomes: mpsc::UnboundedSender<Outcome>,
     counts: watch::Sender<BTreeMap<Arc<str>, NotifierCounts>>,
-    flights: JoinSet<(Message, Result<(), Failure>)>,
+    captured: Captured,
+    flights: JoinSet<(Message, Landed)>,
 }
 
 impl Dispatcher {
@@ -64,6 +83,7 @@ impl Dispatcher {
             clock,
             outcomes,
             counts,
+            captured: Captured::new(),
             flights: JoinSet::new(),
         };
         this.configure(notifiers);
@@ -99,11 +119,19 @@ impl Dispatcher {
                     self.report(dropped);
                 }
             }
+            Order::Resume { standing, captured } => {
+                for message in standing {
+                    self.queue.stand(message, (self.clock)());
+                }
+                self.captured = captured;
+            }
+            Order::Proven(notifier) => self.queue.proven(&notifier, (self.clock)()),
         }
     }
 
     fn configure(&mut self, notifiers: Notifiers) {
-        let dropped = self.queue.configure(notifiers.keys(), (self.clock)());
+        let manners = notifiers.iter().map(|(name, notifier)| (name, notifier.manner()));
+        let dropped = self.queue.configure(manners, (self.clock)());
         self.notifiers = notifiers;
         self.report(dropped);
     }
@@ -111,10 +139,11 @@ impl Dispatcher {
     fn start_due(&mut self) {
         while let Some(message) = self.queue.next((self.clock)()) {
             let notifier = self.notifiers.get(&message.notifier).cloned();
+            let captured = self.captured_by(&message);
             let now = (self.clock)();
             self.flights.spawn(async move {
                 let result = match notifier {
-                    Some(notifier) => attempt(&notifier, &message, now).await,
+                    Some(notifier) => attempt(&notifier, &message, captured.as_deref(), now).await,
                     None => Err(Failure::permanent("no such notifier is configured")),
                 };
                 (message, result)
@@ -122,15 +151,39 @@ impl Dispatcher {
         }
     }
 
-    fn landed(&mut self, landed: Result<(Message, Result<(), Failure>), tokio::task::JoinError>) {
+    fn captured_by(&self, message: &Message) -> Option<Arc<str>> {
+        let key = (message.incident()?, message.notifier.clone());
+        self.captured.get(&key).cloned()
+    }
+
+    /// Keeps what an answer gave, unless an earlier one did: a comment's number is not the ticket's.
+    fn capture(&mut self, message: &Message, given: Option<String>) -> Option<String> {
+        let (incident, given) = (message.incident()?, given?);
+        let key = (incident, message.notifier.clone());
+        if self.captured.contains_key(&key) {
+            return None;
+        }
+        self.captured.insert(key, given.as_str().into());
+        while self.captured.len() > MOST_CAPTURED {
+            self.captured.pop_first();
+        }
+        Some(given)
+    }
+
+    fn landed(&mut self, landed: Result<(Message, Landed), tokio::task::JoinError>) {
         // A flight catches its own panics, so that nothing but an abort at the end leaves no result.
         let Ok((message, result)) = landed else { return };
+        let result = result.map(|given| self.capture(&message, given));
         if let Err(failure) = &result {
             let (notifier, event) = (&message.notifier, message.notice.event.as_str());
             tracing::warn!(%notifier, event, dedup_key = message.notice.dedup_key, "not delivered: {failure}");
         }
+        let (captured, result) = match result {
+            Ok(captured) => (captured, Ok(())),
+            Err(failure) => (None, Err(failure)),
+        };
         let outcome = self.queue.finished(&message, &result, (self.clock)(), chance());
-        self.report(outcome);
+        self.report(outcome.map(|outcome| Outcome { captured, ..outcome }));
     }
 
     fn report(&self, outcomes: impl IntoIterator<Item = Outcome>) {
@@ -153,12 +206,18 @@ impl Dispatcher {
     }
 }
 
-/// Tries once to deliver a message, within 30 s, and survives whatever the notifier does.
+/// Tries once to deliver a message, within 30 s, and survives whatever the notifier does. `captured` is what an
+/// earlier answer about the same incident gave to be kept; returns what this one gives.
 ///
 /// # Errors
 /// [`Failure`] says whether it is worth trying again.
-pub async fn attempt(notifier: &Notifier, message: &Message, now: Timestamp) -> Result<(), Failure> {
-    let delivery = AssertUnwindSafe(notifier.deliver(message, now)).catch_unwind();
+pub async fn attempt(
+    notifier: &Notifier,
+    message: &Message,
+    captured: Option<&str>,
+    now: Timestamp,
+) -> Landed {
+    let delivery = AssertUnwindSafe(notifier.deliver(message, captured, now)).catch_unwind();
     match timeout(ATTEMPT, delivery).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Failure::passing(

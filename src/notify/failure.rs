@@ -35,6 +35,17 @@ impl Failure {
         }
     }
 
+    /// The same, the other side asking us to wait before we send anything else.
+    pub(super) fn asking_to_wait(self, wait: Option<Duration>) -> Self {
+        match self {
+            Self::Passing { reason, .. } => Self::Passing {
+                reason,
+                retry_after: wait,
+            },
+            permanent @ Self::Permanent { .. } => permanent,
+        }
+    }
+
     /// A failure for good.
     pub fn permanent(reason: impl AsRef<str>) -> Self {
         Self::Permanent {

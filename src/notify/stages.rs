@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::text::{self, Text, Wording};
 use crate::incident::{Announcement, Lifecycle, Rows};
-use crate::model::{ClientId, Event, Incident, Message, MessageId, Notice};
+use crate::model::{ClientId, Event, Incident, Message, MessageId, Notice, RootKind};
 
 /// The most targets that a message lists one by one.
 const LISTED: usize = 1000;
@@ -22,6 +22,8 @@ pub struct Routing {
     pub by_client: BTreeMap<ClientId, Vec<Arc<str>>>,
     /// The notifiers for everything else: the first step of `escalate`, or all there are.
     pub otherwise: Vec<Arc<str>>,
+    /// Every notifier, for when those that should tell something are what has failed.
+    pub all: Vec<Arc<str>>,
 }
 
 /// The stages with their settings.
@@ -114,10 +116,48 @@ impl Pipeline {
         }
     }
 
+    /// What was last told of the incidents that go on, as if it was told now: for receivers that have to hear it
+    /// again and again, after a restart.
+    pub fn standing<'a>(
+        &self,
+        open: impl Iterator<Item = &'a Arc<Incident>>,
+        now: Timestamp,
+    ) -> Vec<Message> {
+        let told = open.filter(|incident| incident.awaits_resolution());
+        told.flat_map(|incident| self.standing_of(incident, now))
+            .collect()
+    }
+
+    fn standing_of(&self, incident: &Arc<Incident>, now: Timestamp) -> Vec<Message> {
+        let Some(told) = incident.told.clone() else {
+            return Vec::new();
+        };
+        let mut as_told = (**incident).clone();
+        as_told.severity = told.severity;
+        as_told.cause.root = told.root;
+        let notice = self.notice(
+            &Announcement {
+                event: told.event,
+                incident: Arc::new(as_told),
+            },
+            now,
+        );
+        let notice = Arc::new(notice);
+        told.notifiers
+            .iter()
+            .map(|notifier| Message {
+                id: MessageId(0),
+                notifier: notifier.clone(),
+                notice: notice.clone(),
+            })
+            .collect()
+    }
+
     fn plan(&mut self, announcement: &Announcement, now: Timestamp) -> Plan {
         let incident = &announcement.incident;
         let mut reasons = Vec::new();
         let mut notifiers = self.route(incident, announcement.event, &mut reasons);
+        self.spare(incident, announcement.event, &mut notifiers, &mut reasons);
         group(incident, &mut reasons);
         mute(&mut reasons);
         dedupe(&mut notifiers, &mut reasons);
@@ -131,6 +171,7 @@ impl Pipeline {
         let told = &incident.told.as_ref()?.notifiers;
         let mut reasons = Vec::new();
         let mut notifiers = self.route(incident, Event::Opened, &mut reasons);
+        self.spare(incident, Event::Opened, &mut notifiers, &mut reasons);
         notifiers.retain(|name| !told.contains(name));
         if notifiers.is_empty() {
             return None;
@@ -172,6 +213,36 @@ impl Pipeline {
             chosen.extend(self.routing.otherwise.iter().cloned());
         }
         chosen
+    }
+
+    /// A notifier that has failed does not tell of it itself: the others do.
+    fn spare(
+        &self,
+        incident: &Incident,
+        event: Event,
+        notifiers: &mut Vec<Arc<str>>,
+        reasons: &mut Vec<String>,
+    ) {
+        let root = &incident.cause.root;
+        if root.kind != RootKind::Notifier {
+            return;
+        }
+        notifiers.retain(|name| *name != root.name);
+        // Whoever was not told of the beginning does not hear of the end.
+        if notifiers.is_empty() && matches!(event, Event::Opened | Event::Reopened) {
+            notifiers.extend(
+                self.routing
+                    .all
+                    .iter()
+                    .filter(|name| **name != root.name)
+                    .cloned(),
+            );
+        }
+        reasons.push(if notifiers.is_empty() {
+            format!("route: nobody, as there is no notifier beside {}", root.name)
+        } else {
+            format!("route: not by {}, which is what has failed", root.name)
+        });
     }
 
     fn compose(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Failure, Pipeline, Queue, Routing, Wording, step};
+use super::{Failure, Manner, Pipeline, Queue, Routing, Wording, step};
 use crate::incident::sample::{acme, at, cause, domain, root, verdict};
 use crate::incident::{Lifecycle, Policy, Restored};
 use crate::model::{
@@ -92,9 +92,10 @@ impl Process {
         let routing = Routing {
             by_client: [(acme(), vec!["desk".into()])].into(),
             otherwise: vec!["oncall".into()],
+            all: names().into(),
         };
         let mut queue = Queue::default();
-        queue.configure(names().iter(), at(now));
+        queue.configure(names().iter().map(|name| (name, Manner::default())), at(now));
         for message in loaded.outbox {
             assert!(queue.add(message, at(now)).is_empty());
         }

@@ -13,7 +13,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::text::clean;
-use crate::model::{Affected, ClientId, Code, DomainName, Event, Incident, Owner, RootKind, State, Target};
+use crate::model::{
+    Affected, ClientId, Code, DomainName, Event, Incident, Notice, Owner, RootKind, Severity, State, Target,
+};
 
 /// The most characters of a subject, of a paragraph, and of one part of a longer text.
 const SUBJECT: usize = 160;
@@ -56,6 +58,37 @@ pub struct Text {
     pub short: String,
     /// The whole, on several lines.
     pub long: String,
+}
+
+/// How things stand, for services that show it at a glance, by a colour or a sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// Somebody has to act now.
+    Alarm,
+    /// Somebody has to act.
+    Warning,
+    /// Somebody does.
+    Seen,
+    /// It is over.
+    Over,
+    /// Nothing is wrong.
+    Note,
+}
+
+impl Signal {
+    /// What a notice signals.
+    pub(super) fn of(notice: &Notice) -> Self {
+        match (notice.event, &notice.incident) {
+            (Event::Test, _) | (_, None) => Self::Note,
+            (Event::Resolved, Some(incident)) if incident.ended_by.as_deref() != Some("recovered") => {
+                Self::Note
+            }
+            (Event::Resolved, _) => Self::Over,
+            (Event::Acknowledged, _) => Self::Seen,
+            (_, Some(incident)) if incident.severity == Severity::Critical => Self::Alarm,
+            _ => Self::Warning,
+        }
+    }
 }
 
 /// The words of a test.
@@ -248,6 +281,7 @@ impl Telling<'_> {
     fn what(&self) -> &'static str {
         let has_domains = count_of_domains(&self.incident.affected).is_some();
         match worst(&self.incident.affected) {
+            _ if self.incident.cause.root.kind == RootKind::Notifier => "alerts do not get through",
             _ if is_ours(self.incident) => "we cannot tell how mail is doing",
             _ if self.incident.flapping().is_some() && self.stopped_mail() => {
                 "mail comes in only now and then"
@@ -321,7 +355,10 @@ impl Telling<'_> {
 }
 
 fn is_ours(incident: &Incident) -> bool {
-    matches!(incident.cause.root.kind, RootKind::Vantage | RootKind::Resolver)
+    matches!(
+        incident.cause.root.kind,
+        RootKind::Vantage | RootKind::Resolver | RootKind::Notifier
+    )
 }
 
 fn worst(affected: &[Affected]) -> Option<State> {

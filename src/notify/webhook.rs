@@ -1,49 +1,55 @@
-//! `webhook`: posts JSON (`contract`, HTTP), signed where a secret is set.
+//! `webhook`: posts JSON (`contract`, HTTP), or whatever a template makes of it, signed where a secret is set.
+//!
+//! A field of an answer can be kept, a ticket's number: it is there for the template and the address of every later
+//! message about the same incident.
 
+mod fields;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Url};
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Failure, Secret, SetupError};
+use super::{Failure, Secret, SetupError, http};
+use crate::model::Message;
+use crate::model::template::{Field, Template};
 use crate::model::text::clean;
-use crate::model::{Incident, Message, Target};
 
-/// How long the connection, and the whole exchange, may take.
-const CONNECT: Duration = Duration::from_secs(10);
-const EXCHANGE: Duration = Duration::from_secs(25);
-/// How much of an answer is read, in bytes: enough to say why a message was not taken.
-const ANSWER: usize = 512;
 /// The header with the signature: `sha256=` and the HMAC of the body in hexadecimal.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-mailflow-signature");
+/// The most characters of what is kept of an answer.
+const KEPT: usize = 200;
 
 /// What a webhook needs.
 #[derive(Debug, Clone)]
 pub struct WebhookSettings {
     /// Where to post to.
-    pub url: String,
+    pub url: Template,
     /// Further headers.
     pub headers: Vec<(String, Secret)>,
     /// The key to sign with.
     pub secret: Option<Secret>,
+    /// A body other than ours.
+    pub template: Option<Template>,
+    /// Which part of the answer to keep, as a JSON pointer (RFC 6901).
+    pub capture: Option<String>,
 }
 
-/// Posts JSON.
+/// Posts JSON, or whatever a template makes of it.
 #[derive(Debug)]
 pub struct Webhook {
     client: Client,
-    url: Url,
+    url: Template,
     headers: Vec<(HeaderName, Secret)>,
     secret: Option<Secret>,
+    template: Option<Template>,
+    capture: Option<String>,
 }
 
 impl Webhook {
@@ -52,7 +58,6 @@ impl Webhook {
     /// # Errors
     /// [`SetupError`] when the address or a header's name is none, or TLS cannot be set up.
     pub fn new(settings: WebhookSettings) -> Result<Self, SetupError> {
-        let failed = |error: &dyn std::fmt::Display| SetupError(error.to_string());
         let headers = settings
             .headers
             .into_iter()
@@ -61,38 +66,70 @@ impl Webhook {
                 Err(error) => Err(SetupError(format!("header \"{name}\": {error}"))),
             })
             .collect::<Result<_, _>>()?;
-        let client = Client::builder()
-            .user_agent(concat!("mailflow/", env!("CARGO_PKG_VERSION")))
-            // Somebody else's redirect is no place for our headers and signature.
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(EXCHANGE)
-            .build()
-            .map_err(|error| failed(&error))?;
+        let url = settings.url.fill(&|_| Value::Null);
+        url.parse::<Url>()
+            .map_err(|error| SetupError(error.to_string()))?;
         Ok(Self {
-            client,
-            url: settings.url.parse().map_err(|error| failed(&error))?,
+            client: http::client()?,
+            url: settings.url,
             headers,
             secret: settings.secret,
+            template: settings.template,
+            capture: settings.capture,
         })
     }
 
-    /// Posts one message.
+    /// Posts one message. `captured` is what was kept of an earlier answer; returns what is to be kept of this one.
     ///
     /// # Errors
     /// [`Failure`]: passing for everything on the way, 408, 425, 429 and 5xx; permanent for every other refusal.
-    pub(super) async fn deliver(&self, message: &Message, now: Timestamp) -> Result<(), Failure> {
-        let body = body(message).to_string();
+    pub(super) async fn deliver(
+        &self,
+        message: &Message,
+        captured: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<String>, Failure> {
+        let field = |field: Field| fields::value(message, captured, field);
+        let url: Url = self
+            .url
+            .fill(&field)
+            .parse()
+            .map_err(|error| Failure::permanent(format!("the filled address is none: {error}")))?;
+        let body = match &self.template {
+            Some(template) => template.fill(&field),
+            None => fields::document(message).to_string(),
+        };
         let headers = self.headers(&body).await?;
-        let response = self
-            .client
-            .post(self.url.clone())
-            .headers(headers)
-            .body(body)
-            .send()
-            .await
-            .map_err(|error| Failure::passing(without_secrets(error)))?;
-        judge(response, now).await
+        let hidden: Vec<String> = headers
+            .iter()
+            .filter(|(_, value)| value.is_sensitive())
+            .filter_map(|(_, value)| Some(value.to_str().ok()?.to_owned()))
+            .collect();
+        let hidden: Vec<&str> = hidden.iter().map(String::as_str).collect();
+        let request = self.client.post(url).headers(headers).body(body);
+        let answer = http::send(request, &hidden, now).await?;
+        Ok(self.kept(&answer, captured))
+    }
+
+    /// What is to be kept of an answer. One that lacks it costs the reference, not the message.
+    fn kept(&self, answer: &[u8], captured: Option<&str>) -> Option<String> {
+        let pointer = self.capture.as_deref().filter(|_| captured.is_none())?;
+        let document: Option<Value> = serde_json::from_slice(answer).ok();
+        let kept = match document.as_ref().and_then(|document| document.pointer(pointer)) {
+            Some(Value::String(text)) => text.trim().to_owned(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
+        // It may become part of an address, where dots climb up.
+        let usable = !kept.is_empty() && kept.chars().count() <= KEPT && kept.chars().any(|c| c != '.');
+        if !usable {
+            tracing::warn!(
+                pointer,
+                "the answer has nothing to keep there: later messages cannot refer to it"
+            );
+            return None;
+        }
+        Some(clean(kept.as_bytes(), KEPT))
     }
 
     async fn headers(&self, body: &str) -> Result<HeaderMap, Failure> {
@@ -124,103 +161,4 @@ fn sign(key: &[u8], body: &[u8]) -> String {
         let _ = write!(hexadecimal, "{byte:02x}");
         hexadecimal
     })
-}
-
-/// The document that is posted.
-fn body(message: &Message) -> Value {
-    let notice = &message.notice;
-    json!({
-        "event": notice.event,
-        "dedup_key": notice.dedup_key,
-        "incident": notice.incident.as_deref().map(|incident| incident_json(incident, message)),
-        "text": notice.text,
-        "sent": notice.at,
-    })
-}
-
-fn incident_json(incident: &Incident, message: &Message) -> Value {
-    let domains: Vec<Value> = incident
-        .affected
-        .iter()
-        .filter_map(|one| match &one.target {
-            Target::Domain(domain) => Some(json!({
-                "client": one.client,
-                "domain": domain,
-                "state": one.state,
-            })),
-            _ => None,
-        })
-        .collect();
-    json!({
-        "id": incident.id,
-        "state": incident.state,
-        "severity": incident.severity,
-        "opened": incident.opened,
-        "resolved": incident.resolved,
-        "ended_by": incident.ended_by,
-        "flapping": incident.flapping(),
-        "cause": incident.cause,
-        "domains": domains,
-        "routes": [],
-        "affected": message.notice.affected,
-        "url": message.notice.url,
-    })
-}
-
-async fn judge(response: Response, now: Timestamp) -> Result<(), Failure> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(());
-    }
-    let retry_after = retry_after(response.headers(), now);
-    let said = beginning(response).await;
-    let reason = format!("the receiver answered {status}{said}");
-    let passing = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
-        );
-    Err(match Failure::passing(&reason) {
-        Failure::Passing { reason, .. } if passing => Failure::Passing { reason, retry_after },
-        _ => Failure::permanent(reason),
-    })
-}
-
-/// What the receiver asks us to wait (RFC 9110 10.2.3): a number of seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    Duration::try_from(date.duration_since(now)).ok()
-}
-
-/// The beginning of what the receiver says, to be shown.
-async fn beginning(mut response: Response) -> String {
-    let mut said = Vec::new();
-    while said.len() < ANSWER {
-        match response.chunk().await {
-            Ok(Some(chunk)) => said.extend_from_slice(&chunk[..chunk.len().min(ANSWER)]),
-            _ => break,
-        }
-    }
-    let said = clean(said.trim_ascii(), ANSWER / 4);
-    if said.is_empty() {
-        said
-    } else {
-        format!(": {said}")
-    }
-}
-
-/// An error in words, with what it stands on, and without the address, which may hold a token.
-fn without_secrets(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(inner) = source {
-        words = format!("{words}: {inner}");
-        source = inner.source();
-    }
-    words
 }

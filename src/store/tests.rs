@@ -41,6 +41,7 @@ fn outcome(id: u64, failed: Option<&str>) -> Outcome {
         at: at(100 + id),
         attempts: 3,
         failed: failed.map(str::to_owned),
+        captured: None,
     }
 }
 

@@ -295,6 +295,7 @@ impl Daemon {
                     at: self.net.now(),
                     attempts: 1,
                     failed: None,
+                    captured: None,
                 };
                 self.received.lock().unwrap().push(message);
                 let _ = self.outcomes.send(outcome);

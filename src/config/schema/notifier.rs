@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::ExposeSecret as _;
+
 use crate::config::problem::Draft;
 use crate::config::reader::{Kind, Node, Read, Table};
 use crate::config::secret::SecretSource;
-use crate::config::unbuilt::Part;
 use crate::config::value::words;
 use crate::config::{HostPort, HttpUrl, MailAddress, Secret};
+use crate::model::template::{Encoding, Field, Template};
 
 /// One of `[[notifiers]]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,14 +59,16 @@ impl NotifierKind {
 /// `type = "webhook"`: posts JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Webhook {
-    /// Where to.
+    /// Where to, as long as nothing was kept of an answer.
     pub url: HttpUrl,
+    /// The same with its gaps.
+    pub address: Template,
     /// Further request headers, by lower-case name.
     pub headers: BTreeMap<String, Secret>,
     /// The key of an HMAC over the body.
     pub secret: Option<Secret>,
-    /// A body other than ours, with placeholders.
-    pub template: Option<String>,
+    /// A body other than ours.
+    pub template: Option<Template>,
     /// Which part of the answer to keep, as a JSON pointer (RFC 6901): a ticket's number.
     pub capture: Option<String>,
 }
@@ -183,9 +187,6 @@ impl Read for Notifier {
 fn read_kind(t: &Table<'_>) -> Option<NotifierKind> {
     let node = t.required_entry("type")?;
     let word = node.text("the type of a notifier")?;
-    if !matches!(word, "webhook" | "email") && TYPES.contains(&word) {
-        node.unbuilt(Part::Notifier);
-    }
     match word {
         "webhook" => read_webhook(t).map(NotifierKind::Webhook),
         "email" => read_email(t).map(NotifierKind::Email),
@@ -204,7 +205,8 @@ fn read_kind(t: &Table<'_>) -> Option<NotifierKind> {
             url: t.required("url")?,
         })),
         "ntfy" => {
-            let (url, token) = (t.required("url"), t.get("token"));
+            let url = t.required_entry("url").and_then(read_topic);
+            let token = t.get("token");
             Some(NotifierKind::Ntfy(Ntfy { url: url?, token }))
         }
         other => {
@@ -216,23 +218,94 @@ fn read_kind(t: &Table<'_>) -> Option<NotifierKind> {
 }
 
 fn read_webhook(t: &Table<'_>) -> Option<Webhook> {
-    for (key, part) in [("template", Part::Template), ("capture", Part::Capture)] {
-        if let Some(node) = t.entry(key) {
-            node.unbuilt(part);
-        }
-    }
-    let url = t.required("url");
+    let url = t.required_entry("url").and_then(read_address);
     let headers = t.entry("headers").and_then(read_headers).unwrap_or_default();
     let secret = t.get("secret");
-    let template = t.get("template");
+    let template = t.entry("template").and_then(|node| read_template(node, &headers));
     let capture = t.entry("capture").and_then(read_capture);
+    let (url, address) = url?;
+    if t.entry("capture").is_none() {
+        for (key, used) in [("url", Some(&address)), ("template", template.as_ref())] {
+            if used.is_some_and(|used| used.uses(Field::Captured))
+                && let Some(node) = t.entry(key)
+            {
+                let message = "nothing is captured that could fill `{{ captured }}`";
+                node.report(
+                    Draft::error(node.spot(), message)
+                        .help("say with `capture` which part of the answer to keep"),
+                );
+            }
+        }
+    }
     Some(Webhook {
-        url: url?,
+        url,
+        address,
         headers,
         secret,
         template,
         capture,
     })
+}
+
+/// An address with gaps after its host. Without anything to fill them it must be a URL already: so is the first
+/// message's.
+fn read_address(node: Node<'_>) -> Option<(HttpUrl, Template)> {
+    let text = node.text("a URL")?;
+    let address = read_gaps(node, text, Encoding::Percent)?;
+    let after_host = |url: &str| {
+        url.split_once("://")
+            .is_some_and(|(_, rest)| rest.contains(['/', '?']))
+    };
+    if !address.is_plain() && !after_host(address.beginning()) {
+        return node.wrong("the gaps of a URL come after its host");
+    }
+    let first = address.fill(&|_| serde_json::Value::Null);
+    let url = node.parse("a URL", |_| first.parse::<HttpUrl>())?;
+    Some((url, address))
+}
+
+fn read_template(node: Node<'_>, headers: &BTreeMap<String, Secret>) -> Option<Template> {
+    let text = node.text("a template")?;
+    let kind = match headers.get("content-type").map(Secret::source) {
+        Some(SecretSource::Plain(kind)) => kind.expose_secret().to_ascii_lowercase(),
+        _ => "application/json".to_owned(),
+    };
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let encoding = match kind {
+        "application/x-www-form-urlencoded" => Encoding::Percent,
+        "text/plain" => Encoding::Plain,
+        kind if kind.ends_with("json") => Encoding::Json,
+        kind if kind.ends_with("xml") => Encoding::Xml,
+        _ => {
+            return node.wrong(
+                "how to escape what fills this template is known for the `content-type`s of JSON, XML, \
+                 forms (application/x-www-form-urlencoded) and plain text (text/plain)",
+            );
+        }
+    };
+    read_gaps(node, text, encoding)
+}
+
+fn read_gaps(node: Node<'_>, text: &str, encoding: Encoding) -> Option<Template> {
+    match Template::parse(text, encoding) {
+        Ok(template) => Some(template),
+        Err(error) => node.wrong(error.to_string()),
+    }
+}
+
+/// The URL of a topic of ntfy: a server's with a name at its end.
+fn read_topic(node: Node<'_>) -> Option<HttpUrl> {
+    let url = HttpUrl::read(node)?;
+    let last = url
+        .as_url()
+        .path_segments()
+        .and_then(|mut all| all.rfind(|one| !one.is_empty()));
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if last.is_some_and(|topic| topic.len() <= 64 && topic.chars().all(fits)) {
+        Some(url)
+    } else {
+        node.wrong("this is the URL of a topic, such as \"https://ntfy.sh/TOPIC\"; a topic has at most 64 letters, digits, - and _")
+    }
 }
 
 fn read_headers(node: Node<'_>) -> Option<BTreeMap<String, Secret>> {

@@ -62,6 +62,7 @@ fn everything_that_the_example_comments_out_is_right_as_well() {
         types,
         [
             "webhook",
+            "webhook",
             "email",
             "ntfy",
             "alertmanager",

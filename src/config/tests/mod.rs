@@ -4,6 +4,7 @@ mod example;
 mod hostile;
 mod layering;
 mod messages;
+mod notifiers;
 mod secrets;
 mod typed;
 mod values;

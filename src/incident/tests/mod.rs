@@ -635,3 +635,23 @@ fn a_storm_with_one_cause_is_one_message() {
     assert_eq!((rows.len(), rows[0].affected.len()), (1, 10_000));
     assert!(rows[0].log.len() < 10);
 }
+
+#[test]
+fn what_is_trusted_has_no_first_sight() {
+    let mut bench = Bench::prompt();
+    let notifier = Target::Notifier("oncall".into());
+    bench.rows();
+    bench.life.trust(&notifier);
+    assert_eq!(bench.life.take_rows().seen, std::slice::from_ref(&notifier));
+    bench.life.trust(&notifier);
+    assert!(bench.life.take_rows().is_empty());
+    bench.breaks(
+        &notifier,
+        Code::NotifierFailed,
+        root(RootKind::Notifier, "oncall"),
+    );
+    assert_eq!(bench.settle(1), ["#1 opened"]);
+    bench.life.trust(&notifier);
+    assert!(bench.settle(2).is_empty(), "what is known to be ill stays so");
+    assert_eq!(bench.open().len(), 1);
+}

@@ -5,6 +5,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use super::*;
 use crate::incident::sample::{at, incident};
+use crate::model::template::{Encoding, Template};
 use crate::model::{Event, MessageId, Notice};
 use crate::notify::{Webhook, WebhookSettings};
 
@@ -28,9 +29,11 @@ fn message(id: u64, event: Event) -> Message {
 
 fn notifiers(url: &str) -> Notifiers {
     let webhook = Webhook::new(WebhookSettings {
-        url: url.into(),
+        url: Template::parse(url, Encoding::Percent).unwrap(),
         headers: Vec::new(),
         secret: None,
+        template: None,
+        capture: None,
     });
     [("oncall".into(), Arc::new(Notifier::Webhook(webhook.unwrap())))].into()
 }
@@ -101,7 +104,7 @@ async fn a_receiver_that_was_down_gets_both_messages_in_order() {
     assert_eq!(heard, ["\"opened\"", "\"resolved\""]);
     drop(bench.orders);
     bench.running.await.unwrap();
-    let counts = bench.counts.borrow()["oncall"];
+    let counts = bench.counts.borrow()["oncall"].clone();
     assert_eq!((counts.delivered, counts.failed, counts.pending), (2, 5, 0));
 }
 
@@ -195,4 +198,79 @@ async fn what_cannot_arrive_is_cut_off_and_stays_in_the_outbox() {
 #[test]
 fn chances_lie_between_nothing_and_one() {
     assert!((0..100).all(|_| (0.0..=1.0).contains(&chance())));
+}
+
+#[tokio::test]
+async fn what_an_answer_gave_is_reported_and_used_from_then_on() {
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(201).set_body_json(serde_json::json!({"id": 17})))
+        .mount(&server)
+        .await;
+    let address = format!("{}/{{{{ captured }}}}", server.uri());
+    let webhook = Webhook::new(WebhookSettings {
+        url: Template::parse(&address, Encoding::Percent).unwrap(),
+        headers: Vec::new(),
+        secret: None,
+        template: None,
+        capture: Some("/id".into()),
+    });
+    let mut bench = start([("oncall".into(), Arc::new(Notifier::Webhook(webhook.unwrap())))].into());
+    // What another process kept about another incident.
+    let mut other = message(3, Event::Resolved);
+    Arc::make_mut(&mut other.notice).incident = Some(Arc::new(incident(2)));
+    let captured = [((IncidentId(2), "oncall".into()), "16".into())].into();
+    let resume = Order::Resume {
+        standing: Vec::new(),
+        captured,
+    };
+    bench.orders.send(resume).await.unwrap();
+    for message in [message(1, Event::Opened), message(2, Event::Resolved), other] {
+        bench.orders.send(Order::Send(vec![message])).await.unwrap();
+    }
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let outcome = bench.outcomes.recv().await.unwrap();
+        kept.push((outcome.id.0, outcome.captured));
+    }
+    kept.sort();
+    assert_eq!(kept, [(1, Some("17".into())), (2, None), (3, None)]);
+    let requests = server.received_requests().await.unwrap();
+    let mut paths: Vec<&str> = requests.iter().map(|request| request.url.path()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/", "/16", "/17"]);
+}
+
+#[tokio::test]
+async fn an_alert_that_fires_is_sent_again_after_a_restart_and_not_after_its_end() {
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&server)
+        .await;
+    let alertmanager = crate::notify::Alertmanager::new(&[server.uri()]).unwrap();
+    let notifiers = [("oncall".into(), Arc::new(Notifier::Alertmanager(alertmanager)))].into();
+    let mut bench = start(notifiers);
+    let resume = Order::Resume {
+        standing: vec![message(0, Event::Opened)],
+        captured: Captured::new(),
+    };
+    bench.orders.send(resume).await.unwrap();
+    while server.received_requests().await.unwrap().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    let mut end = message(1, Event::Resolved);
+    let incident = Arc::make_mut(&mut end.notice).incident.as_mut().unwrap();
+    Arc::make_mut(incident).resolved = Some(at(1000));
+    bench.orders.send(Order::Send(vec![end])).await.unwrap();
+    assert_eq!(bench.outcomes.recv().await.unwrap().id.0, 1);
+    drop(bench.orders);
+    bench.running.await.unwrap();
+    let requests = server.received_requests().await.unwrap();
+    let last: serde_json::Value = requests.last().unwrap().body_json().unwrap();
+    assert_eq!(last[0]["endsAt"], "2026-11-22T02:16:40Z");
+    assert!(
+        bench.outcomes.recv().await.is_none(),
+        "being sent again is not written down"
+    );
 }

@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
+use super::outlet::wait_after;
 use super::*;
 use crate::incident::sample::{at, incident};
 use crate::model::{Event, MessageId, Notice};
@@ -22,10 +25,14 @@ fn message(id: u64, lane: u64, notifier: &str) -> Message {
     }
 }
 
+fn configure(queue: &mut Queue, names: &[Arc<str>], now: Timestamp) -> Vec<Outcome> {
+    queue.configure(names.iter().map(|name| (name, Manner::default())), now)
+}
+
 fn queue() -> Queue {
     let mut queue = Queue::default();
     let names: Vec<Arc<str>> = vec!["oncall".into(), "mail".into()];
-    assert!(queue.configure(names.iter(), at(0)).is_empty());
+    assert!(configure(&mut queue, &names, at(0)).is_empty());
     queue
 }
 
@@ -146,7 +153,7 @@ fn what_is_refused_for_good_makes_way_for_the_next() {
         .unwrap();
     assert_eq!(done.failed.as_deref(), Some("404 Not Found"));
     assert_eq!(next_id(&mut queue, 0), Some(2));
-    let counts = queue.counts()["oncall"];
+    let counts = queue.counts()["oncall"].clone();
     assert_eq!((counts.delivered, counts.failed, counts.pending), (0, 1, 1));
 }
 
@@ -155,7 +162,7 @@ fn messages_for_notifiers_that_are_gone_are_given_up() {
     let mut queue = queue();
     queue.add(message(1, 1, "oncall"), at(0));
     let mail: Arc<str> = "mail".into();
-    let given_up = queue.configure([&mail].into_iter(), at(1));
+    let given_up = configure(&mut queue, &[mail], at(1));
     assert_eq!(
         given_up[0].failed.as_deref(),
         Some("the notifier is no longer configured")
@@ -169,7 +176,7 @@ fn a_delivery_that_ends_after_its_notifier_is_gone_is_nobodys() {
     let mut queue = queue();
     queue.add(message(1, 1, "oncall"), at(0));
     queue.next(at(0));
-    queue.configure(std::iter::empty(), at(1));
+    configure(&mut queue, &[], at(1));
     assert!(
         queue
             .finished(&message(1, 1, "oncall"), &Ok(()), at(2), 0.0)
@@ -230,4 +237,166 @@ proptest! {
             prop_assert!(ids.is_sorted());
         }
     }
+}
+
+/// A queue with one receiver of this manner.
+fn mannered(manner: Manner) -> Queue {
+    let mut queue = Queue::default();
+    queue.configure([(&"oncall".into(), manner)].into_iter(), at(0));
+    queue
+}
+
+fn resending() -> Queue {
+    mannered(Manner {
+        resend: Some(Duration::from_mins(1)),
+        pace: None,
+    })
+}
+
+fn told(id: u64, event: Event) -> Message {
+    let mut message = message(id, 7, "oncall");
+    Arc::make_mut(&mut message.notice).event = event;
+    message
+}
+
+fn take(queue: &mut Queue, message: &Message, now: u64) -> Option<Outcome> {
+    queue.finished(message, &Ok(()), at(now), 1.0)
+}
+
+#[test]
+fn what_goes_on_is_sent_again_until_its_end_is_told_and_never_after() {
+    let mut queue = resending();
+    let opened = told(1, Event::Opened);
+    queue.add(opened.clone(), at(0));
+    assert_eq!(next_id(&mut queue, 0), Some(1));
+    assert!(take(&mut queue, &opened, 0).is_some());
+    assert_eq!(queue.next_due(), Some(at(60)));
+    for minute in 1..=3 {
+        assert_eq!(next_id(&mut queue, minute * 60 - 1), None);
+        assert_eq!(next_id(&mut queue, minute * 60), Some(1));
+        assert_eq!(
+            take(&mut queue, &opened, minute * 60),
+            None,
+            "nothing to write down"
+        );
+    }
+    let counts = queue.counts()["oncall"].clone();
+    assert_eq!((counts.delivered, counts.failed, counts.pending), (1, 0, 0));
+    // While it is on its way again, the end waits for it.
+    assert_eq!(next_id(&mut queue, 240), Some(1));
+    let resolved = told(2, Event::Resolved);
+    queue.add(resolved.clone(), at(240));
+    assert_eq!(next_id(&mut queue, 240), None);
+    take(&mut queue, &opened, 241);
+    assert_eq!(next_id(&mut queue, 241), Some(2));
+    assert!(take(&mut queue, &resolved, 241).is_some());
+    assert_eq!((queue.next_due(), next_id(&mut queue, 10_000)), (None, None));
+}
+
+#[test]
+fn news_does_not_wait_until_old_news_is_due() {
+    let mut queue = resending();
+    queue.add(told(1, Event::Opened), at(0));
+    queue.next(at(0));
+    take(&mut queue, &told(1, Event::Opened), 0);
+    queue.add(told(2, Event::Updated), at(10));
+    assert_eq!(next_id(&mut queue, 10), Some(2));
+    take(&mut queue, &told(2, Event::Updated), 10);
+    assert_eq!(next_id(&mut queue, 70), Some(2), "the newer one stands");
+}
+
+#[test]
+fn what_was_told_before_a_restart_is_sent_again() {
+    let mut queue = resending();
+    let before = told(0, Event::Opened);
+    queue.stand(before.clone(), at(100));
+    assert_eq!(next_id(&mut queue, 100), Some(0));
+    queue.finished(&before, &fail(), at(100), 1.0);
+    assert_eq!(next_id(&mut queue, 100), None, "it fails like any other");
+    assert_eq!(next_id(&mut queue, 101), Some(0));
+    take(&mut queue, &before, 101);
+    queue.add(told(2, Event::Resolved), at(102));
+    assert_eq!(next_id(&mut queue, 102), Some(2));
+    take(&mut queue, &told(2, Event::Resolved), 102);
+    assert_eq!(queue.next_due(), None);
+    // Others need not hear it.
+    let mut others = self::queue();
+    others.stand(before, at(100));
+    assert_eq!(others.next_due(), None);
+}
+
+#[test]
+fn a_refusal_for_good_does_not_stand() {
+    let mut queue = resending();
+    queue.add(told(1, Event::Opened), at(0));
+    queue.next(at(0));
+    let refused = Err(Failure::permanent("400"));
+    queue.finished(&told(1, Event::Opened), &refused, at(0), 1.0);
+    assert_eq!(queue.next_due(), None);
+}
+
+#[test]
+fn a_receiver_is_served_at_its_pace() {
+    let mut queue = mannered(Manner {
+        pace: Some(crate::notify::Pace {
+            at_once: 1,
+            every: Duration::from_secs(1),
+        }),
+        resend: None,
+    });
+    for lane in 1..=3 {
+        queue.add(message(lane, lane, "oncall"), at(0));
+    }
+    assert_eq!(next_id(&mut queue, 0), Some(1));
+    assert_eq!((next_id(&mut queue, 0), queue.next_due()), (None, Some(at(1))));
+    assert_eq!(next_id(&mut queue, 1), Some(2));
+    assert_eq!(next_id(&mut queue, 5), Some(3));
+    assert_eq!(next_id(&mut queue, 5), None);
+}
+
+#[test]
+fn a_receiver_that_takes_nothing_is_not_stormed_and_news_is_tried_all_the_same() {
+    let mut queue = queue();
+    for lane in 1..=40 {
+        queue.add(message(lane, lane, "oncall"), at(0));
+    }
+    let mut tried = Vec::new();
+    for now in 0..=600 {
+        while let Some(message) = queue.next(at(now)) {
+            queue.finished(&message, &fail(), at(now), 1.0);
+            tried.push(now);
+        }
+    }
+    let old = tried.iter().filter(|now| **now > 60).count();
+    assert_eq!(tried.iter().filter(|now| **now == 0).count(), 40, "each once");
+    assert!(old <= 12, "{old} tries in nine minutes");
+    queue.add(message(99, 99, "oncall"), at(601));
+    assert_eq!(next_id(&mut queue, 601), Some(99));
+    take(&mut queue, &message(99, 99, "oncall"), 601);
+    let rest: Vec<_> = std::iter::from_fn(|| {
+        let message = queue.next(at(700))?;
+        take(&mut queue, &message, 700).map(|outcome| outcome.id.0)
+    })
+    .collect();
+    assert_eq!(rest.len(), 40);
+}
+
+#[test]
+fn a_test_that_arrives_brings_everything_on_its_way_again() {
+    let mut queue = queue();
+    queue.add(message(1, 1, "oncall"), at(0));
+    queue.next(at(0));
+    let busy = Err(Failure::passing("503").asking_to_wait(Some(Duration::from_hours(1))));
+    queue.finished(&message(1, 1, "oncall"), &busy, at(0), 1.0);
+    assert!(matches!(
+        queue.counts()["oncall"].health,
+        crate::snapshot::NotifierHealth::Failing { .. }
+    ));
+    assert_eq!(next_id(&mut queue, 10), None);
+    queue.proven("oncall", at(10));
+    assert_eq!(
+        queue.counts()["oncall"].health,
+        crate::snapshot::NotifierHealth::Well
+    );
+    assert_eq!(next_id(&mut queue, 10), Some(1));
 }

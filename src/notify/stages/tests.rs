@@ -2,6 +2,8 @@ use super::*;
 use crate::incident::Policy;
 use crate::incident::sample::{acme, at, cause, domain, root, router, vantage, verdict};
 use crate::model::{Code, RootKind, State, Target, Verdict};
+use crate::notify::Watch;
+use crate::snapshot::{NotifierCounts, NotifierHealth};
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()
@@ -15,6 +17,7 @@ fn pipeline() -> Pipeline {
     let routing = Routing {
         by_client: [(acme(), names(&["acme-desk", "boss"]))].into(),
         otherwise: names(&["oncall", "boss"]),
+        all: names(&["acme-desk", "boss", "oncall"]),
     };
     Pipeline::new(routing, Wording::default(), 1)
 }
@@ -149,4 +152,102 @@ fn a_message_carries_neither_the_log_nor_an_endless_list() {
     assert_eq!((incident.affected.len(), notice.affected), (1000, 1500));
     assert!(incident.log.is_empty());
     assert_eq!(begun.rows.incidents[0].affected.len(), 1500);
+}
+
+/// What the notifiers' own health says, of one of them.
+fn judge(life: &mut Lifecycle, watch: &mut Watch, name: &str, health: NotifierHealth, now: u64) {
+    let counts = NotifierCounts {
+        health,
+        ..NotifierCounts::default()
+    };
+    for verdict in watch.judge(&[(name.into(), counts)].into(), |_| true, false, at(now)) {
+        life.judge(&verdict, at(now));
+    }
+}
+
+fn refused() -> NotifierHealth {
+    NotifierHealth::Failing {
+        since: at(0),
+        reason: "the receiver answered 401 Unauthorized".into(),
+        for_good: true,
+    }
+}
+
+/// A life that tells a failed notifier at once.
+fn hasty() -> Lifecycle {
+    let mut life = Lifecycle::new(Policy {
+        group_wait: std::time::Duration::ZERO,
+        warning_after: std::time::Duration::ZERO,
+        ..Policy::default()
+    });
+    for name in ["oncall", "boss"] {
+        life.trust(&crate::notify::target(&name.into()));
+    }
+    life
+}
+
+#[test]
+fn a_notifier_that_has_failed_is_told_by_the_others_and_so_is_its_end() {
+    let (mut life, mut watch, mut pipeline) = (hasty(), Watch::default(), pipeline());
+    judge(&mut life, &mut watch, "oncall", refused(), 1);
+    let begun = step(&mut life, &mut pipeline, at(1));
+    assert_eq!(sent(&begun), ["1 boss opened"]);
+    insta::assert_snapshot!(begun.messages[0].notice.text, @r#"
+    Our own side: alerts do not get through since 02:00 UTC (0 s). A message was refused for good: the receiver answered 401 Unauthorized. Whose: ours. Do: Look at the open incidents and tell the people concerned yourself. Then check the notifier's address and password in the configuration, and test it (mailflow notify test NAME). #1
+    "#);
+    let row = &begun.rows.incidents[0];
+    assert_eq!(row.severity, crate::model::Severity::Warning);
+    assert_eq!(row.cause.root.to_string(), "notifier oncall");
+    assert!(step(&mut life, &mut pipeline, at(2)).messages.is_empty());
+    judge(&mut life, &mut watch, "oncall", NotifierHealth::Well, 600);
+    let ended = step(&mut life, &mut pipeline, at(600));
+    assert_eq!(sent(&ended), ["2 boss resolved"]);
+    insta::assert_snapshot!(ended.messages[0].notice.text, @"Our own side: in order again since 02:10 UTC, after 9 min. It was: We could not deliver an alert (oncall). #1");
+}
+
+#[test]
+fn when_all_that_should_tell_it_have_failed_the_rest_does() {
+    let (mut life, mut watch) = (hasty(), Watch::default());
+    let routing = Routing {
+        otherwise: names(&["oncall"]),
+        all: names(&["oncall", "boss"]),
+        ..Routing::default()
+    };
+    let mut pipeline = Pipeline::new(routing, Wording::default(), 1);
+    judge(&mut life, &mut watch, "oncall", refused(), 1);
+    assert_eq!(sent(&step(&mut life, &mut pipeline, at(1))), ["1 boss opened"]);
+    let alone = Routing {
+        otherwise: names(&["boss"]),
+        all: names(&["boss"]),
+        ..Routing::default()
+    };
+    pipeline.set(alone, Wording::default());
+    judge(&mut life, &mut watch, "boss", refused(), 2);
+    let step = step(&mut life, &mut pipeline, at(2));
+    assert!(step.messages.is_empty());
+    let log = &step.rows.incidents[0].log;
+    assert!(
+        log.iter()
+            .any(|entry| entry.text == "route: nobody, as there is no notifier beside boss")
+    );
+}
+
+#[test]
+fn what_stands_after_a_restart_is_what_was_told() {
+    let (mut life, mut pipeline) = (life(), pipeline());
+    life.judge(&down(&domain("acme.test"), acme()), at(1));
+    let begun = step(&mut life, &mut pipeline, at(1));
+    let mut now_worse = (*begun.rows.incidents[0]).clone();
+    now_worse.severity = crate::model::Severity::Warning;
+    now_worse.cause.root = root(RootKind::Gateway, "hq-router");
+    let mut untold = now_worse.clone();
+    untold.told = None;
+    let standing = pipeline.standing([Arc::new(now_worse), Arc::new(untold)].iter(), at(9));
+    let told: Vec<&str> = standing.iter().map(|message| &*message.notifier).collect();
+    assert_eq!(told, ["acme-desk", "boss"]);
+    let notice = &standing[0].notice;
+    let incident = notice.incident.as_ref().unwrap();
+    assert_eq!((notice.event, standing[0].id), (Event::Opened, MessageId(0)));
+    assert_eq!(incident.severity, crate::model::Severity::Critical);
+    assert_eq!(incident.cause.root, root(RootKind::Provider, "BIGMAIL"));
 }

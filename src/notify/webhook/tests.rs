@@ -1,14 +1,17 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use rstest::rstest;
 use secrecy::SecretString;
+use serde_json::json;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::*;
 use crate::incident::sample::{at, incident};
+use crate::model::template::Encoding;
 use crate::model::{Event, MessageId, Notice};
-use crate::notify::Pipeline;
+use crate::notify::{Pipeline, sample};
 
 fn message() -> Message {
     Message {
@@ -34,9 +37,11 @@ fn plain(secret: &'static str) -> Secret {
 
 fn webhook(url: &str) -> WebhookSettings {
     WebhookSettings {
-        url: url.into(),
+        url: Template::parse(url, Encoding::Percent).unwrap(),
         headers: Vec::new(),
         secret: None,
+        template: None,
+        capture: None,
     }
 }
 
@@ -53,7 +58,7 @@ async fn receiver(answer: ResponseTemplate) -> MockServer {
 
 async fn deliver_to(server: &MockServer) -> Result<(), Failure> {
     let webhook = Webhook::new(webhook(&format!("{}/hook", server.uri()))).unwrap();
-    webhook.deliver(&message(), at(1200)).await
+    webhook.deliver(&message(), None, at(1200)).await.map(drop)
 }
 
 async fn posted(server: &MockServer) -> Request {
@@ -124,7 +129,7 @@ async fn a_test_names_no_incident() {
     let server = receiver(ResponseTemplate::new(200)).await;
     let webhook = Webhook::new(webhook(&format!("{}/hook", server.uri()))).unwrap();
     webhook
-        .deliver(&Pipeline::test_message("oncall", at(0)), at(0))
+        .deliver(&Pipeline::test_message("oncall", at(0)), None, at(0))
         .await
         .unwrap();
     let document: Value = posted(&server).await.body_json().unwrap();
@@ -143,7 +148,7 @@ async fn headers_and_signature_are_sent() {
         ..webhook(&format!("{}/hook", server.uri()))
     };
     let webhook = Webhook::new(settings).unwrap();
-    webhook.deliver(&message(), at(1200)).await.unwrap();
+    webhook.deliver(&message(), None, at(1200)).await.unwrap();
     let request = posted(&server).await;
     assert_eq!(request.headers["authorization"], "Bearer abc");
     let expected = format!("sha256={}", sign(b"key", &request.body));
@@ -212,7 +217,7 @@ async fn an_absent_receiver_is_passing_and_its_address_stays_ours() {
     let url = format!("http://{}/hook?token=hush", socket.local_addr().unwrap());
     drop(socket);
     let webhook = Webhook::new(webhook(&url)).unwrap();
-    let failure = webhook.deliver(&message(), at(0)).await.unwrap_err();
+    let failure = webhook.deliver(&message(), None, at(0)).await.unwrap_err();
     assert!(matches!(failure, Failure::Passing { .. }));
     assert!(failure.to_string().contains("refused"), "{failure}");
     assert!(!failure.to_string().contains("hush"), "{failure}");
@@ -224,7 +229,10 @@ async fn a_secret_that_cannot_be_had_is_passing() {
         secret: Some(Secret::new(|| Err("/run/key: gone".into()))),
         ..webhook("http://127.0.0.1:9/")
     };
-    let failure = Webhook::new(settings).unwrap().deliver(&message(), at(0)).await;
+    let failure = Webhook::new(settings)
+        .unwrap()
+        .deliver(&message(), None, at(0))
+        .await;
     assert_eq!(
         failure.unwrap_err(),
         Failure::passing("a secret cannot be had: /run/key: gone")
@@ -244,4 +252,95 @@ fn settings_that_make_no_sense_are_refused() {
             .to_string()
             .contains("bad header")
     );
+}
+
+/// A ticket system that is configuration: its body and its addresses are templates, and its number is kept.
+fn tickets(server: &MockServer) -> Webhook {
+    let address = format!(
+        "{}/tickets{{{{#captured}}}}/{{{{ captured }}}}/comments{{{{/captured}}}}",
+        server.uri()
+    );
+    let body =
+        r#"{"title": "{{ subject }}", "text": {{ text }}{{#resolved}}, "status": "closed"{{/resolved}}}"#;
+    Webhook::new(WebhookSettings {
+        url: Template::parse(&address, Encoding::Percent).unwrap(),
+        template: Some(Template::parse(body, Encoding::Json).unwrap()),
+        capture: Some("/ticket/id".into()),
+        ..webhook("http://127.0.0.1/")
+    })
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_ticket_is_opened_commented_and_closed() {
+    let answer = ResponseTemplate::new(201).set_body_json(json!({"ticket": {"id": 4711}}));
+    let server = sample::receiver(answer).await;
+    let tickets = tickets(&server);
+    let opened = sample::message(Event::Opened);
+    let captured = tickets.deliver(&opened, None, at(0)).await.unwrap();
+    assert_eq!(captured.as_deref(), Some("4711"));
+    for event in [Event::Updated, Event::Acknowledged, Event::Resolved] {
+        let later = sample::message(event);
+        let again = tickets.deliver(&later, captured.as_deref(), at(0)).await.unwrap();
+        assert_eq!(again, None, "the first number is the ticket's");
+    }
+    let requests = server.received_requests().await.unwrap();
+    let said: Vec<String> = requests
+        .iter()
+        .map(|request| {
+            format!(
+                "{} {}",
+                request.url.path(),
+                String::from_utf8_lossy(&request.body)
+            )
+        })
+        .map(|said| said.replace(&sample::message(Event::Opened).notice.text, "..."))
+        .collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    /tickets {"title": "ACME: The router in front of the mail server does not answer (#482)", "text": "..."}
+    /tickets/4711/comments {"title": "Changed: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: the cause has changed; no mail in since 02:14 UTC (6 min). Router hq-router (198.51.100.1) does not answer; the server behind it is not the suspect. Whose: Telekom business line, 0800 1234567, circuit 4711. Do: Call the line's provider or the contact given here and ask whether the line is up. Then have somebody on site check the power and switch the router off and on. Do not restart the mail server. Senders keep retrying. 2 domains. #482"}
+    /tickets/4711/comments {"title": "Acknowledged: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: still no mail in since 02:14 UTC (6 min). Router hq-router (198.51.100.1) does not answer; the server behind it is not the suspect. Whose: Telekom business line, 0800 1234567, circuit 4711. Do: Call the line's provider or the contact given here and ask whether the line is up. Then have somebody on site check the power and switch the router off and on. Do not restart the mail server. Senders keep retrying. 2 domains. #482"}
+    /tickets/4711/comments {"title": "Resolved: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: mail flows again since 04:13 UTC, after 1 h 59 min. It was: The router in front of the mail server does not answer (hq-router (198.51.100.1)). 2 domains. #482", "status": "closed"}
+    "#);
+}
+
+#[rstest]
+#[case::a_text(r#"{"ticket": {"id": " T-17 "}}"#, Some("T-17"))]
+#[case::nothing_there(r#"{"ticket": {}}"#, None)]
+#[case::no_json("created", None)]
+#[case::an_object(r#"{"ticket": {"id": {}}}"#, None)]
+#[case::a_way_up(r#"{"ticket": {"id": ".."}}"#, None)]
+#[case::empty(r#"{"ticket": {"id": ""}}"#, None)]
+#[tokio::test]
+async fn what_can_be_kept_is_kept_and_nothing_else(#[case] answer: &str, #[case] kept: Option<&str>) {
+    let server = sample::receiver(ResponseTemplate::new(200).set_body_string(answer)).await;
+    let captured = tickets(&server)
+        .deliver(&sample::message(Event::Opened), None, at(0))
+        .await;
+    assert_eq!(captured.unwrap().as_deref(), kept);
+}
+
+#[tokio::test]
+async fn what_servers_said_stays_within_its_gap() {
+    let server = sample::receiver(ResponseTemplate::new(200)).await;
+    let message = sample::hostile();
+    tickets(&server)
+        .deliver(&message, Some("../../admin?x=1#"), at(0))
+        .await
+        .unwrap();
+    let request = posted(&server).await;
+    assert_eq!(request.url.path(), "/tickets/..%2F..%2Fadmin%3Fx%3D1%23/comments");
+    let document: Value = request.body_json().unwrap();
+    assert_eq!(document["text"], message.notice.text.as_str());
+}
+
+#[test]
+fn every_field_has_a_value() {
+    let message = sample::message(Event::Resolved);
+    let empty: Vec<&str> = Field::ALL
+        .iter()
+        .filter(|field| fields::value(&message, Some("1"), **field).is_null())
+        .map(|field| field.as_str())
+        .collect();
+    assert_eq!(empty, [""; 0]);
 }

@@ -210,6 +210,6 @@ fn affected_domain(affected: &Affected) -> Option<AffectedDomain<'_>> {
             state: affected.state,
             since: affected.since,
         }),
-        Target::Gateway(..) | Target::Provider(_) | Target::Vantage(_) => None,
+        Target::Gateway(..) | Target::Provider(_) | Target::Vantage(_) | Target::Notifier(_) => None,
     }
 }

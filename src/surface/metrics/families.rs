@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::ProcessFacts;
 use super::family::{Family, Label, Sample, Value};
 use crate::model::{ClientId, Code, ProbeKind, Severity, State, Target, Verdict, catalogue};
-use crate::snapshot::{Histogram, NotifierCounts, Snapshot};
+use crate::snapshot::{Histogram, NotifierCounts, NotifierHealth, Snapshot};
 
 /// Every family of one scrape. A counter and a state are there from the start, a measured fact once measured.
 pub(super) fn families<'a>(snapshot: &'a Snapshot, process: &'a ProcessFacts) -> Vec<Family<'a>> {
@@ -238,6 +238,11 @@ fn alerting(snapshot: &Snapshot) -> Vec<Family<'_>> {
             "mailflow_notifications_pending",
             "Messages that wait in the outbox.",
             notifiers(|counts| counts.pending),
+        ),
+        Family::gauges(
+            "mailflow_notifier_failing",
+            "Whether the last attempt to deliver a message by this notifier failed.",
+            notifiers(|counts| u64::from(matches!(counts.health, NotifierHealth::Failing { .. }))),
         ),
     ]
 }

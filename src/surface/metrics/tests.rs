@@ -137,7 +137,7 @@ fn alerting_in_openmetrics() {
     assert!(text.ends_with("# EOF\n"));
     insta::assert_snapshot!(only(&text, &[
         "mailflow_incidents_open", "mailflow_notifications", "mailflow_notifications_failed",
-        "mailflow_notifications_pending", "mailflow_smtp_phase_duration_seconds",
+        "mailflow_notifications_pending", "mailflow_notifier_failing", "mailflow_smtp_phase_duration_seconds",
     ]), @r#"
     # HELP mailflow_smtp_phase_duration_seconds How long each stage of SMTP sessions took.
     # TYPE mailflow_smtp_phase_duration_seconds histogram
@@ -172,6 +172,9 @@ fn alerting_in_openmetrics() {
     # HELP mailflow_notifications_pending Messages that wait in the outbox.
     # TYPE mailflow_notifications_pending gauge
     mailflow_notifications_pending{notifier="oncall"} 0
+    # HELP mailflow_notifier_failing Whether the last attempt to deliver a message by this notifier failed.
+    # TYPE mailflow_notifier_failing gauge
+    mailflow_notifier_failing{notifier="oncall"} 0
     "#);
 }
 

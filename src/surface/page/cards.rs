@@ -184,9 +184,10 @@ impl DomainCard {
     pub(super) fn new(snapshot: &Snapshot, verdict: &Verdict, now: Timestamp) -> Self {
         let (name, unicode) = match &verdict.target {
             Target::Domain(domain) => (domain.to_string(), domain.display_unicode()),
-            Target::Vantage(name) | Target::Provider(name) | Target::Gateway(_, name) => {
-                (name.to_string(), name.to_string())
-            }
+            Target::Vantage(name)
+            | Target::Provider(name)
+            | Target::Gateway(_, name)
+            | Target::Notifier(name) => (name.to_string(), name.to_string()),
         };
         Self {
             unicode: (unicode != name).then_some(unicode),

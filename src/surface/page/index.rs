@@ -8,7 +8,7 @@ use super::Frame;
 use super::cards::{DomainCard, GatewayCard, IncidentCard, WarningCard, client_name, warnings};
 use super::words::{Moment, count};
 use crate::model::{State, Target, Verdict};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{NotifierCounts, NotifierHealth, Snapshot};
 use crate::surface::headline::{Headline, Tally};
 
 /// How many domains one page shows.
@@ -196,10 +196,14 @@ fn gateways(snapshot: &Snapshot, now: Timestamp) -> Vec<GatewayCard> {
 }
 
 fn alerts(snapshot: &Snapshot) -> Vec<Alerts> {
-    let line = |(name, counts): (&std::sync::Arc<str>, &crate::snapshot::NotifierCounts)| Alerts {
+    let line = |(name, counts): (&std::sync::Arc<str>, &NotifierCounts)| Alerts {
         notifier: name.to_string(),
         text: format!(
-            "{} delivered, {} waiting, {}",
+            "{}{} delivered, {} waiting, {}",
+            match counts.health {
+                NotifierHealth::Failing { .. } => "failing; ",
+                NotifierHealth::Unproven | NotifierHealth::Well => "",
+            },
             counts.delivered,
             counts.pending,
             count(

@@ -411,6 +411,7 @@ fn counters(domains: &BTreeMap<DomainName, Arc<Verdict>>) -> Counters {
                 delivered: 9,
                 failed: 1,
                 pending: 0,
+                health: NotifierHealth::Well,
             },
         )]),
         certificate_expiry: BTreeMap::from([(domain("hooli.test"), at("2026-12-01T00:00:00Z"))]),

@@ -120,7 +120,7 @@ pub(crate) fn hostile() -> Snapshot {
         host.summary = HOSTILE.into();
         host.transcript = vec![HOSTILE.into()];
     }
-    let counts = snapshot.counters.notifications.values().next().copied().unwrap();
+    let counts = snapshot.counters.notifications.values().next().cloned().unwrap();
     snapshot.counters.notifications = BTreeMap::from([(HOSTILE.into(), counts)]);
     let vantage = Arc::make_mut(&mut snapshot.vantage);
     vantage.target = Target::Vantage(HOSTILE.into());
