@@ -15,6 +15,10 @@ use crate::model::{Endpoint, Evidence};
 use crate::net::Net;
 use crate::net::snmp::SnmpLogin;
 
+/// How long an agent is given to answer (`snmpget` gives up after six seconds), and no more than half the time there
+/// is: a router that is down must not be found out later for having one.
+const AGENT: Duration = Duration::from_secs(5);
+
 /// Runs the checks of a gateway, all at once, at the address that its name has now.
 ///
 /// A name that has no address is evidence; a name that nobody could tell us of is none, since it says nothing of
@@ -42,7 +46,7 @@ pub async fn run<N: Net>(
     let left = deadline.left(net);
     let agent = async {
         match login {
-            Some(login) => Some(snmp::check(net, found, login, left).await),
+            Some(login) => Some(snmp::check(net, found, login, AGENT.min(left / 2)).await),
             None => None,
         }
     };

@@ -58,9 +58,12 @@ fn every_folder_is_played() {
     }
 }
 
-/// Worlds that have been watched for as long as a case wants, by configuration, time and what is given.
+/// What a settled world goes by: configuration, time watched, what is given.
+type Setting = (String, u64, Vec<Fault>);
+
+/// Worlds that have been watched for as long as a case wants.
 #[derive(Default)]
-struct Settled(Vec<((String, u64, Vec<Fault>), Sim)>);
+struct Settled(Vec<(Setting, Sim)>);
 
 impl Settled {
     fn start_of(&mut self, case: &Case) -> Sim {

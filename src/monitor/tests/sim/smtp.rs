@@ -81,31 +81,28 @@ impl World {
         } else {
             Server::LineDown
         };
-        let elapsed = match end(&server, *patience) {
-            Some((stage, kind, after)) => {
-                if stage > SmtpStage::Greeting {
-                    self.session(peer, &server, &mut evidence);
-                }
-                // What failed under TLS or before it: what came later was not seen.
-                if stage < SmtpStage::EhloTls {
-                    evidence.tls = None;
-                }
-                if stage <= SmtpStage::Ehlo {
-                    evidence.capabilities = None;
-                }
-                evidence.stages.push(StageTiming {
-                    stage,
-                    elapsed: after,
-                });
-                evidence.failure = Some(SmtpFailure { stage, after, kind });
-                after
-            }
-            None => {
+        let elapsed = if let Some((stage, kind, after)) = end(&server, *patience) {
+            if stage > SmtpStage::Greeting {
                 self.session(peer, &server, &mut evidence);
-                match server {
-                    Server::Late(after) => after,
-                    _ => QUICK,
-                }
+            }
+            // What failed under TLS or before it: what came later was not seen.
+            if stage < SmtpStage::EhloTls {
+                evidence.tls = None;
+            }
+            if stage <= SmtpStage::Ehlo {
+                evidence.capabilities = None;
+            }
+            evidence.stages.push(StageTiming {
+                stage,
+                elapsed: after,
+            });
+            evidence.failure = Some(SmtpFailure { stage, after, kind });
+            after
+        } else {
+            self.session(peer, &server, &mut evidence);
+            match server {
+                Server::Late(after) => after,
+                _ => QUICK,
             }
         };
         (Evidence::Smtp(Box::new(evidence)), elapsed)
