@@ -1,6 +1,9 @@
 //! The daemon's only wiring: every room built, joined and shut down, in one readable function.
 
 mod engine;
+mod follow;
+mod hands;
+mod heartbeat;
 mod keeper;
 pub mod look;
 mod operate;
@@ -9,6 +12,7 @@ mod snmp;
 mod start;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,9 +30,9 @@ use crate::notify::{Clock, Dispatcher, Order};
 use crate::probe::Context;
 use crate::surface::http::{self, Reloader, Surface};
 
-use engine::Lines;
+use engine::{Aside, Command, Lines, Settled};
 use keeper::Keeper;
-use operate::{Approvals, Archive, Reload, Tester};
+use operate::{Approvals, Archive, Desk, Reload, Tester};
 
 pub use operate::send_test;
 pub use settings::notifiers;
@@ -71,12 +75,20 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         notifiers: Arc::clone(&notifiers),
     });
     let surface = Surface {
-        snapshots: snapshot_reader,
+        snapshots: snapshot_reader.clone(),
         now: Arc::clone(&clock),
         history: Arc::new(Archive(keeper.clone())),
         reloader: Arc::clone(&reload) as Arc<dyn Reloader>,
-        notifiers: Arc::new(Tester { notifiers, clock }),
-        approver: Arc::new(Approvals(command_sender)),
+        notifiers: Arc::new(Tester {
+            notifiers,
+            clock: Arc::clone(&clock),
+        }),
+        approver: Arc::new(Approvals(command_sender.clone())),
+        operator: Arc::new(Desk {
+            commands: command_sender.clone(),
+            keeper: keeper.clone(),
+            clock: Arc::clone(&clock),
+        }),
         ready: Arc::new(AtomicBool::new(true)),
         external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
     };
@@ -87,7 +99,14 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         tracing::info!(messages = memory.outbox.len(), "messages wait from before");
         let _ = orders.send(Order::Send(memory.outbox)).await;
     }
+    let wires = heartbeat::Wires {
+        snapshots: snapshot_reader,
+        counts: counts.clone(),
+        keeper: keeper.clone(),
+        clock,
+    };
     let lines = Lines {
+        aside: run_aside(&net, &settled, command_sender, wires, &stop),
         commands,
         outcomes,
         orders,
@@ -118,6 +137,21 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     running.until(stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Starts what runs beside the loop: whoever follows the notifiers' ways, and the heart.
+fn run_aside(
+    net: &Arc<RealNet>,
+    settled: &Settled,
+    commands: mpsc::Sender<Command>,
+    wires: heartbeat::Wires,
+    stop: &CancellationToken,
+) -> Aside {
+    let (following, follower) = watch::channel(settled.following.clone());
+    let (heart, beating) = watch::channel(settled.heartbeat.clone());
+    tokio::spawn(follow::run(Arc::clone(net), follower, commands, stop.clone()));
+    tokio::spawn(heartbeat::run(beating, wires, stop.clone()));
+    Aside { following, heart }
 }
 
 /// The parts that run, to be ended in order.

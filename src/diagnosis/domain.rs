@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use crate::inventory::Domain;
 use crate::model::dns::{Exchange, MxRecord};
-use crate::model::{Cause, Code, Hop, Proof, Root, RootKind, State, Subject, Warning};
+use crate::model::{Accepted, Cause, Code, Hop, Proof, Root, RootKind, State, Subject, Warning};
 use crate::picture::{MailHosts, Picture};
 
+use super::accept::{self, accepted, set_aside};
 use super::address::{AddressState, AddressView};
 use super::dns::{DnsState, dns, domain_root};
 use super::doubt::Doubt;
@@ -33,6 +34,8 @@ pub struct Judgement {
     pub symptoms: Vec<Code>,
     /// What else somebody should know.
     pub also: Vec<Warning>,
+    /// When the first of what is accepted ends, if anything is.
+    pub accepted_until: Option<Timestamp>,
     /// What it rests on.
     pub proven_by: Vec<Proof>,
     /// The newest evidence.
@@ -65,11 +68,13 @@ pub(super) struct Parts<'a> {
 }
 
 /// The outcome of the roll-up: a state with the finding that gives it.
-struct Verdict {
-    state: State,
-    cause: Option<Finding>,
-    others: Vec<Finding>,
-    warnings: Vec<Finding>,
+pub(super) struct Rolled {
+    pub(super) state: State,
+    pub(super) cause: Option<Finding>,
+    pub(super) others: Vec<Finding>,
+    pub(super) warnings: Vec<Finding>,
+    /// What somebody has accepted, so that it counts no longer.
+    pub(super) accepted: Vec<Finding>,
 }
 
 /// Judges a domain. `outage` is the outage of the provider that its hosts belong to, if there is one.
@@ -103,13 +108,16 @@ pub fn domain(
         services: services(picture, own, domain, now),
         reputation: reputation(picture, domain),
     };
+    let known = accepted(picture, domain, now);
     let mut verdict = parts.roll_up(outage, &mail_hosts);
+    set_aside(&mut verdict, &known);
     parts.add_beside(&mut verdict, now, doubt);
-    parts.judgement(verdict)
+    set_aside(&mut verdict, &known);
+    parts.judgement(verdict, &known)
 }
 
 impl Parts<'_> {
-    fn roll_up(&self, outage: Option<&Finding>, mail_hosts: &MailHosts<'_>) -> Verdict {
+    fn roll_up(&self, outage: Option<&Finding>, mail_hosts: &MailHosts<'_>) -> Rolled {
         if let Some(offline) = &self.own.offline {
             return unknown(Some(offline.clone()));
         }
@@ -154,7 +162,7 @@ impl Parts<'_> {
     }
 
     /// With something usable: the most serious of what is impaired gives the state.
-    fn settle(&self, impaired: Vec<Finding>, warnings: Vec<Finding>) -> Verdict {
+    fn settle(&self, impaired: Vec<Finding>, warnings: Vec<Finding>) -> Rolled {
         let mut impaired: Vec<Finding> = impaired
             .into_iter()
             .map(|finding| match finding.code.layer() {
@@ -181,17 +189,19 @@ impl Parts<'_> {
         });
         let mut impaired = impaired.into_iter();
         match impaired.next() {
-            Some(first) => Verdict {
+            Some(first) => Rolled {
                 state: first.state,
                 cause: Some(first),
                 others: impaired.collect(),
                 warnings,
+                accepted: Vec::new(),
             },
-            None => Verdict {
+            None => Rolled {
                 state: State::Flowing,
                 cause: None,
                 others: Vec::new(),
                 warnings,
+                accepted: Vec::new(),
             },
         }
     }
@@ -199,7 +209,7 @@ impl Parts<'_> {
     /// What stands beside the way that mail comes in: services and reputation impair a domain that takes mail, and
     /// never explain why one does not. What still waits for its own explanation gives way to what does not, and holds
     /// the judgement back only where nothing else would be the cause.
-    fn add_beside(&self, verdict: &mut Verdict, now: Timestamp, doubt: &mut Doubt) {
+    fn add_beside(&self, verdict: &mut Rolled, now: Timestamp, doubt: &mut Doubt) {
         let services = self
             .services
             .iter()
@@ -274,7 +284,7 @@ impl Parts<'_> {
         })
     }
 
-    fn all_failed(&self, outage: Option<&Finding>, failed: &[Finding]) -> Verdict {
+    fn all_failed(&self, outage: Option<&Finding>, failed: &[Finding]) -> Rolled {
         let symptoms: BTreeSet<Code> = self
             .hosts
             .iter()
@@ -400,7 +410,7 @@ impl Parts<'_> {
         Finding::new(code, domain_root(self.domain), self.domain.name.as_str(), detail)
     }
 
-    fn judgement(&self, verdict: Verdict) -> Judgement {
+    fn judgement(&self, verdict: Rolled, known: &[&Accepted]) -> Judgement {
         let picture = self.picture;
         let provider = picture
             .provider_of(&self.domain.name)
@@ -424,7 +434,12 @@ impl Parts<'_> {
                 .as_ref()
                 .map(|cause| cause.cause(picture, client, provider.as_deref())),
             symptoms: dedup(symptoms, code),
-            also: beside.chain(&verdict.warnings).map(Finding::warning).collect(),
+            also: beside
+                .chain(&verdict.warnings)
+                .map(Finding::warning)
+                .chain(verdict.accepted.iter().map(|one| accept::warning(one, known)))
+                .collect(),
+            accepted_until: known.iter().map(|one| one.until).min(),
             proven_by: if spoken { vec![Proof::Dialogue] } else { Vec::new() },
             checked: self.checked(),
             provider,
@@ -533,26 +548,28 @@ fn failure(host: &HostView) -> Option<&Finding> {
     }
 }
 
-fn unknown(reason: Option<Finding>) -> Verdict {
-    Verdict {
+fn unknown(reason: Option<Finding>) -> Rolled {
+    Rolled {
         state: State::Unknown,
         cause: reason,
         others: Vec::new(),
         warnings: Vec::new(),
+        accepted: Vec::new(),
     }
 }
 
 /// `symptoms` ride along as bare findings: only their codes are shown.
-fn broken(cause: Finding, symptoms: Vec<Code>) -> Verdict {
+fn broken(cause: Finding, symptoms: Vec<Code>) -> Rolled {
     let others = symptoms
         .into_iter()
         .map(|code| Finding::new(code, cause.root.clone(), "", ""))
         .collect();
-    Verdict {
+    Rolled {
         state: State::Broken,
         cause: Some(cause),
         others,
         warnings: Vec::new(),
+        accepted: Vec::new(),
     }
 }
 

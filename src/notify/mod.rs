@@ -9,6 +9,8 @@
 mod dispatch;
 mod email;
 mod failure;
+mod mute;
+mod path;
 mod queue;
 mod secret;
 mod stages;
@@ -24,6 +26,7 @@ use crate::model::Message;
 pub use dispatch::{Clock, Dispatcher, Notifiers, Order, attempt};
 pub use email::{Email, EmailSettings, EmailTls};
 pub use failure::{Failure, SetupError};
+pub use path::{Reliance, Way};
 pub use queue::Queue;
 pub use secret::Secret;
 pub use stages::{Pipeline, Routing, Step, step};

@@ -11,7 +11,7 @@ use crate::inventory::{Domain, Gateway, Inventory, Provider};
 use crate::model::dns::{Exchange, Lookup, MxRecord};
 use crate::model::policy::{StsEvidence, StsOutcome};
 use crate::model::reach::LifeCheck;
-use crate::model::{Anchor, DomainName, Evidence, Observation, Service, Subject};
+use crate::model::{Accepted, Anchor, DomainName, Evidence, Observation, Service, Subject};
 use crate::net::Routes;
 
 mod boot;
@@ -38,6 +38,8 @@ pub struct Picture {
     pub inventory: Arc<Inventory>,
     /// Facts that outlive a restart.
     pub learnt: Learnt,
+    /// Conditions that somebody has accepted by hand, by domain; those of the configuration stand in the inventory.
+    pub accepted: HashMap<DomainName, Vec<Accepted>>,
     /// The machine's own default routes.
     pub routes: Routes,
     tracks: HashMap<Subject, Track>,
@@ -80,6 +82,7 @@ impl Picture {
             services: services::index(&inventory),
             inventory,
             learnt,
+            accepted: HashMap::new(),
             routes,
             tracks: HashMap::new(),
             lines: line::Lines::new(),

@@ -1,5 +1,6 @@
 //! The rules one by one, then random histories.
 
+mod hands;
 mod histories;
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+mod hands;
+
 use super::*;
 use crate::incident::Policy;
 use crate::incident::sample::{acme, at, cause, domain, root, router, vantage, verdict};
@@ -15,6 +17,8 @@ fn pipeline() -> Pipeline {
     let routing = Routing {
         by_client: [(acme(), names(&["acme-desk", "boss"]))].into(),
         otherwise: names(&["oncall", "boss"]),
+        later: vec![names(&["manager"])],
+        ..Routing::default()
     };
     Pipeline::new(routing, Wording::default(), 1)
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    Affected, Cause, ClientId, Code, DomainName, Incident, IncidentId, IncidentState, LogEntry, Severity,
-    State, Target, Verdict,
+    Affected, Cause, ClientId, Code, DomainName, Held, Incident, IncidentId, IncidentState, LogEntry,
+    Severity, State, Target, Verdict,
 };
 use crate::snapshot::{GatewayView, HostView, ServiceView};
 
@@ -151,6 +151,8 @@ pub(super) struct IncidentView<'a> {
     resolved: Option<Timestamp>,
     ended_by: Option<&'a str>,
     announced: Option<Timestamp>,
+    acknowledged: Option<AcknowledgedView<'a>>,
+    held: Option<&'a Held>,
     cause: Cause,
     domains: Vec<AffectedDomain<'a>>,
     /// No routes are watched yet, so none can be touched.
@@ -158,6 +160,13 @@ pub(super) struct IncidentView<'a> {
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a [LogEntry]>,
+}
+
+/// Who has taken an incident on.
+#[derive(Serialize)]
+struct AcknowledgedView<'a> {
+    at: Timestamp,
+    by: &'a str,
 }
 
 /// A domain that an incident touches.
@@ -181,6 +190,11 @@ impl<'a> IncidentView<'a> {
             resolved: incident.resolved,
             ended_by: incident.ended_by.as_deref(),
             announced: incident.announced,
+            acknowledged: incident.acknowledged.as_ref().map(|one| AcknowledgedView {
+                at: one.at,
+                by: &one.by,
+            }),
+            held: incident.held.as_ref(),
             cause: brief_cause(&incident.cause),
             domains: incident.affected.iter().filter_map(affected_domain).collect(),
             routes: [],
