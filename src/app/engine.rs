@@ -51,7 +51,7 @@ pub enum Command {
     /// Take the MX set that a domain has now for the right one.
     Approve(DomainName, oneshot::Sender<Result<MxSet, Unapprovable>>),
     /// Do what somebody wishes.
-    Grant(Wish),
+    Grant(Box<Wish>),
     /// The notifiers stand on this now.
     Ways(BTreeMap<Arc<str>, Way>),
 }
@@ -304,7 +304,7 @@ impl<N: Net> Engine<N> {
                 let _ = done.send(self.monitor.approve(&domain, now));
             }
             Command::Ways(ways) => self.pipeline.set_ways(ways),
-            Command::Grant(wish) => self.grant(wish, lines, now).await,
+            Command::Grant(wish) => self.grant(*wish, lines, now).await,
         }
     }
 

@@ -155,7 +155,7 @@ pub struct Desk {
 impl Desk {
     async fn ask<T>(&self, wish: impl FnOnce(oneshot::Sender<T>) -> Wish) -> Result<T, OperateError> {
         let (done, answer) = oneshot::channel();
-        let sent = self.commands.send(Command::Grant(wish(done))).await;
+        let sent = self.commands.send(Command::Grant(Box::new(wish(done)))).await;
         sent.map_err(|_| OperateError::Stopping)?;
         answer.await.map_err(|_| OperateError::Stopping)
     }

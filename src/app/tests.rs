@@ -211,6 +211,7 @@ async fn what_people_do_outlives_a_crash() {
     assert_eq!(events(&bench), [Event::Opened]);
     let id = daemon.snapshots.borrow().open_incidents[0].id;
     assert_eq!(daemon.acknowledge(id).await, Some("anna".into()));
+    daemon.run(1.0).await;
     daemon.kill();
     let mut daemon = bench.start(CONFIG);
     daemon.run(5.0).await;

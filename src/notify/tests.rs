@@ -216,6 +216,7 @@ impl World {
                 );
             }
         }
+        assert!(self.process.life.settle(at(self.now)).is_empty());
         assert!(
             self.process.life.next_due().is_none_or(|due| due > at(self.now)),
             "the daemon would spin"

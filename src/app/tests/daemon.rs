@@ -332,7 +332,10 @@ impl Daemon {
 
     async fn ask<T>(&mut self, wish: impl FnOnce(tokio::sync::oneshot::Sender<T>) -> Wish) -> T {
         let (done, answer) = tokio::sync::oneshot::channel();
-        self.commands.send(Command::Grant(wish(done))).await.unwrap();
+        self.commands
+            .send(Command::Grant(Box::new(wish(done))))
+            .await
+            .unwrap();
         self.settle().await;
         answer.await.unwrap()
     }
