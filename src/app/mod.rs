@@ -24,10 +24,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
 use crate::model::Outcome;
 use crate::net::{Net, RealNet};
 use crate::notify::{Clock, Dispatcher, Order};
 use crate::probe::Context;
+use crate::snapshot::Snapshot;
 use crate::surface::http::{self, Reloader, Surface};
 
 use engine::{Aside, Command, Lines, Settled};
@@ -72,26 +74,9 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let reload = Arc::new(Reload {
         settle: start::settler(config_path, Arc::clone(&net)),
         commands: command_sender.clone(),
-        notifiers: Arc::clone(&notifiers),
+        notifiers,
     });
-    let surface = Surface {
-        snapshots: snapshot_reader.clone(),
-        now: Arc::clone(&clock),
-        history: Arc::new(Archive(keeper.clone())),
-        reloader: Arc::clone(&reload) as Arc<dyn Reloader>,
-        notifiers: Arc::new(Tester {
-            notifiers,
-            clock: Arc::clone(&clock),
-        }),
-        approver: Arc::new(Approvals(command_sender.clone())),
-        operator: Arc::new(Desk {
-            commands: command_sender.clone(),
-            keeper: keeper.clone(),
-            clock: Arc::clone(&clock),
-        }),
-        ready: Arc::new(AtomicBool::new(true)),
-        external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
-    };
+    let surface = surface(&config, snapshot_reader.clone(), &clock, &keeper, &reload);
 
     let delivering = CancellationToken::new();
     let delivery = tokio::spawn(dispatcher.run(order_queue, delivering.clone()));
@@ -137,6 +122,34 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     running.until(stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What the HTTP server reads and may ask for.
+fn surface(
+    config: &Config,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    clock: &Clock,
+    keeper: &Keeper,
+    reload: &Arc<Reload>,
+) -> Surface {
+    Surface {
+        snapshots,
+        now: Arc::clone(clock),
+        history: Arc::new(Archive(keeper.clone())),
+        reloader: Arc::clone(reload) as Arc<dyn Reloader>,
+        notifiers: Arc::new(Tester {
+            notifiers: Arc::clone(&reload.notifiers),
+            clock: Arc::clone(clock),
+        }),
+        approver: Arc::new(Approvals(reload.commands.clone())),
+        operator: Arc::new(Desk {
+            commands: reload.commands.clone(),
+            keeper: keeper.clone(),
+            clock: Arc::clone(clock),
+        }),
+        ready: Arc::new(AtomicBool::new(true)),
+        external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
+    }
 }
 
 /// Starts what runs beside the loop: whoever follows the notifiers' ways, and the heart.
