@@ -58,9 +58,9 @@ pub enum Command {
     Note(Note),
     /// Keep quiet about what begins, for a while.
     Silence(Silence),
-    /// Keep quiet about what begins while somebody works on it, once or at the same hours again and again.
+    /// Keep quiet about what begins while somebody works on it.
     Maintenance(Maintenance),
-    /// Have a known condition of a domain count neither for its state nor for messages, until a day.
+    /// Have a known condition of a domain count no longer, until a day.
     Accept(Accept),
     /// Look at the ways to tell people.
     Notify(Notify),

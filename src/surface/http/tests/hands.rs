@@ -150,7 +150,7 @@ async fn a_silence_is_set_listed_and_lifted() {
 #[tokio::test]
 async fn what_would_mean_nothing_is_refused_with_a_reason() {
     let world = world(sample::fleet());
-    let mut said = String::new();
+    let mut said = Vec::new();
     for (path, body) in [
         ("silences", "nonsense"),
         ("silences", r#"{"client":"acme","reason":"parts"}"#),
@@ -202,7 +202,7 @@ async fn what_would_mean_nothing_is_refused_with_a_reason() {
         let (status, answer) = sent(&world, &format!("/api/v1/{path}"), body).await;
         assert_eq!(status, 400, "{body}: {answer}");
         let answer: Value = serde_json::from_str(&answer).unwrap();
-        said += &format!("{body}\n  {}\n", answer["error"].as_str().unwrap());
+        said.push(format!("{body}\n  {}", answer["error"].as_str().unwrap()));
     }
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(said.join("\n"));
 }
