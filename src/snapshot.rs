@@ -9,7 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{ClientId, Code, DomainName, Incident, ProbeKind, Severity, SmtpStage, State, Verdict};
+use crate::model::{
+    ClientId, Code, DomainName, Hand, Incident, ProbeKind, Severity, SmtpStage, State, Verdict,
+};
 
 /// What the daemon knows at one moment.
 #[derive(Debug, Clone)]
@@ -38,8 +40,12 @@ pub struct Snapshot {
     pub open_incidents: Vec<Arc<Incident>>,
     /// The last incidents that ended, newest first; at most a hundred.
     pub closed_incidents: Vec<Arc<Incident>>,
+    /// What people have set by hand and what has not ended, by number.
+    pub hands: Vec<Hand>,
     /// Counts for the metrics.
     pub counters: Counters,
+    /// Whether we ourselves get on.
+    pub vitals: Vitals,
     /// How the last reload went.
     pub reload: ReloadOutcome,
     /// What is still being looked at for the first time: domains without a verdict other than unknown.
@@ -152,6 +158,17 @@ pub struct ListingView {
     pub blocklist: DomainName,
     /// Whether it is on the list.
     pub listed: bool,
+}
+
+/// Signs that we ourselves get on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// When the next probe is, or was, to start; `None`: nothing is watched.
+    pub due: Option<Timestamp>,
+    /// Since when probes are under way with none of them having come back.
+    pub unanswered_since: Option<Timestamp>,
+    /// When a mail server somewhere last spoke to us.
+    pub spoken: Option<Timestamp>,
 }
 
 /// How the last reload of the configuration went.

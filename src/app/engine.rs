@@ -12,17 +12,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::incident::Lifecycle;
 use crate::inventory::Inventory;
-use crate::model::{Code, DomainName, Evidence, Incident, Message, Observation, Outcome, Severity, Target};
+use crate::model::{
+    Code, DomainName, Evidence, Hand, Incident, Message, Observation, Outcome, Severity, Target,
+};
 use crate::monitor::{Monitor, Unapprovable};
 use crate::net::Net;
 use crate::net::trust::Trust;
-use crate::notify::{self, Notifiers, Order, Pipeline};
+use crate::notify::{self, Notifiers, Order, Pipeline, Way};
 use crate::picture::MxSet;
 use crate::probe::{self, Context, Task};
-use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot};
+use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot, Vitals};
 use crate::store::{Batch, Fact, Turn};
 
 use super::captured;
+use super::follow::Following;
+use super::hands::Wish;
+use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 
 /// How often the snapshot is made anew at most: bursts of evidence share one.
@@ -48,6 +53,10 @@ pub enum Command {
     ReloadFailed,
     /// Take the MX set that a domain has now for the right one.
     Approve(DomainName, oneshot::Sender<Result<MxSet, Unapprovable>>),
+    /// Do what somebody wishes.
+    Grant(Box<Wish>),
+    /// The notifiers stand on this now.
+    Ways(BTreeMap<Arc<str>, Way>),
 }
 
 /// A configuration, settled for every room.
@@ -68,6 +77,10 @@ pub struct Settled {
     pub notifiers: Notifiers,
     /// How long history is kept.
     pub retention: Duration,
+    /// What it takes to follow the notifiers' ways.
+    pub following: Following,
+    /// How the heart beats, if it does.
+    pub heartbeat: Option<Heartbeat>,
 }
 
 /// What the loop talks to.
@@ -82,6 +95,16 @@ pub struct Lines {
     pub counts: watch::Receiver<BTreeMap<Arc<str>, NotifierCounts>>,
     /// To the surfaces.
     pub snapshots: watch::Sender<Arc<Snapshot>>,
+    /// To what runs beside the loop.
+    pub aside: Aside,
+}
+
+/// To what runs beside the loop, for a new configuration.
+pub struct Aside {
+    /// To whoever follows the notifiers' ways.
+    pub following: watch::Sender<Following>,
+    /// To the heart.
+    pub heart: watch::Sender<Option<Heartbeat>>,
 }
 
 /// The daemon's loop.
@@ -96,6 +119,9 @@ pub struct Engine<N: Net> {
     pub(super) pipeline: Pipeline,
     pub(super) keeper: Keeper,
     pub(super) ended: VecDeque<Arc<Incident>>,
+    pub(super) hands: Vec<Hand>,
+    pub(super) next_hand: u64,
+    pub(super) vitals: Vitals,
     pub(super) started: Timestamp,
     pub(super) reload: ReloadOutcome,
     pub(super) retention: Duration,
@@ -144,6 +170,7 @@ impl<N: Net> Engine<N> {
                 () = stop.cancelled() => return lines.outcomes,
                 Some(observation) = observations.recv() => {
                     let now = self.net.now();
+                    self.vitals.unanswered_since = None;
                     self.monitor.observe(observation, now);
                     // What has come in meanwhile is taken in before anybody draws conclusions.
                     for _ in 0..256 {
@@ -183,6 +210,7 @@ impl<N: Net> Engine<N> {
 
     fn start_due(&mut self, seen: &mpsc::Sender<Observation>, now: Timestamp) {
         for (task, _) in self.monitor.due(now) {
+            self.vitals.unanswered_since.get_or_insert(now);
             let (net, trust) = (Arc::clone(&self.net), Arc::clone(&self.trust));
             let (context, seen) = (self.context.clone(), seen.clone());
             tokio::spawn(async move {
@@ -194,7 +222,7 @@ impl<N: Net> Engine<N> {
     }
 
     /// Draws the conclusions of what has changed, writes them down, and only then lets messages go.
-    async fn conclude(&mut self, lines: &Lines, outcomes: Vec<Outcome>, now: Timestamp) {
+    pub(super) async fn conclude(&mut self, lines: &Lines, outcomes: Vec<Outcome>, now: Timestamp) {
         let changes = self.monitor.take_changes();
         for verdict in changes.verdicts.iter().chain(&changes.refreshed) {
             let pace = self.monitor.pace(&verdict.target);
@@ -244,6 +272,7 @@ impl<N: Net> Engine<N> {
             seen: step.rows.seen,
             forgotten: step.rows.forgotten,
             facts,
+            hands: Vec::new(),
         };
         if batch.is_empty() {
             return;
@@ -303,6 +332,8 @@ impl<N: Net> Engine<N> {
                 self.retention = settled.retention;
                 self.life.set_policy(settled.policy);
                 self.pipeline.set(settled.routing, settled.wording);
+                lines.aside.following.send_replace(settled.following);
+                lines.aside.heart.send_replace(settled.heartbeat);
                 self.monitor.reload(settled.inventory, now);
                 self.configure_notifiers(settled.notifiers.keys().cloned().collect());
                 let _ = lines.orders.send(Order::Configure(settled.notifiers)).await;
@@ -320,11 +351,14 @@ impl<N: Net> Engine<N> {
             Command::Approve(domain, done) => {
                 let _ = done.send(self.monitor.approve(&domain, now));
             }
+            Command::Ways(ways) => self.pipeline.set_ways(ways),
+            Command::Grant(wish) => self.grant(*wish, lines, now).await,
         }
     }
 
     fn keep_house(&mut self, now: Timestamp) {
         self.monitor.set_routes(self.net.default_routes(), now);
+        self.expire_hands(now);
         if now >= later(self.pruned, PRUNE_EVERY) {
             self.pruned = now;
             let kept = SignedDuration::try_from(self.retention).unwrap_or(SignedDuration::MAX);
@@ -395,8 +429,14 @@ impl<N: Net> Engine<N> {
             listings: view.listings,
             open_incidents: open,
             closed_incidents: self.ended.iter().cloned().collect(),
+            hands: self.hands.clone(),
             counters,
             reload: self.reload,
+            vitals: Vitals {
+                due: self.monitor.next_wake(),
+                spoken: self.monitor.picture().last_smtp_success(),
+                ..self.vitals
+            },
             pending_domains: view.pending,
         }
     }

@@ -2,6 +2,9 @@
 
 mod captured;
 mod engine;
+mod follow;
+mod hands;
+mod heartbeat;
 mod keeper;
 pub mod look;
 mod operate;
@@ -10,6 +13,7 @@ mod snmp;
 mod start;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,15 +25,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
 use crate::model::{Message, Outcome};
 use crate::net::{Net, RealNet};
 use crate::notify::{Captured, Clock, Dispatcher, Order};
 use crate::probe::Context;
+use crate::snapshot::Snapshot;
 use crate::surface::http::{self, Reloader, Surface};
 
-use engine::Lines;
+use engine::{Aside, Command, Lines, Settled};
 use keeper::Keeper;
-use operate::{Approvals, Archive, Reload, Tester};
+use operate::{Approvals, Archive, Desk, Reload, Tester};
 
 pub use operate::send_test;
 pub use settings::notifiers;
@@ -70,27 +76,28 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let reload = Arc::new(Reload {
         settle: start::settler(config_path, Arc::clone(&net)),
         commands: command_sender.clone(),
-        notifiers: Arc::clone(&notifiers),
+        notifiers,
     });
-    let surface = Surface {
-        snapshots: snapshot_reader,
-        now: Arc::clone(&clock),
-        history: Arc::new(Archive(keeper.clone())),
-        reloader: Arc::clone(&reload) as Arc<dyn Reloader>,
-        notifiers: Arc::new(Tester {
-            notifiers,
-            orders: orders.clone(),
-            clock,
-        }),
-        approver: Arc::new(Approvals(command_sender)),
-        ready: Arc::new(AtomicBool::new(true)),
-        external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
-    };
+    let surface = surface(
+        &config,
+        snapshot_reader.clone(),
+        &clock,
+        &keeper,
+        &reload,
+        &orders,
+    );
 
     let delivering = CancellationToken::new();
     let delivery = tokio::spawn(dispatcher.run(order_queue, delivering.clone()));
     go_on(&orders, engine.standing(now), captured, memory.outbox).await;
+    let wires = heartbeat::Wires {
+        snapshots: snapshot_reader,
+        counts: counts.clone(),
+        keeper: keeper.clone(),
+        clock,
+    };
     let lines = Lines {
+        aside: run_aside(&net, &settled, command_sender, wires, &stop),
         commands,
         outcomes,
         orders,
@@ -135,6 +142,51 @@ async fn go_on(
         tracing::info!(messages = outbox.len(), "messages wait from before");
         let _ = orders.send(Order::Send(outbox)).await;
     }
+}
+
+/// What the HTTP server reads and may ask for.
+fn surface(
+    config: &Config,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    clock: &Clock,
+    keeper: &Keeper,
+    reload: &Arc<Reload>,
+    orders: &mpsc::Sender<Order>,
+) -> Surface {
+    Surface {
+        snapshots,
+        now: Arc::clone(clock),
+        history: Arc::new(Archive(keeper.clone())),
+        reloader: Arc::clone(reload) as Arc<dyn Reloader>,
+        notifiers: Arc::new(Tester {
+            notifiers: Arc::clone(&reload.notifiers),
+            orders: orders.clone(),
+            clock: Arc::clone(clock),
+        }),
+        approver: Arc::new(Approvals(reload.commands.clone())),
+        operator: Arc::new(Desk {
+            commands: reload.commands.clone(),
+            keeper: keeper.clone(),
+            clock: Arc::clone(clock),
+        }),
+        ready: Arc::new(AtomicBool::new(true)),
+        external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
+    }
+}
+
+/// Starts what runs beside the loop: whoever follows the notifiers' ways, and the heart.
+fn run_aside(
+    net: &Arc<RealNet>,
+    settled: &Settled,
+    commands: mpsc::Sender<Command>,
+    wires: heartbeat::Wires,
+    stop: &CancellationToken,
+) -> Aside {
+    let (following, follower) = watch::channel(settled.following.clone());
+    let (heart, beating) = watch::channel(settled.heartbeat.clone());
+    tokio::spawn(follow::run(Arc::clone(net), follower, commands, stop.clone()));
+    tokio::spawn(heartbeat::run(beating, wires, stop.clone()));
+    Aside { following, heart }
 }
 
 /// The parts that run, to be ended in order.

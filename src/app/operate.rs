@@ -8,15 +8,17 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{DomainName, Incident, IncidentId, IncidentState};
+use crate::model::{DomainName, Hand, HandId, HandKind, Incident, IncidentId, IncidentState, Measure};
 use crate::monitor::Unapprovable;
 use crate::notify::{Clock, Notifiers, Order, Pipeline, attempt};
-use crate::store::IncidentFilter;
+use crate::store::{Batch, IncidentFilter};
 use crate::surface::http::{
-    ApproveError, Approver, History, HistoryError, NotifierTester, Reloader, TestError,
+    ApproveError, Approver, History, HistoryError, NotifierTester, OperateError, Operator, Reloader,
+    TestError,
 };
 
 use super::engine::{Command, Settled};
+use super::hands::Wish;
 use super::keeper::Keeper;
 
 /// Incidents from the store.
@@ -142,6 +144,86 @@ impl Approvals {
 impl Approver for Approvals {
     fn approve(&self, domain: DomainName) -> BoxFuture<'_, Result<BTreeSet<String>, ApproveError>> {
         self.pass_on(domain).boxed()
+    }
+}
+
+/// Does what people wish.
+pub struct Desk {
+    /// To the daemon's loop.
+    pub commands: mpsc::Sender<Command>,
+    /// For incidents that the loop no longer has at hand.
+    pub keeper: Keeper,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Desk {
+    async fn ask<T>(&self, wish: impl FnOnce(oneshot::Sender<T>) -> Wish) -> Result<T, OperateError> {
+        let (done, answer) = oneshot::channel();
+        let sent = self.commands.send(Command::Grant(Box::new(wish(done)))).await;
+        sent.map_err(|_| OperateError::Stopping)?;
+        answer.await.map_err(|_| OperateError::Stopping)
+    }
+
+    /// Writes a line into the log of an incident that ended long ago.
+    async fn note_in_store(&self, id: IncidentId, text: String) -> Result<(), OperateError> {
+        let (keeper, now) = (self.keeper.clone(), (self.clock)());
+        let written = tokio::task::spawn_blocking(move || {
+            keeper.ask(move |store| {
+                let Some(mut incident) = store.incident(id)? else {
+                    return Ok(false);
+                };
+                incident.write(now, text);
+                let batch = Batch {
+                    incidents: vec![Arc::new(incident)],
+                    ..Batch::default()
+                };
+                store.commit(&batch).map(|()| true)
+            })
+        });
+        match written.await {
+            Ok(Some(Ok(true))) => Ok(()),
+            Ok(Some(Ok(false))) => Err(OperateError::Missing),
+            Ok(Some(Err(error))) => Err(OperateError::Store(error.to_string())),
+            Ok(None) | Err(_) => Err(OperateError::Stopping),
+        }
+    }
+}
+
+impl Operator for Desk {
+    fn acknowledge(&self, id: IncidentId, by: String) -> BoxFuture<'_, Result<Arc<Incident>, OperateError>> {
+        async move {
+            let answer = self.ask(|done| Wish::Acknowledge(id, by, done)).await?;
+            answer.map_err(|_| OperateError::Over)
+        }
+        .boxed()
+    }
+
+    fn note(&self, id: IncidentId, text: String) -> BoxFuture<'_, Result<(), OperateError>> {
+        async move {
+            let known = self.ask(|done| Wish::Note(id, text.clone(), done)).await?;
+            if known {
+                return Ok(());
+            }
+            self.note_in_store(id, text).await
+        }
+        .boxed()
+    }
+
+    fn set(&self, measure: Measure, by: String, reason: String) -> BoxFuture<'_, Result<Hand, OperateError>> {
+        async move {
+            let made = self.ask(|done| Wish::Set(measure, by, reason, done)).await?;
+            made.map_err(OperateError::Wrong)
+        }
+        .boxed()
+    }
+
+    fn lift(&self, id: HandId, kind: HandKind) -> BoxFuture<'_, Result<Hand, OperateError>> {
+        async move {
+            let lifted = self.ask(|done| Wish::Lift(id, kind, done)).await?;
+            lifted.ok_or(OperateError::Missing)
+        }
+        .boxed()
     }
 }
 

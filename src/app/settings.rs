@@ -42,6 +42,8 @@ pub fn policy(config: &Config) -> Policy {
         warning_after: alerting.page_after.warning,
         page_after,
         severity,
+        escalate: alerting.escalate.iter().map(|step| step.after).collect(),
+        repeat_interval: Some(alerting.repeat_interval),
         reopen_within: alerting.reopen_within,
         flapping: Some(Flapping::of_interval(
             config.probes.resolve(ProbeKind::Smtp, none).interval,
@@ -49,7 +51,7 @@ pub fn policy(config: &Config) -> Policy {
     }
 }
 
-/// Who is told of whose incidents.
+/// Who is told of whose incidents, and when.
 pub fn routing(config: &Config) -> Routing {
     let all = || {
         config
@@ -58,24 +60,22 @@ pub fn routing(config: &Config) -> Routing {
             .map(|notifier| notifier.name.as_str().into())
             .collect()
     };
-    let otherwise: Vec<Arc<str>> = match config.alerting.escalate.first() {
-        Some(step) => step.notify.iter().map(|name| name.as_str().into()).collect(),
-        None => all(),
-    };
+    let names =
+        |names: &[String]| -> Vec<Arc<str>> { names.iter().map(|name| name.as_str().into()).collect() };
+    let mut steps = config.alerting.escalate.iter().map(|step| names(&step.notify));
+    let otherwise = steps.next().unwrap_or_else(all);
     let by_client = config
         .clients
         .iter()
         .filter(|client| !client.notify.is_empty())
-        .map(|client| {
-            (
-                client.id.clone(),
-                client.notify.iter().map(|name| name.as_str().into()).collect(),
-            )
-        });
+        .map(|client| (client.id.clone(), names(&client.notify)));
     Routing {
         by_client: by_client.collect(),
         otherwise,
         all: all(),
+        later: steps.collect(),
+        hours: config.alerting.hours.clone(),
+        ways: super::ways::configured(config),
     }
 }
 

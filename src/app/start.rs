@@ -19,12 +19,15 @@ use crate::net::{Net, RealNet, real};
 use crate::notify::{self, Captured, Notifiers, Pipeline};
 use crate::picture::{Learnt, NewFact};
 use crate::probe::Context;
-use crate::snapshot::ReloadOutcome;
+use crate::snapshot::{ReloadOutcome, Vitals};
 use crate::store::{Batch, Loaded, SqliteStore, Store};
 
 use super::engine::{Engine, Settled};
+use super::follow::Following;
+use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 use super::operate::Settle;
+use super::ways::Ways;
 use super::{captured, settings, snmp};
 
 /// Reads the configuration and logs its warnings.
@@ -50,15 +53,23 @@ pub fn read(path: Option<&Path>) -> Result<config::Loaded, config::Problems> {
 /// Settles a configuration for every room.
 pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String> {
     let (inventory, context, trust) = vantage(config, net)?;
+    let trust = Arc::new(trust);
+    let following = Following {
+        ways: Ways::new(config),
+        context: context.clone(),
+        trust: Arc::clone(&trust),
+    };
     Ok(Settled {
         inventory: Arc::new(inventory),
         context,
-        trust: Arc::new(trust),
+        trust,
         policy: settings::policy(config),
         routing: settings::routing(config),
         wording: settings::wording(config),
         notifiers: settings::notifiers(config)?,
         retention: config.store.retention,
+        following,
+        heartbeat: Heartbeat::configured(config),
     })
 }
 
@@ -189,7 +200,7 @@ pub(super) fn engine<N: Net>(
     for name in settled.notifiers.keys() {
         life.trust(&notify::target(name));
     }
-    Engine {
+    let mut engine = Engine {
         net: Arc::clone(net),
         context: settled.context.clone(),
         trust: Arc::clone(&settled.trust),
@@ -210,6 +221,9 @@ pub(super) fn engine<N: Net>(
             memory.next_message,
         ),
         keeper,
+        hands: memory.hands.clone(),
+        next_hand: memory.next_hand.max(1),
+        vitals: Vitals::default(),
         ended: memory.ended.iter().cloned().map(Arc::new).collect(),
         started: now,
         reload: ReloadOutcome {
@@ -218,7 +232,9 @@ pub(super) fn engine<N: Net>(
         },
         retention: settled.retention,
         pruned: now,
-    }
+    };
+    engine.use_hands(now);
+    engine
 }
 
 /// Whether a target of before is still in the configuration: what left it while we were away is "removed".

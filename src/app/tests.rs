@@ -197,6 +197,54 @@ async fn a_domain_that_leaves_the_configuration_takes_everything_with_it() {
     assert_eq!(bench.turns(&domain("beta.test")), 0, "and is forgotten");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_people_do_outlives_a_crash() {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(30.0).await;
+    let silence = daemon.silence("beta", bench.net.now()).await;
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    daemon.kill();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(40.0).await;
+    assert_eq!(state(&daemon, "beta.test"), (State::Broken, "host.refused"));
+    assert_eq!(events(&bench), [], "it is silenced");
+    daemon.lift(&silence).await;
+    daemon.run(1.0).await;
+    assert_eq!(events(&bench), [Event::Opened]);
+    let id = daemon.snapshots.borrow().open_incidents[0].id;
+    assert_eq!(daemon.acknowledge(id).await, Some("anna".into()));
+    daemon.run(1.0).await;
+    daemon.kill();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(5.0).await;
+    let taken = daemon.snapshots.borrow().open_incidents[0].acknowledged.clone();
+    assert_eq!(taken.map(|taken| taken.by), Some("anna".into()));
+    bench.net.listen((MX_BETA, 25), Peer::mail("mx.beta.test"));
+    daemon.run(40.0).await;
+    let story = [Event::Opened, Event::Acknowledged, Event::Resolved];
+    assert_eq!(events(&bench), story);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_accepted_counts_no_longer_until_that_ends() {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(30.0).await;
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    daemon.run(30.0).await;
+    assert_eq!(events(&bench), [Event::Opened]);
+    let accepted = daemon.accept("beta.test", bench.net.now()).await;
+    daemon.run(30.0).await;
+    assert_eq!(state(&daemon, "beta.test"), (State::Flowing, ""));
+    assert_eq!(events(&bench), [Event::Opened, Event::Resolved]);
+    assert_eq!(bench.incidents()[0].ended_by.as_deref(), Some("accepted"));
+    daemon.lift(&accepted).await;
+    daemon.run(30.0).await;
+    assert_eq!(state(&daemon, "beta.test"), (State::Broken, "host.refused"));
+    assert_eq!(events(&bench).len(), 3);
+}
+
 fn metrics_text(daemon: &Daemon) -> String {
     let snapshot = Arc::clone(&daemon.snapshots.borrow());
     metrics::render(&snapshot, ProcessFacts::default(), metrics::Format::Classic).unwrap()

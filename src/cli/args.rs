@@ -52,6 +52,16 @@ pub enum Command {
     Status(Status),
     /// Take the mail servers that a domain has now for the right ones.
     Approve(Approve),
+    /// Take an incident on: nobody is told of it again, and nobody else.
+    Ack(Ack),
+    /// Write a line into an incident's log.
+    Note(Note),
+    /// Keep quiet about what begins, for a while.
+    Silence(Silence),
+    /// Keep quiet about what begins while somebody works on it.
+    Maintenance(Maintenance),
+    /// Have a known condition of a domain count no longer, until a day.
+    Accept(Accept),
     /// Look at the ways to tell people.
     Notify(Notify),
     /// Look at the configuration.
@@ -150,6 +160,172 @@ pub struct Approve {
     /// Which daemon.
     #[command(flatten)]
     pub daemon: Daemon,
+}
+
+/// `mailflow ack`
+#[derive(Debug, Args)]
+pub struct Ack {
+    /// The incident's number.
+    #[arg(value_name = "ID", value_parser = incident)]
+    pub id: u64,
+    /// Who does it.
+    #[command(flatten)]
+    pub doer: Doer,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// `mailflow note`
+#[derive(Debug, Args)]
+pub struct Note {
+    /// The incident's number.
+    #[arg(value_name = "ID", value_parser = incident)]
+    pub id: u64,
+    /// What is worth knowing.
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+    /// Who does it.
+    #[command(flatten)]
+    pub doer: Doer,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// Who does something.
+#[derive(Debug, Args)]
+pub struct Doer {
+    /// Your name, for whoever reads the log; without it the name that you are logged in by.
+    #[arg(long, env = "USER", hide_env = true, default_value = "", value_name = "NAME")]
+    pub by: String,
+}
+
+/// What is meant; whatever fits all that is named.
+#[derive(Debug, Args)]
+pub struct About {
+    /// What belongs to this client, by its id.
+    #[arg(long, value_name = "ID")]
+    pub client: Option<String>,
+    /// This domain.
+    #[arg(long, value_name = "DOMAIN", value_parser = domain)]
+    pub domain: Option<DomainName>,
+    /// This gateway, and what fails because of it.
+    #[arg(long, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// This cause (`gateway.down`), or all of a layer (`tls.*`).
+    #[arg(long, value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+/// `mailflow silence`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Silence {
+    /// Show or lift silences.
+    #[command(subcommand)]
+    pub command: Option<HandCommand>,
+    /// About what.
+    #[command(flatten)]
+    pub about: About,
+    /// For how long: `4h`, `1h30m`, `2d`.
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "until")]
+    pub lasting: Option<String>,
+    /// Until when: `2027-01-31T18:00:00Z`, or the end of a day (UTC): `2027-01-31`.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Why: whoever is on call later wants to know.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub reason: String,
+    /// Who does it.
+    #[command(flatten)]
+    pub doer: Doer,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// `mailflow maintenance`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Maintenance {
+    /// Show or lift maintenance windows.
+    #[command(subcommand)]
+    pub command: Option<HandCommand>,
+    /// On what.
+    #[command(flatten)]
+    pub about: About,
+    /// From when: `2027-01-31T22:00:00Z`, or the beginning of a day (UTC); without it from now.
+    #[arg(long, value_name = "TIME", conflicts_with = "recurring")]
+    pub from: Option<String>,
+    /// For how long: `4h`, `1h30m`, `2d`.
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "until")]
+    pub lasting: Option<String>,
+    /// Until when; with `--recurring` never again after that.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// At the same hours again and again, as the clock there shows them: `Sun 02:00-04:00 Europe/Berlin`.
+    #[arg(long, value_name = "HOURS")]
+    pub recurring: Option<String>,
+    /// Why: whoever is on call later wants to know.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub reason: String,
+    /// Who does it.
+    #[command(flatten)]
+    pub doer: Doer,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// `mailflow accept`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Accept {
+    /// Show or lift what is accepted.
+    #[command(subcommand)]
+    pub command: Option<HandCommand>,
+    /// The condition, such as `policy.dkim-missing`.
+    #[arg(value_name = "CODE", required = true)]
+    pub code: Option<String>,
+    /// Of which domain.
+    #[arg(long, value_name = "DOMAIN", value_parser = domain, required = true)]
+    pub domain: Option<DomainName>,
+    /// Until when: the end of a day (UTC), `2027-01-31`, or a moment.
+    #[arg(long, value_name = "DATE", required = true)]
+    pub until: Option<String>,
+    /// Why.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub reason: String,
+    /// Who does it.
+    #[command(flatten)]
+    pub doer: Doer,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// What else there is to do with silences, maintenance windows and acceptances.
+#[derive(Debug, Subcommand)]
+pub enum HandCommand {
+    /// Show those that have not ended.
+    List {
+        /// One JSON document on standard output.
+        #[arg(long)]
+        json: bool,
+        /// Which daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// End one now.
+    Lift {
+        /// Its number.
+        #[arg(value_name = "ID", value_parser = incident)]
+        id: u64,
+        /// Which daemon.
+        #[command(flatten)]
+        daemon: Daemon,
+    },
 }
 
 /// `mailflow notify`

@@ -106,7 +106,7 @@ impl Daemon {
     /// # Errors
     /// [`Error`], in words for whoever typed the command.
     pub async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Error> {
-        self.ask(Method::GET, path, query).await
+        self.ask(Method::GET, path, query, None).await
     }
 
     /// Has something done.
@@ -114,10 +114,32 @@ impl Daemon {
     /// # Errors
     /// As [`Self::get`].
     pub async fn post(&self, path: &[&str]) -> Result<Value, Error> {
-        self.ask(Method::POST, path, &[]).await
+        self.ask(Method::POST, path, &[], None).await
     }
 
-    async fn ask(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Error> {
+    /// Has something done, as `body` says.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn send(&self, path: &[&str], body: &Value) -> Result<Value, Error> {
+        self.ask(Method::POST, path, &[], Some(body)).await
+    }
+
+    /// Takes something back.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn delete(&self, path: &[&str]) -> Result<Value, Error> {
+        self.ask(Method::DELETE, path, &[], None).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Value, Error> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v1"]).extend(path);
@@ -125,7 +147,12 @@ impl Daemon {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let response = self.client.request(method, url).send().await;
+        let request = self.client.request(method, url);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let response = request.send().await;
         let response = response.map_err(|error| self.failed(error))?;
         self.read(response).await
     }

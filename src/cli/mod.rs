@@ -6,6 +6,7 @@
     reason = "this is where we talk to people"
 )]
 
+mod ack;
 mod approve;
 mod args;
 mod check;
@@ -13,6 +14,7 @@ mod completions;
 mod config;
 mod daemon;
 mod explain;
+mod hands;
 mod layout;
 mod log;
 mod man;
@@ -48,6 +50,11 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => self::explain::run(explain),
         Command::Status(status) => self::status::run(status),
         Command::Approve(approve) => self::approve::run(approve),
+        Command::Ack(ack) => self::ack::run(ack),
+        Command::Note(note) => self::ack::note(note),
+        Command::Silence(silence) => self::hands::silence(silence),
+        Command::Maintenance(maintenance) => self::hands::maintenance(maintenance),
+        Command::Accept(accept) => self::hands::accept(accept),
         Command::Notify(notify) => self::notify::run(notify),
         Command::Config(config) => self::config::run(config),
         Command::Completions(completions) => self::completions::run(completions),

@@ -22,12 +22,13 @@ mod source;
 mod unbuilt;
 pub mod value;
 
+pub use crate::model::Hours;
 pub use audit::budget_warning;
 pub use load::{DEFAULT_PATHS, Loaded, load};
 pub use problem::{Level, Place, Problem, Problems, SourceText};
 pub use schema::*;
 pub use secret::{Secret, SecretError};
-pub use value::{HostPort, Hours, HttpUrl, IpNet, MailAddress};
+pub use value::{HostPort, HttpUrl, IpNet, MailAddress};
 
 #[cfg(test)]
 mod tests;

@@ -13,10 +13,6 @@ pub(super) enum Part {
     Canaries,
     BounceMailboxes,
     MailLogs,
-    Accept,
-    Hours,
-    Escalation,
-    Heartbeat,
 }
 
 impl Part {
@@ -34,10 +30,6 @@ impl Part {
             Self::Canaries => "canaries",
             Self::BounceMailboxes => "mailboxes for bounces",
             Self::MailLogs => "reading mail logs",
-            Self::Accept => "accepting known conditions",
-            Self::Hours => "holding messages back until working hours",
-            Self::Escalation => "escalation beyond its first step",
-            Self::Heartbeat => "the heartbeat",
         }
     }
 }

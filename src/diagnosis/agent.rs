@@ -22,6 +22,7 @@ pub fn gateway_warnings(picture: &Picture, gateway: &Gateway, now: Timestamp) ->
         code,
         subject: gateway.label(),
         summary,
+        accepted: false,
     };
     told.into_iter().flatten().map(warning).collect()
 }

@@ -8,6 +8,7 @@ use crate::inventory::Domain;
 use crate::model::{Cause, Code, Hop, Proof, State, Warning};
 use crate::picture::{MailHosts, Picture};
 
+use super::accept::{accepted, set_aside};
 use super::dns::{DnsState, dns};
 use super::doubt::Doubt;
 use super::finding::Finding;
@@ -36,6 +37,8 @@ pub struct Judgement {
     pub symptoms: Vec<Code>,
     /// What else somebody should know.
     pub also: Vec<Warning>,
+    /// When the first of what is accepted ends, if anything is.
+    pub accepted_until: Option<Timestamp>,
     /// What it rests on.
     pub proven_by: Vec<Proof>,
     /// The newest evidence.
@@ -69,11 +72,13 @@ pub(super) struct Parts<'a> {
 }
 
 /// The outcome of the roll-up: a state with the finding that gives it.
-struct Verdict {
-    state: State,
-    cause: Option<Finding>,
-    others: Vec<Finding>,
-    warnings: Vec<Finding>,
+pub(super) struct Rolled {
+    pub(super) state: State,
+    pub(super) cause: Option<Finding>,
+    pub(super) others: Vec<Finding>,
+    pub(super) warnings: Vec<Finding>,
+    /// What somebody has accepted, so that it counts no longer.
+    pub(super) accepted: Vec<Finding>,
 }
 
 /// Judges a domain. `outage` is the outage of the provider that its hosts belong to, if there is one.
@@ -108,7 +113,10 @@ pub fn domain(
         reputation: reputation(picture, domain),
         zone: zone_warnings(picture, domain, now),
     };
+    let known = accepted(picture, domain, now);
     let mut verdict = parts.roll_up(outage, &mail_hosts);
+    set_aside(&mut verdict, &known);
     parts.add_beside(&mut verdict, now, doubt);
-    parts.judgement(verdict)
+    set_aside(&mut verdict, &known);
+    parts.judgement(verdict, &known)
 }

@@ -123,6 +123,7 @@ impl Finding {
             code: self.code,
             subject: self.subject.clone(),
             summary: self.detail.clone(),
+            accepted: false,
         }
     }
 

@@ -4,6 +4,7 @@
 //! failure; then [`own_side`], [`outage`], [`gateway()`] and [`domain()`] judge, each standing on the ones
 //! before. What they would still have to know is collected as [`Doubt`].
 
+mod accept;
 mod address;
 mod agent;
 mod ask;

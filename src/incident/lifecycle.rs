@@ -8,15 +8,18 @@ use jiff::Timestamp;
 
 use super::contribution::{Contribution, Effect, badness, effect, rank};
 use super::flapping::Turns;
-use super::record::{Record, log, within};
-use super::settle;
+use super::record::{Record, within};
+use super::{settle, telling};
 use crate::incident::Policy;
-use crate::model::{Cause, Event, Flaps, Incident, IncidentId, Root, State, Target, Told, Verdict};
+use crate::model::{Cause, Event, Flaps, Incident, IncidentId, Root, State, Target, Verdict};
 
 /// Why an incident ended: every target flows again. Only such an incident can reopen.
 pub(super) const RECOVERED: &str = "recovered";
 /// Why an incident ended: its last target left the configuration.
 pub(super) const REMOVED: &str = "removed";
+
+/// Why an incident ended: somebody accepted what it was about.
+pub(super) const ACCEPTED: &str = "accepted";
 
 /// For how long at least an ended incident still takes notes: what became of its last messages.
 const NOTES_FOR: Duration = Duration::from_mins(10);
@@ -78,10 +81,14 @@ pub struct Lifecycle {
     pub(super) touched: BTreeSet<Root>,
     /// Targets that left the configuration since the last settling.
     pub(super) removed: BTreeSet<Target>,
+    /// Targets of which somebody accepted what was wrong, since the last settling.
+    pub(super) accepted: BTreeSet<Target>,
     seen: HashSet<Target>,
     turns: Turns,
     held: BTreeSet<Target>,
     pub(super) changed: BTreeMap<IncidentId, Arc<Incident>>,
+    /// Open incidents of which somebody may have to be told who was not told yet, besides those that changed.
+    pub(super) look_again: BTreeSet<IncidentId>,
     newly_seen: Vec<Target>,
     forgotten: Vec<Target>,
 }
@@ -110,10 +117,12 @@ impl Lifecycle {
             reopenable: BTreeMap::new(),
             touched: BTreeSet::new(),
             removed: BTreeSet::new(),
+            accepted: BTreeSet::new(),
             seen: restored.seen.into_iter().collect(),
             turns: Turns::default(),
             held: BTreeSet::new(),
             changed: BTreeMap::new(),
+            look_again: BTreeSet::new(),
             newly_seen: Vec::new(),
             forgotten: Vec::new(),
         };
@@ -151,14 +160,12 @@ impl Lifecycle {
         }
         self.touched.insert(root.clone());
         let members = incident.affected.iter().map(|one| one.target.clone()).collect();
-        self.open.insert(
-            root,
-            Record {
-                row: Arc::new(incident),
-                members,
-                untrue_since: None,
-            },
-        );
+        self.look_again.insert(incident.id);
+        let record = Record {
+            members,
+            ..Record::new(Arc::new(incident))
+        };
+        self.open.insert(root, record);
     }
 
     /// Takes in a verdict. Nothing is concluded before [`Self::settle`].
@@ -171,6 +178,12 @@ impl Lifecycle {
         let first = !self.seen.contains(&verdict.target);
         match effect(verdict) {
             Effect::Keeps => {}
+            Effect::Leaves if self.is_set_aside(verdict) => {
+                if self.displace(&verdict.target).is_some() {
+                    self.held.remove(&verdict.target);
+                    self.accepted.insert(verdict.target.clone());
+                }
+            }
             Effect::Leaves => self.leave(&verdict.target, pace, now),
             Effect::Contributes(cause) => {
                 self.contribute(verdict, cause, first, now);
@@ -215,6 +228,21 @@ impl Lifecycle {
             contribution.flapping = flapping;
             contribution.held = false;
         }
+    }
+
+    /// Whether a target flows only as somebody has accepted what it stands in an incident for.
+    fn is_set_aside(&self, verdict: &Verdict) -> bool {
+        let Some(cause) = self
+            .contributions
+            .get(&verdict.target)
+            .and_then(|one| one.cause.as_ref())
+        else {
+            return false;
+        };
+        verdict
+            .also
+            .iter()
+            .any(|warning| warning.accepted && warning.code == cause.code)
     }
 
     /// Counts one turn, and says how the target flaps if it does by now.
@@ -309,6 +337,7 @@ impl Lifecycle {
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = policy;
         self.touched.extend(self.open.keys().cloned());
+        self.reconsider();
     }
 
     /// Draws the conclusions of what was judged since the last time and of the time that has passed. Returns the
@@ -317,107 +346,37 @@ impl Lifecycle {
         self.release_held();
         settle::regroup(self, now);
         self.forget_ended(now);
-        settle::due(self, now)
+        telling::release(self, now);
+        telling::due(self, now)
     }
 
     /// When the next thing falls due with time alone; `None`: nothing will.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.open
-            .values()
-            .filter_map(|record| settle::message_due(&self.policy, record).map(|(_, at)| at))
-            .min()
-    }
-
-    /// Says that an announcement was handed to `notifiers`, and why to them.
-    pub fn told(
-        &mut self,
-        announcement: &Announcement,
-        notifiers: Vec<Arc<str>>,
-        reasons: &[String],
-        now: Timestamp,
-    ) {
-        let incident = &announcement.incident;
-        let begun = match (&incident.told, announcement.event) {
-            (_, begins @ (Event::Opened | Event::Reopened)) => begins,
-            (Some(before), _) => before.begun,
-            (None, _) => Event::Opened,
-        };
-        let told = Told {
-            event: announcement.event,
-            begun,
-            at: now,
-            severity: incident.severity,
-            code: incident.cause.code,
-            root: incident.cause.root.clone(),
-            notifiers,
-        };
-        let root = Some(&incident.cause.root);
-        self.edit(incident.id, root, |row| {
-            if announcement.event == Event::Opened {
-                row.announced = Some(now);
-            }
-            for reason in reasons {
-                log(row, now, reason.as_str());
-            }
-            row.told = Some(told);
-        });
-    }
-
-    /// Incidents that changed since the rows were last taken, go on, and were told: whom they touch may have grown
-    /// beyond whom they were told to.
-    pub fn grown(&self) -> Vec<Announcement> {
-        self.changed
-            .values()
-            .filter(|row| row.is_open() && row.awaits_resolution())
-            .filter_map(|row| {
-                Some(Announcement {
-                    event: row.told.as_ref()?.begun,
-                    incident: row.clone(),
-                })
-            })
-            .collect()
-    }
-
-    /// Says that the beginning of an incident that others know already was handed to further notifiers.
-    pub fn also_told(
-        &mut self,
-        announcement: &Announcement,
-        notifiers: Vec<Arc<str>>,
-        reasons: &[String],
-        now: Timestamp,
-    ) {
-        let incident = &announcement.incident;
-        self.edit(incident.id, Some(&incident.cause.root), |row| {
-            for reason in reasons {
-                log(row, now, reason.as_str());
-            }
-            if let Some(told) = &mut row.told {
-                told.notifiers.extend(notifiers);
-            }
-        });
-    }
-
-    /// Writes a line into the log of an incident that is open or ended lately.
-    pub fn note(&mut self, id: IncidentId, now: Timestamp, text: &str) {
-        let root = self
+        let messages = self
             .open
-            .iter()
-            .find(|(_, record)| record.row.id == id)
-            .map(|(root, _)| root.clone());
-        self.edit(id, root.as_ref(), |row| log(row, now, text));
+            .values()
+            .filter_map(|record| telling::message_due(&self.policy, record).map(|(_, at)| at));
+        let questions = self.open.values().filter_map(|record| record.ask_again);
+        messages.chain(questions).min()
     }
 
-    fn edit(&mut self, id: IncidentId, root: Option<&Root>, change: impl FnOnce(&mut Incident)) {
+    /// Changes the row of an incident that is open or ended lately; whether there is one.
+    pub(super) fn edit(
+        &mut self,
+        id: IncidentId,
+        root: Option<&Root>,
+        change: impl FnOnce(&mut Incident),
+    ) -> bool {
         let open = root.and_then(|root| self.open.get_mut(root));
         let open = open.filter(|record| record.row.id == id);
         let row = match open {
             Some(record) => Some(&mut record.row),
             None => self.ended.get_mut(&id),
         };
-        if let Some(row) = row {
-            change(Arc::make_mut(row));
-            self.changed.insert(id, row.clone());
-        }
+        let Some(row) = row else { return false };
+        change(Arc::make_mut(row));
+        self.changed.insert(id, row.clone());
+        true
     }
 
     /// What has to be written down since the last time.

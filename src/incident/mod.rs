@@ -13,15 +13,18 @@
 
 mod contribution;
 mod flapping;
+mod hands;
 mod lifecycle;
 mod policy;
 mod record;
 #[cfg(test)]
 pub(crate) mod sample;
 mod settle;
+mod telling;
 #[cfg(test)]
 mod tests;
 
 pub use flapping::Flapping;
+pub use hands::NotOpen;
 pub use lifecycle::{Announcement, Lifecycle, Restored, Rows};
 pub use policy::Policy;

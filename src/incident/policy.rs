@@ -20,6 +20,11 @@ pub struct Policy {
     pub page_after: BTreeMap<Code, Duration>,
     /// Severities other than the built-in ones.
     pub severity: BTreeMap<Code, Severity>,
+    /// How long after the first message about a beginning each step of the escalation is told, rising, the first step
+    /// being that message itself; empty: nobody but the first.
+    pub escalate: Vec<Duration>,
+    /// How long after the last message whoever was told is told again, until somebody acknowledges; `None`: never.
+    pub repeat_interval: Option<Duration>,
     /// For how long after its end the same root reopens an incident; zero: always a new one.
     pub reopen_within: Duration,
     /// When a target counts as flapping; `None`: never.
@@ -34,6 +39,8 @@ impl Default for Policy {
             warning_after: Duration::from_mins(30),
             page_after: BTreeMap::new(),
             severity: BTreeMap::new(),
+            escalate: Vec::new(),
+            repeat_interval: Some(Duration::from_hours(4)),
             reopen_within: Duration::from_mins(10),
             flapping: Some(Flapping::of_interval(Duration::from_mins(1))),
         }
@@ -41,6 +48,11 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The time of a step of the escalation, if there is such a step.
+    pub(super) fn step_after(&self, step: usize) -> Option<Duration> {
+        self.escalate.get(step).copied()
+    }
+
     /// How loud a target in `state` for the reason `code` is.
     pub fn severity(&self, code: Code, state: State) -> Severity {
         if let Some(severity) = self.severity.get(&code) {

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 
-use crate::model::{Cause, Incident, LogEntry, Target};
+use crate::model::{Cause, Incident, Target};
 
-/// The most entries in an incident's log.
-const LOG_ENTRIES: usize = 200;
 /// How many names a log entry spells out.
 const NAMES: usize = 3;
 
@@ -22,9 +20,24 @@ pub(super) struct Record {
     pub(super) members: BTreeSet<Target>,
     /// Since when what the notifiers were told is no longer true.
     pub(super) untrue_since: Option<Timestamp>,
+    /// Whether what holds it back still applies to it as it is now.
+    pub(super) hold_stands: bool,
+    /// When to ask again for those who were not told yet, as they want quiet now.
+    pub(super) ask_again: Option<Timestamp>,
 }
 
 impl Record {
+    /// A record of an incident that is yet to be settled.
+    pub(super) fn new(row: Arc<Incident>) -> Self {
+        Self {
+            row,
+            members: BTreeSet::new(),
+            untrue_since: None,
+            hold_stands: false,
+            ask_again: None,
+        }
+    }
+
     /// The row, to be changed.
     pub(super) fn edit(&mut self) -> &mut Incident {
         Arc::make_mut(&mut self.row)
@@ -45,15 +58,9 @@ impl Record {
     }
 }
 
-/// Writes a line into an incident's log. The first line stays; beyond the bound the oldest others go.
+/// Writes a line into an incident's log.
 pub(super) fn log(row: &mut Incident, at: Timestamp, text: impl Into<String>) {
-    if row.log.len() >= LOG_ENTRIES {
-        row.log.remove(1);
-    }
-    row.log.push(LogEntry {
-        at,
-        text: text.into(),
-    });
+    row.write(at, text);
 }
 
 /// Whether two causes tell people the same. Newer evidence of the same thing is not worth a write to disk.

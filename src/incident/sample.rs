@@ -101,6 +101,8 @@ pub(crate) fn incident(id: u64) -> Incident {
         affected: affected.into(),
         announced: None,
         told: None,
+        acknowledged: None,
+        held: None,
         log: vec![LogEntry {
             at: at(840),
             text: "opened: gateway.down at hq-router (198.51.100.1)".into(),

@@ -1,4 +1,4 @@
-//! Drawing conclusions: which incidents begin, move, merge and end, and which messages are due.
+//! Drawing conclusions: which incidents begin, move, merge and end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::contribution::rank;
-use super::lifecycle::{Announcement, Lifecycle, RECOVERED, REMOVED};
-use super::record::{Record, after, cause_in_words, clock, log, names, same_story, within};
-use crate::incident::Policy;
-use crate::model::{Affected, Cause, Event, Incident, IncidentId, IncidentState, Root, Severity, Target};
+use super::lifecycle::{ACCEPTED, Lifecycle, RECOVERED, REMOVED};
+use super::record::{Record, cause_in_words, log, names, same_story, within};
+use super::telling::outlook;
+use crate::model::{Affected, Cause, Incident, IncidentId, IncidentState, Root, Severity, Target};
 
 /// Brings the incidents into line with the contributions.
 pub(super) fn regroup(life: &mut Lifecycle, now: Timestamp) {
@@ -40,6 +40,7 @@ pub(super) fn regroup(life: &mut Lifecycle, now: Timestamp) {
         }
     }
     life.removed.clear();
+    life.accepted.clear();
 }
 
 /// The root that most of an emptied incident's targets went to; `None` when they all left.
@@ -90,8 +91,18 @@ fn absorb(life: &mut Lifecycle, record: Record, into: IncidentId, now: Timestamp
 }
 
 fn end(life: &mut Lifecycle, record: Record, now: Timestamp) {
-    let recovered = record.members.iter().any(|target| !life.removed.contains(target));
-    let reason = if recovered { RECOVERED } else { REMOVED };
+    let left = |gone: &BTreeSet<Target>| record.members.iter().any(|target| gone.contains(target));
+    let recovered = record
+        .members
+        .iter()
+        .any(|target| !life.removed.contains(target) && !life.accepted.contains(target));
+    let reason = if recovered {
+        RECOVERED
+    } else if left(&life.accepted) {
+        ACCEPTED
+    } else {
+        REMOVED
+    };
     close(life, record, reason.to_owned(), now);
 }
 
@@ -103,6 +114,7 @@ fn close(life: &mut Lifecycle, mut record: Record, reason: String, now: Timestam
         log(row, now, "nobody is told of the end, as nobody was told of it");
     }
     row.state = IncidentState::Resolved;
+    row.held = None;
     row.resolved = Some(now);
     row.ended_by = Some(reason);
     life.changed.insert(record.row.id, record.row.clone());
@@ -138,12 +150,10 @@ fn reopen(mut row: Arc<Incident>, now: Timestamp) -> Record {
     incident.resolved = None;
     incident.ended_by = None;
     incident.affected.clear();
+    incident.acknowledged = None;
+    incident.held = None;
     log(incident, now, "reopened: the same root failed again");
-    Record {
-        row,
-        members: BTreeSet::new(),
-        untrue_since: None,
-    }
+    Record::new(row)
 }
 
 fn open(life: &mut Lifecycle, cause: &Cause, now: Timestamp) -> Record {
@@ -162,14 +172,12 @@ fn open(life: &mut Lifecycle, cause: &Cause, now: Timestamp) -> Record {
         affected: Vec::new(),
         announced: None,
         told: None,
+        acknowledged: None,
+        held: None,
         log: Vec::new(),
     };
     log(&mut incident, now, format!("opened: {}", cause_in_words(cause)));
-    Record {
-        row: Arc::new(incident),
-        members: BTreeSet::new(),
-        untrue_since: None,
-    }
+    Record::new(Arc::new(incident))
 }
 
 /// The cause of the contribution that ranks first, where it is known.
@@ -224,6 +232,8 @@ fn refresh(life: &mut Lifecycle, root: &Root, now: Timestamp) {
         log(record.edit(), now, outlook);
     }
     if *record.row != *before || gathered.is_empty() {
+        // What holds it back was reckoned for what it was.
+        record.hold_stands = false;
         life.changed.insert(record.row.id, record.row.clone());
     }
 }
@@ -254,81 +264,4 @@ fn log_flapping(row: &mut Incident, before: &[Affected], after: &[Affected], now
         );
         log(row, now, text);
     }
-}
-
-/// What will come of an incident that nobody was told of yet, in words.
-fn outlook(policy: &Policy, record: &Record) -> String {
-    if record.row.awaits_resolution() {
-        return "it has been told already".into();
-    }
-    match opening_due(policy, &record.row) {
-        Ok(at) => format!("is told at {} unless it ends before", clock(at)),
-        Err(Silence::Info) => "is not told: information only".into(),
-        Err(Silence::FirstSight) => "is not told: it was so when first seen".into(),
-    }
-}
-
-/// Why an incident is not told at all.
-enum Silence {
-    Info,
-    FirstSight,
-}
-
-/// When an incident's opening is to be told: once it has lasted for `page_after`, counted from the first of its
-/// targets that were well before, and once `group_wait` has gathered the others.
-fn opening_due(policy: &Policy, row: &Incident) -> Result<Timestamp, Silence> {
-    let wait = policy
-        .page_after(row.cause.code, row.severity)
-        .ok_or(Silence::Info)?
-        .max(policy.group_wait);
-    row.affected
-        .iter()
-        .filter(|one| !one.first_sight)
-        .map(|one| after(one.since, wait))
-        .min()
-        .ok_or(Silence::FirstSight)
-}
-
-/// The next message about an open incident, and when it is due.
-pub(super) fn message_due(policy: &Policy, record: &Record) -> Option<(Event, Timestamp)> {
-    let row = &record.row;
-    if !row.awaits_resolution() {
-        let event = if row.announced.is_some() {
-            Event::Reopened
-        } else {
-            Event::Opened
-        };
-        return Some((event, opening_due(policy, row).ok()?));
-    }
-    let since = record.untrue_since?;
-    (row.severity != Severity::Info).then(|| (Event::Updated, after(since, policy.group_wait)))
-}
-
-/// The messages that are due: ends first, then what goes on.
-pub(super) fn due(life: &mut Lifecycle, now: Timestamp) -> Vec<Announcement> {
-    let mut due: Vec<Announcement> = life
-        .ended
-        .values()
-        .filter(|incident| incident.awaits_resolution())
-        .map(|incident| Announcement {
-            event: Event::Resolved,
-            incident: incident.clone(),
-        })
-        .collect();
-    for record in life.open.values_mut() {
-        if record.told_is_true() {
-            record.untrue_since = None;
-        } else {
-            record.untrue_since.get_or_insert(now);
-        }
-        if let Some((event, at)) = message_due(&life.policy, record)
-            && at <= now
-        {
-            due.push(Announcement {
-                event,
-                incident: record.row.clone(),
-            });
-        }
-    }
-    due
 }

@@ -6,8 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use crate::config::{self, DnssecMode, ExpectMx, IpNet, ProbeOverrides, ResolvedProbe, TlsPolicy};
-use crate::model::{Anchor, ClientId, DomainName, Endpoint, ProbeKind, Service, Subject};
+use crate::model::{Accepted, Anchor, ClientId, DomainName, Endpoint, ProbeKind, Service, Subject};
 
 mod providers;
 
@@ -95,6 +98,8 @@ pub struct Domain {
     pub service: ResolvedProbe,
     /// The DKIM keys that should be published.
     pub dkim_selectors: Vec<String>,
+    /// Known conditions that count neither for its state nor for messages.
+    pub accepted: Vec<Accepted>,
 }
 
 /// A client's gateway.
@@ -307,6 +312,18 @@ fn settle_domain(
         policy: config.probes.resolve(ProbeKind::Policy, &levels),
         service: config.probes.resolve(ProbeKind::Service, &levels),
         dkim_selectors: domain.dkim_selectors.clone(),
+        accepted: domain.accept.iter().map(accepted).collect(),
+    }
+}
+
+/// The last day counts whole, as the day ends in UTC.
+fn accepted(acceptance: &config::Acceptance) -> Accepted {
+    let after = acceptance.until.tomorrow().ok();
+    let end = after.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    Accepted {
+        code: acceptance.code,
+        until: end.map_or(Timestamp::MAX, |end| end.timestamp()),
+        reason: acceptance.reason.clone(),
     }
 }
 

@@ -131,15 +131,80 @@ pub struct Incident {
     /// What the notifiers were last told of it.
     #[serde(default)]
     pub told: Option<Told>,
+    /// Who has taken it on: nobody is told again, and nobody else.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledgement>,
+    /// Why nobody is told for the moment of what is due.
+    #[serde(default)]
+    pub held: Option<Held>,
     /// What happened, in order; bounded.
     pub log: Vec<LogEntry>,
 }
+
+/// Somebody has taken an incident on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// When.
+    pub at: Timestamp,
+    /// Who, as they called themselves.
+    pub by: String,
+    /// Whether whoever was told of the incident was told of this, or nobody is to be.
+    pub told: bool,
+}
+
+/// What is due waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// What holds it back.
+    pub by: HeldBy,
+    /// Until when at the latest.
+    pub until: Timestamp,
+    /// Why, in words: `silence 3 by anna: known, parts are on their way`.
+    pub reason: String,
+}
+
+impl Held {
+    /// What holds it back, in a word.
+    pub fn what(&self) -> &'static str {
+        match self.by {
+            HeldBy::Hours => "the quiet time of day",
+            HeldBy::Silence => "the silence",
+            HeldBy::Maintenance => "the maintenance",
+        }
+    }
+}
+
+/// What holds a message back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldBy {
+    /// Nobody wants to hear of it at this hour.
+    Hours,
+    /// Somebody wants quiet.
+    Silence,
+    /// Somebody works on it.
+    Maintenance,
+}
+
+/// The most entries in an incident's log.
+const LOG_ENTRIES: usize = 200;
 
 impl Incident {
     /// How what it touches comes and goes, where it does: of what turned most often.
     pub fn flapping(&self) -> Option<Flaps> {
         let flaps = self.affected.iter().filter_map(|one| one.flapping);
         flaps.max_by_key(|flaps| flaps.turns)
+    }
+
+    /// Writes a line into the log. The first line stays; beyond the bound the oldest others go.
+    pub fn write(&mut self, at: Timestamp, text: impl Into<String>) {
+        if self.log.len() >= LOG_ENTRIES {
+            self.log.remove(1);
+        }
+        self.log.push(LogEntry {
+            at,
+            text: text.into(),
+        });
     }
 
     /// Whether it goes on.
@@ -170,6 +235,15 @@ pub struct Told {
     pub code: Code,
     /// What had failed then.
     pub root: Root,
+    /// When its beginning was told.
+    #[serde(default)]
+    pub begun_at: Option<Timestamp>,
+    /// The step of the escalation that was told last; the first is 0.
+    #[serde(default)]
+    pub step: usize,
+    /// The end of a silence or maintenance that a repetition or an escalation fell into: their time begins anew then.
+    #[serde(default)]
+    pub resumed: Option<Timestamp>,
     /// Who was told: whatever the configuration says later, they also hear of the end.
     pub notifiers: Vec<Arc<str>>,
 }

@@ -6,6 +6,8 @@ pub mod blocklist;
 pub mod catalogue;
 mod code;
 pub mod dns;
+mod hand;
+mod hours;
 mod incident;
 mod json;
 mod message;
@@ -24,7 +26,12 @@ pub mod trace;
 mod verdict;
 
 pub use code::{Code, UnknownCode};
-pub use incident::{Affected, Event, Flaps, Incident, IncidentId, IncidentState, LogEntry, Severity, Told};
+pub use hand::{Accepted, Hand, HandError, HandId, HandKind, Matchers, Measure, When};
+pub use hours::{Hours, HoursError};
+pub use incident::{
+    Acknowledgement, Affected, Event, Flaps, Held, HeldBy, Incident, IncidentId, IncidentState, LogEntry,
+    Severity, Told,
+};
 pub use message::{Message, MessageId, Notice, Outcome};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};

@@ -269,6 +269,9 @@ pub struct Warning {
     pub subject: String,
     /// In one line: `9 days left`.
     pub summary: String,
+    /// It would change the state, had nobody accepted it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
 }
 
 /// One step of the path that mail takes, for drawing.

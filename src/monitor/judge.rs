@@ -174,13 +174,16 @@ impl Monitor {
             self.held.insert(target);
             return;
         }
+        let accepted_until = judged.accepted_until;
         self.settle(target.clone(), Draft::from(judged), &doubt, now);
         self.follow_way(name, now);
         let stale = self
             .picture
             .track(&Subject::Mx(name.clone()))
             .map(|track| track.fresh_until);
-        if let Some(stale) = stale.filter(|stale| *stale > now && *stale < Timestamp::MAX)
+        let soonest = stale.into_iter().chain(accepted_until);
+        let soonest = soonest.filter(|at| *at > now && *at < Timestamp::MAX).min();
+        if let Some(stale) = soonest
             && !self.held.contains(&target)
         {
             let after = stale

@@ -13,8 +13,8 @@ use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
 use crate::model::dns::Lookup;
 use crate::model::{
-    Anchor, ClientId, Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State, Subject, Target,
-    Verdict,
+    Accepted, Anchor, ClientId, Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State,
+    Subject, Target, Verdict,
 };
 use crate::net::Routes;
 use crate::picture::{Change, FactKey, Health, Learnt, Line, MxSet, NewFact, Picture, Taking, mx_set};
@@ -335,6 +335,18 @@ impl Monitor {
         self.approve_offers(domain);
         self.agenda.ask(&subject, now, now);
         Ok(set)
+    }
+
+    /// Takes what is accepted by hand, and judges anew whom that touches.
+    pub fn set_accepted(&mut self, accepted: HashMap<DomainName, Vec<Accepted>>, now: Timestamp) {
+        let before = std::mem::replace(&mut self.picture.accepted, accepted);
+        let after = &self.picture.accepted;
+        let touched = before.keys().chain(after.keys());
+        let changed = touched.filter(|name| before.get(*name) != after.get(*name));
+        let targets: BTreeSet<Target> = changed.cloned().map(Target::Domain).collect();
+        if !targets.is_empty() {
+            self.judge(targets, now);
+        }
     }
 
     /// Ends a single look: whatever is unanswered by now is unknown, and nothing is held back any more.

@@ -77,6 +77,7 @@ impl Monitor {
                 code: Code::VantageNoIpv6,
                 subject: format!("our vantage {}", name_of(target)),
                 summary: "This machine has no way to the IPv6 internet: only IPv4 is looked at.".into(),
+                accepted: false,
             });
         }
         also.extend(self.unbelieved_lists());
@@ -102,6 +103,7 @@ impl Monitor {
                 code: Code::VantageRefused,
                 subject: format!("the blocklist {zone}"),
                 summary: format!("What it says is not believed: {}.", evidence.complaint()?),
+                accepted: false,
             })
         });
         warnings.collect()

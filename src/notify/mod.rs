@@ -13,8 +13,10 @@ mod failure;
 mod health;
 mod http;
 mod manner;
+mod mute;
 mod ntfy;
 mod pagerduty;
+mod path;
 mod queue;
 #[cfg(test)]
 mod sample;
@@ -39,6 +41,7 @@ pub use health::{Watch, target};
 pub use manner::{Manner, Pace};
 pub use ntfy::{Ntfy, NtfySettings};
 pub use pagerduty::{Pagerduty, PagerdutySettings};
+pub use path::{Reliance, Way};
 pub use queue::Queue;
 pub use secret::Secret;
 pub use slack::Slack;

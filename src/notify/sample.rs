@@ -27,6 +27,9 @@ pub(crate) fn incident_at(event: Event) -> Incident {
             severity: incident.severity,
             code: incident.cause.code,
             root: incident.cause.root.clone(),
+            begun_at: Some(at(1200)),
+            step: 0,
+            resumed: None,
             notifiers: vec!["oncall".into()],
         });
     }

@@ -1,4 +1,4 @@
-//! The stages between an incident and the outbox: route, group, mute, dedupe. Each says why it decides so.
+//! The stages between an incident and the outbox: mute, route, group, dedupe, deliver. Each says why it decides so.
 
 #[cfg(test)]
 mod tests;
@@ -8,15 +8,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::mute::{self, Muting, clock};
+use super::path::Way;
 use super::text::{self, Text, Wording};
 use crate::incident::{Announcement, Lifecycle, Rows};
-use crate::model::{ClientId, Event, Incident, Message, MessageId, Notice, RootKind};
+use crate::model::{
+    Affected, ClientId, Event, Hand, Held, HeldBy, Hours, Incident, Message, MessageId, Notice, RootKind,
+    Severity,
+};
 
 /// The most targets that a message lists one by one.
 const LISTED: usize = 1000;
 
-/// Who is told of whose incidents.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Who is told of whose incidents, and when.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Routing {
     /// The notifiers of clients that name their own.
     pub by_client: BTreeMap<ClientId, Vec<Arc<str>>>,
@@ -24,6 +29,12 @@ pub struct Routing {
     pub otherwise: Vec<Arc<str>>,
     /// Every notifier, for when those that should tell something are what has failed.
     pub all: Vec<Arc<str>>,
+    /// The notifiers of the later steps of `escalate`, in their order.
+    pub later: Vec<Vec<Arc<str>>>,
+    /// The only hours in which a severity is told.
+    pub hours: BTreeMap<Severity, Hours>,
+    /// The ways that the notifiers' messages take.
+    pub ways: BTreeMap<Arc<str>, Way>,
 }
 
 /// The stages with their settings.
@@ -31,6 +42,7 @@ pub struct Routing {
 pub struct Pipeline {
     routing: Routing,
     wording: Wording,
+    hands: Vec<Hand>,
     next_id: u64,
 }
 
@@ -47,20 +59,44 @@ pub struct Step {
 pub fn step(life: &mut Lifecycle, pipeline: &mut Pipeline, now: Timestamp) -> Step {
     let mut messages = Vec::new();
     for announcement in life.settle(now) {
-        let plan = pipeline.plan(&announcement, now);
-        life.told(&announcement, plan.notifiers(), &plan.reasons, now);
-        messages.extend(plan.messages);
+        match pipeline.plan(&announcement, now) {
+            Decision::Tell(plan) => {
+                life.told(&announcement, plan.notifiers(), &plan.reasons, now);
+                messages.extend(plan.messages);
+            }
+            Decision::Hold(held, reasons) => life.hold(&announcement, held, &reasons, now),
+        }
     }
     for announcement in life.grown() {
-        if let Some(plan) = pipeline.plan_newcomers(&announcement, now) {
+        let newcomers = pipeline.plan_newcomers(&announcement, now);
+        if let Some(plan) = newcomers.now {
             life.also_told(&announcement, plan.notifiers(), &plan.reasons, now);
             messages.extend(plan.messages);
+        }
+        if let Some((held, reason)) = newcomers.later {
+            life.ask_again(&announcement, &held, &[reason], now);
         }
     }
     Step {
         rows: life.take_rows(),
         messages,
     }
+}
+
+/// What becomes of an announcement.
+#[derive(Debug)]
+enum Decision {
+    /// It is told.
+    Tell(Plan),
+    /// It waits; why.
+    Hold(Held, Vec<String>),
+}
+
+/// Those who should know of an incident that others know already.
+#[derive(Debug, Default)]
+struct Newcomers {
+    now: Option<Plan>,
+    later: Option<(Held, String)>,
 }
 
 /// The messages for one announcement, and why these.
@@ -85,6 +121,7 @@ impl Pipeline {
         Self {
             routing,
             wording,
+            hands: Vec::new(),
             next_id: next_id.max(1),
         }
     }
@@ -93,6 +130,16 @@ impl Pipeline {
     pub fn set(&mut self, routing: Routing, wording: Wording) {
         self.routing = routing;
         self.wording = wording;
+    }
+
+    /// Takes what people have set by hand.
+    pub fn set_hands(&mut self, hands: Vec<Hand>) {
+        self.hands = hands;
+    }
+
+    /// Takes what the notifiers stand on, as it is now known.
+    pub fn set_ways(&mut self, ways: BTreeMap<Arc<str>, Way>) {
+        self.routing.ways = ways;
     }
 
     /// A test message, which does not go through the outbox.
@@ -153,46 +200,123 @@ impl Pipeline {
             .collect()
     }
 
-    fn plan(&mut self, announcement: &Announcement, now: Timestamp) -> Plan {
-        let incident = &announcement.incident;
+    fn plan(&mut self, announcement: &Announcement, now: Timestamp) -> Decision {
+        let (incident, event) = (&announcement.incident, announcement.event);
         let mut reasons = Vec::new();
-        let mut notifiers = self.route(incident, announcement.event, &mut reasons);
-        self.spare(incident, announcement.event, &mut notifiers, &mut reasons);
+        let muting = mute::mute(&self.hands, incident, now);
+        let mut notifiers = self.route(announcement, &muting.loud, &mut reasons);
+        if holds_back(event)
+            && let Some((held, reason)) = self.wait(incident, &muting, now)
+        {
+            return Decision::Hold(held, vec![reason]);
+        }
+        self.spare(incident, event, &mut notifiers, &mut reasons);
         group(incident, &mut reasons);
-        mute(&mut reasons);
+        reasons.push(match event {
+            Event::Resolved => "mute: an end is always told to whoever heard of the beginning".into(),
+            Event::Acknowledged => "mute: whoever was told hears that somebody has taken it on".into(),
+            _ => mute::reason(&muting),
+        });
         dedupe(&mut notifiers, &mut reasons);
-        self.compose(announcement, &notifiers, reasons, now)
+        Decision::Tell(self.compose(announcement, &notifiers, reasons, now))
     }
 
-    /// Those who should know of an incident that others were told of earlier, when it touched fewer clients: they
-    /// get the beginning now.
-    fn plan_newcomers(&mut self, announcement: &Announcement, now: Timestamp) -> Option<Plan> {
+    /// What holds an incident back now, with the reason: the hour, or somebody.
+    fn wait(&self, incident: &Incident, muting: &Muting<'_>, now: Timestamp) -> Option<(Held, String)> {
+        let severity = incident.severity;
+        let hours = self.routing.hours.get(&severity);
+        if let Some(hours) = hours.filter(|hours| !hours.contains(now)) {
+            let until = hours.next(now).unwrap_or(Timestamp::MAX);
+            let reason = format!("{severity} is told {hours}");
+            let line = format!("route: {reason}, so this waits until {}", clock(until));
+            let held = Held {
+                by: HeldBy::Hours,
+                until,
+                reason,
+            };
+            return Some((held, line));
+        }
+        let held = muting.held.clone().filter(|_| muting.loud.is_empty())?;
+        Some((held, mute::reason(muting)))
+    }
+
+    /// Those who should know of an incident that others were told of earlier, when it touched fewer clients, or while
+    /// somebody kept a part of it quiet: they get the beginning now.
+    fn plan_newcomers(&mut self, announcement: &Announcement, now: Timestamp) -> Newcomers {
         let incident = &announcement.incident;
-        let told = &incident.told.as_ref()?.notifiers;
+        let Some(told) = incident.told.as_ref().map(|told| &told.notifiers) else {
+            return Newcomers::default();
+        };
+        let muting = mute::mute(&self.hands, incident, now);
         let mut reasons = Vec::new();
-        let mut notifiers = self.route(incident, Event::Opened, &mut reasons);
-        self.spare(incident, Event::Opened, &mut notifiers, &mut reasons);
-        notifiers.retain(|name| !told.contains(name));
+        let untold = |whom: &[&Affected], reasons: &mut Vec<String>| {
+            let mut names = self.first_step(whom, reasons);
+            self.spare(incident, Event::Opened, &mut names, reasons);
+            names.retain(|name| !told.contains(name));
+            names
+        };
+        let mut notifiers = Vec::new();
+        if !muting.loud.is_empty() {
+            notifiers = untold(&muting.loud, &mut reasons);
+        }
+        let quiet = if muting.quiet.is_empty() {
+            Vec::new()
+        } else {
+            untold(&muting.quiet, &mut Vec::new())
+        };
+        let mut later = muting
+            .held
+            .clone()
+            .filter(|_| !quiet.is_empty())
+            .map(|held| (held, mute::reason(&muting)));
+        if !notifiers.is_empty()
+            && let Some(wait) = self.wait(incident, &muting, now)
+        {
+            notifiers.clear();
+            later = Some(wait);
+        }
         if notifiers.is_empty() {
-            return None;
+            return Newcomers { now: None, later };
         }
         reasons.push("dedupe: only those who were not told yet, as it touched fewer clients then".into());
-        Some(self.compose(announcement, &notifiers, reasons, now))
+        dedupe(&mut notifiers, &mut reasons);
+        Newcomers {
+            now: Some(self.compose(announcement, &notifiers, reasons, now)),
+            later,
+        }
     }
 
-    /// Who is told: at the beginning those named for the clients that it touches, later those who were told then.
-    fn route(&self, incident: &Incident, event: Event, reasons: &mut Vec<String>) -> Vec<Arc<str>> {
-        let begins = matches!(event, Event::Opened | Event::Reopened);
-        if let Some(told) = incident.told.as_ref().filter(|_| !begins) {
-            reasons.push("route: those who were told of it before".into());
-            return told.notifiers.clone();
+    /// Who is told: at the beginning those named for the clients that it touches, at a later step of the escalation
+    /// those of that step, otherwise those who were told before.
+    fn route(
+        &self,
+        announcement: &Announcement,
+        loud: &[&Affected],
+        reasons: &mut Vec<String>,
+    ) -> Vec<Arc<str>> {
+        let told = announcement.incident.told.as_ref();
+        match (announcement.event, told) {
+            (Event::Opened | Event::Reopened, _) | (_, None) => self.first_step(loud, reasons),
+            (Event::Escalated, Some(told)) => {
+                let step = told.step.saturating_add(1);
+                let names = self.routing.later.get(told.step).cloned().unwrap_or_default();
+                let who = names.join(", ");
+                reasons.push(format!(
+                    "route: {who}, as nobody has acknowledged it by step {} of the escalation",
+                    step + 1
+                ));
+                names
+            }
+            (_, Some(told)) => {
+                reasons.push("route: those who were told of it before".into());
+                told.notifiers.clone()
+            }
         }
-        let clients: BTreeSet<&ClientId> = incident
-            .affected
-            .iter()
-            .filter(|one| !one.first_sight)
-            .filter_map(|one| one.client.as_ref())
-            .collect();
+    }
+
+    /// Those named for the clients of `loud`.
+    fn first_step(&self, loud: &[&Affected], reasons: &mut Vec<String>) -> Vec<Arc<str>> {
+        let clients: BTreeSet<&ClientId> = loud.iter().filter_map(|one| one.client.as_ref()).collect();
         let mut chosen = Vec::new();
         for client in &clients {
             if let Some(own) = self.routing.by_client.get(*client) {
@@ -253,19 +377,58 @@ impl Pipeline {
         now: Timestamp,
     ) -> Plan {
         let notice = Arc::new(self.notice(announcement, now));
-        let messages: Vec<Message> = notifiers
-            .iter()
-            .map(|notifier| Message {
-                id: self.number(),
+        let mut messages: Vec<Message> = Vec::new();
+        for notifier in notifiers {
+            let id = self.number();
+            messages.push(Message {
+                id,
                 notifier: notifier.clone(),
                 notice: notice.clone(),
-            })
-            .collect();
+            });
+        }
+        for (name, note) in self.detours(&announcement.incident, notifiers) {
+            reasons.push(format!("route: {name} as well: {note}"));
+            let mut notice = (*notice).clone();
+            notice.text = format!("{} ({note}.)", notice.text);
+            notice.body = format!(
+                "{}
+{note}.
+",
+                notice.body
+            );
+            let id = self.number();
+            messages.push(Message {
+                id,
+                notifier: name,
+                notice: Arc::new(notice),
+            });
+        }
         if !messages.is_empty() {
             let event = announcement.event.as_str();
-            reasons.push(format!("deliver: {event} is queued for {}", notifiers.join(", ")));
+            let names: Vec<&str> = messages.iter().map(|message| &*message.notifier).collect();
+            reasons.push(format!("deliver: {event} is queued for {}", names.join(", ")));
         }
         Plan { messages, reasons }
+    }
+
+    /// Who is told besides `notifiers`, as some of those stand on what failed; each with why.
+    fn detours(&self, incident: &Incident, notifiers: &[Arc<str>]) -> Vec<(Arc<str>, String)> {
+        let mut found: Vec<(Arc<str>, String)> = Vec::new();
+        for start in notifiers {
+            let mut name = start;
+            // A fallback that stands on the same is no way out: its own is asked, until one does not.
+            while let Some(way) = self.routing.ways.get(name)
+                && let Some(how) = way.is_cut_by(incident)
+                && let Some(next) = &way.fallback
+                && !notifiers.contains(next)
+                && found.iter().all(|(known, _)| known != next)
+            {
+                let note = format!("This comes here as {name} stands on what failed: {how}");
+                found.push((next.clone(), note));
+                name = next;
+            }
+        }
+        found
     }
 
     fn number(&mut self) -> MessageId {
@@ -302,9 +465,9 @@ fn group(incident: &Incident, reasons: &mut Vec<String>) {
     }
 }
 
-/// Nothing can be silenced yet.
-fn mute(reasons: &mut Vec<String>) {
-    reasons.push("mute: nothing holds it back".into());
+/// Whether muting holds such a message back: not an end, and not that somebody has taken it on.
+fn holds_back(event: Event) -> bool {
+    !matches!(event, Event::Resolved | Event::Acknowledged | Event::Test)
 }
 
 /// Whoever is named twice is told once.

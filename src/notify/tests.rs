@@ -11,7 +11,8 @@ use super::{Failure, Manner, Pipeline, Queue, Routing, Wording, step};
 use crate::incident::sample::{acme, at, cause, domain, root, verdict};
 use crate::incident::{Lifecycle, Policy, Restored};
 use crate::model::{
-    ClientId, Code, Event, IncidentId, Message, MessageId, Outcome, RootKind, State, Verdict,
+    ClientId, Code, Event, Hand, HandId, IncidentId, Matchers, Measure, Message, MessageId, Outcome,
+    RootKind, State, Verdict,
 };
 use crate::store::{Batch, SqliteStore, Store as _};
 
@@ -29,6 +30,10 @@ enum Kill {
 enum Action {
     Judge(usize, State, usize),
     Wait(u64),
+    /// Somebody takes on whatever goes on.
+    Acknowledge,
+    /// Both clients are silenced for so many seconds.
+    Silence(u64),
     Receiver(usize, bool),
     Kill(Kill),
 }
@@ -39,14 +44,16 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
     let action = prop_oneof![
         6 => (0..4_usize, state, 0..3_usize).prop_map(|(target, state, root)| Action::Judge(target, state, root)),
         3 => (1..400_u64).prop_map(Action::Wait),
-        1 => (0..2_usize, any::<bool>()).prop_map(|(receiver, up)| Action::Receiver(receiver, up)),
+        1 => Just(Action::Acknowledge),
+        1 => (1..900_u64).prop_map(Action::Silence),
+        1 => (0..3_usize, any::<bool>()).prop_map(|(receiver, up)| Action::Receiver(receiver, up)),
         1 => kill.prop_map(Action::Kill),
     ];
     prop::collection::vec(action, 1..60)
 }
 
-fn names() -> [Arc<str>; 2] {
-    ["desk".into(), "oncall".into()]
+fn names() -> [Arc<str>; 3] {
+    ["desk".into(), "oncall".into(), "boss".into()]
 }
 
 /// The first two domains are ACME's, which has a desk of its own; the others' client has none.
@@ -87,12 +94,16 @@ impl Process {
         let policy = Policy {
             group_wait: Duration::ZERO,
             critical_after: Duration::from_mins(2),
+            escalate: vec![Duration::ZERO, Duration::from_mins(5)],
+            repeat_interval: Some(Duration::from_mins(20)),
             ..Policy::default()
         };
         let routing = Routing {
             by_client: [(acme(), vec!["desk".into()])].into(),
             otherwise: vec!["oncall".into()],
             all: names().into(),
+            later: vec![vec!["boss".into()]],
+            ..Routing::default()
         };
         let mut queue = Queue::default();
         queue.configure(names().iter().map(|name| (name, Manner::default())), at(now));
@@ -105,9 +116,11 @@ impl Process {
             seen: loaded.seen,
             next_id: loaded.next_incident,
         };
+        let mut pipeline = Pipeline::new(routing, Wording::default(), loaded.next_message);
+        pipeline.set_hands(loaded.hands);
         Self {
             life: Lifecycle::restore(policy, restored),
-            pipeline: Pipeline::new(routing, Wording::default(), loaded.next_message),
+            pipeline,
             queue,
         }
     }
@@ -120,7 +133,8 @@ struct World {
     disk: SqliteStore,
     process: Process,
     now: u64,
-    up: [bool; 2],
+    up: [bool; 3],
+    silent_until: u64,
     heard: BTreeMap<(Arc<str>, IncidentId), Heard>,
 }
 
@@ -135,7 +149,8 @@ impl World {
             disk,
             process,
             now: 0,
-            up: [true; 2],
+            up: [true; 3],
+            silent_until: 0,
             heard: BTreeMap::new(),
         }
     }
@@ -151,6 +166,14 @@ impl World {
                 self.now += seconds;
                 self.turn(None);
             }
+            Action::Acknowledge => {
+                let open: Vec<IncidentId> = self.process.life.open().map(|row| row.id).collect();
+                for id in open {
+                    self.process.life.acknowledge(id, "anna", at(self.now)).unwrap();
+                }
+                self.turn(None);
+            }
+            Action::Silence(seconds) => self.silence(*seconds),
             Action::Receiver(receiver, up) => self.up[*receiver] = *up,
             Action::Kill(kill) => {
                 self.turn(Some(*kill));
@@ -159,9 +182,53 @@ impl World {
         }
     }
 
-    /// One turn of the daemon, cut short where it is killed.
+    fn silence(&mut self, seconds: u64) {
+        self.silent_until = self.silent_until.max(self.now + seconds);
+        let mut hands = self.disk.load(at(0)).unwrap().hands;
+        for client in ["acme", "bravo"] {
+            let measure = Measure::Silence {
+                of: Matchers {
+                    client: Some(ClientId::parse(client).unwrap()),
+                    ..Matchers::default()
+                },
+                until: at(self.now + seconds),
+            };
+            let id = HandId(u64::try_from(hands.len()).unwrap() + 1);
+            hands.push(Hand::new(id, measure, "anna", "quiet", at(self.now)).unwrap());
+        }
+        let batch = Batch {
+            hands: hands.clone(),
+            ..Batch::default()
+        };
+        self.disk.commit(&batch).unwrap();
+        self.process.pipeline.set_hands(hands);
+        self.process.life.reconsider();
+    }
+
+    /// The daemon turns until nothing is due any more: one incident has one message a turn.
     fn turn(&mut self, kill: Option<Kill>) {
+        for _ in 0..5 {
+            self.turn_once(kill);
+            let due = self.process.life.next_due();
+            if kill.is_some() || due.is_none_or(|due| due > at(self.now)) {
+                return;
+            }
+        }
+        panic!("the daemon would spin");
+    }
+
+    /// One turn of the daemon, cut short where it is killed.
+    fn turn_once(&mut self, kill: Option<Kill>) {
         let decided = step(&mut self.process.life, &mut self.process.pipeline, at(self.now));
+        if self.now < self.silent_until {
+            for message in &decided.messages {
+                let event = message.notice.event;
+                assert!(
+                    matches!(event, Event::Resolved | Event::Acknowledged),
+                    "{event:?} while silenced"
+                );
+            }
+        }
         if kill == Some(Kill::Undecided) {
             return;
         }
@@ -211,7 +278,7 @@ impl World {
     }
 
     fn heal(&mut self) {
-        self.up = [true; 2];
+        self.up = [true; 3];
         for target in 0..4 {
             self.play(&Action::Judge(target, State::Flowing, 0));
         }
@@ -221,11 +288,16 @@ impl World {
     }
 }
 
-/// A beginning, changes, an end; and the same again where it came back.
+/// A beginning, changes, repetitions, an end; and the same again where it came back.
 fn is_complete(heard: &[(MessageId, Event)]) -> bool {
     let mut told = false;
     let fits = heard.iter().all(|(_, event)| {
-        let fits = told != matches!(event, Event::Opened | Event::Reopened);
+        let fits = match event {
+            Event::Opened | Event::Reopened => !told,
+            // Who is named by a later step only hears of it for the first time then.
+            Event::Escalated => true,
+            _ => told,
+        };
         told = *event != Event::Resolved;
         fits
     });

@@ -244,6 +244,7 @@ impl Telling<'_> {
                 format!("{who}: not over, but {merged}: both have the same cause")
             }
             Some("removed") => format!("{who}: no longer watched since {at}, so this ends unmended"),
+            Some("accepted") => format!("{who}: accepted as known since {at}, so this ends unmended"),
             _ if self.stopped_mail() => format!("{who}: mail flows again since {at}, after {lasted}"),
             _ => format!("{who}: in order again since {at}, after {lasted}"),
         }

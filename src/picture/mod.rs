@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::config::ResolvedProbe;
 use crate::inventory::{Domain, Gateway, Inventory, Provider};
 use crate::model::dns::{Exchange, Lookup, MxRecord};
-use crate::model::{DomainName, Evidence, Observation, Service, Subject};
+use crate::model::{Accepted, DomainName, Evidence, Observation, Service, Subject};
 use crate::net::Routes;
 
 mod boot;
@@ -43,6 +43,8 @@ pub struct Picture {
     pub inventory: Arc<Inventory>,
     /// Facts that outlive a restart.
     pub learnt: Learnt,
+    /// Conditions that somebody has accepted by hand, by domain; those of the configuration stand in the inventory.
+    pub accepted: HashMap<DomainName, Vec<Accepted>>,
     /// The machine's own default routes.
     pub routes: Routes,
     tracks: HashMap<Subject, Track>,
@@ -83,6 +85,7 @@ impl Picture {
             services: services::index(&inventory),
             inventory,
             learnt,
+            accepted: HashMap::new(),
             routes,
             tracks: HashMap::new(),
             zones: zone::Zones::new(),

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::{ClientId, Code, Incident, IncidentId, IncidentState, Message, Outcome, State, Target};
+use crate::model::{
+    ClientId, Code, Hand, Incident, IncidentId, IncidentState, Message, Outcome, State, Target,
+};
 
 pub use error::StoreError;
 pub use sqlite::SqliteStore;
@@ -69,6 +71,12 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`].
     fn prune(&mut self, before: Timestamp) -> Result<(), StoreError>;
+
+    /// Writes down that we were alive at a time: the proof that writing works.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn beat(&mut self, at: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Everything that one step of the daemon decided.
@@ -88,6 +96,8 @@ pub struct Batch {
     pub forgotten: Vec<Target>,
     /// What was learnt.
     pub facts: Vec<Fact>,
+    /// What people have set by hand, new or lifted.
+    pub hands: Vec<Hand>,
 }
 
 impl Batch {
@@ -162,12 +172,16 @@ pub struct Loaded {
     pub seen: Vec<Target>,
     /// What was learnt.
     pub facts: Vec<Fact>,
+    /// What people have set by hand.
+    pub hands: Vec<Hand>,
     /// Messages that wait to be sent, in order.
     pub outbox: Vec<Message>,
     /// The number of the next incident.
     pub next_incident: u64,
     /// The number of the next message.
     pub next_message: u64,
+    /// The number of what is next set by hand.
+    pub next_hand: u64,
     /// Rows that could not be read, in words. They stay where they are.
     pub unreadable: Vec<String>,
 }

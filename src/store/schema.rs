@@ -11,7 +11,8 @@ const APPLICATION: i64 = 0x6d66_6c77;
 ///
 /// Times are microseconds since 1970. Targets are their JSON. Incidents and notices are kept whole as JSON, with
 /// columns beside it for what is looked up. `AUTOINCREMENT` so that no number is ever used twice.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE incident (
         id       INTEGER PRIMARY KEY AUTOINCREMENT,
         open     INTEGER NOT NULL,
@@ -70,7 +71,19 @@ const MIGRATIONS: [&str; 1] = ["
         value   TEXT NOT NULL,
         PRIMARY KEY (subject, name)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE hand (
+        id   INTEGER PRIMARY KEY AUTOINCREMENT,
+        over INTEGER,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE beat (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        at INTEGER NOT NULL
+    ) STRICT;
+",
+];
 
 /// The newest version that we know.
 pub(super) const NEWEST: usize = MIGRATIONS.len();

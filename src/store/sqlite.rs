@@ -144,4 +144,8 @@ impl Store for SqliteStore {
         write::prune(&transaction, before)?;
         Ok(transaction.commit()?)
     }
+
+    fn beat(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        write::beat(&self.connection, at)
+    }
 }

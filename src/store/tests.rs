@@ -329,7 +329,7 @@ fn a_database_from_the_future_is_refused_untouched() {
     store.connection.pragma_update(None, "user_version", 99).unwrap();
     drop(store);
     let error = SqliteStore::open(&path).unwrap_err();
-    insta::assert_snapshot!(error, @"the database has schema 99, this mailflow knows up to 1: run the newer version that wrote it");
+    insta::assert_snapshot!(error, @"the database has schema 99, this mailflow knows up to 2: run the newer version that wrote it");
 }
 
 #[test]
@@ -393,4 +393,36 @@ fn only_the_owner_may_read_the_file() {
     let _store = SqliteStore::open(&path).unwrap();
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn what_people_set_is_kept_until_long_after_its_end() {
+    let mut store = SqliteStore::in_memory().unwrap();
+    let of = crate::model::Matchers {
+        code: Some("gateway.*".into()),
+        ..crate::model::Matchers::default()
+    };
+    let measure = crate::model::Measure::Silence { of, until: at(500) };
+    let mut hand = crate::model::Hand::new(crate::model::HandId(1), measure, "anna", "known", at(0)).unwrap();
+    let write = |store: &mut SqliteStore, hand: &crate::model::Hand| {
+        let batch = Batch {
+            hands: vec![hand.clone()],
+            ..Batch::default()
+        };
+        store.commit(&batch).unwrap();
+    };
+    write(&mut store, &hand);
+    hand.lifted = Some(at(100));
+    write(&mut store, &hand);
+    let loaded = store.load(at(0)).unwrap();
+    assert_eq!((loaded.hands, loaded.next_hand), (vec![hand], 2));
+    store.prune(at(101)).unwrap();
+    let loaded = store.load(at(0)).unwrap();
+    assert_eq!(
+        (loaded.hands.len(), loaded.next_hand),
+        (0, 2),
+        "no number comes twice"
+    );
+    store.beat(at(200)).unwrap();
+    store.beat(at(260)).unwrap();
 }

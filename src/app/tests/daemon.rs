@@ -9,11 +9,12 @@ use tempfile::TempDir;
 
 use super::super::*;
 use super::*;
-use crate::model::{Incident, IncidentId, Message, Outcome};
+use crate::model::{ClientId, Code, Hand, Incident, IncidentId, Matchers, Measure, Message, Outcome};
 use crate::net::fake::{FakeNet, Peer};
 use crate::notify::Order;
 use crate::store::{Batch, Delivery, IncidentFilter, StoreError, Turn};
-use engine::Command;
+use engine::{Aside, Command};
+use hands::Wish;
 
 pub const ROUTER: [u8; 4] = [198, 51, 100, 1];
 pub const MX_ACME: [u8; 4] = [198, 51, 100, 10];
@@ -128,6 +129,10 @@ impl Store for Mortal {
     fn prune(&mut self, before: Timestamp) -> Result<(), StoreError> {
         self.store.prune(before)
     }
+
+    fn beat(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        self.store.beat(at)
+    }
 }
 
 /// What becomes of a message that was written down by the last write before the end.
@@ -195,7 +200,12 @@ impl Bench {
         if !memory.outbox.is_empty() {
             order_sender.try_send(Order::Send(memory.outbox)).unwrap();
         }
+        let aside = Aside {
+            following: watch::channel(settled.following.clone()).0,
+            heart: watch::channel(settled.heartbeat.clone()).0,
+        };
         let lines = Lines {
+            aside,
             commands,
             outcomes,
             orders: order_sender,
@@ -319,6 +329,53 @@ impl Daemon {
         self.engine.abort();
         self.keeper.close(mpsc::unbounded_channel().1);
         self.store.join().unwrap();
+    }
+
+    async fn ask<T>(&mut self, wish: impl FnOnce(tokio::sync::oneshot::Sender<T>) -> Wish) -> T {
+        let (done, answer) = tokio::sync::oneshot::channel();
+        self.commands
+            .send(Command::Grant(Box::new(wish(done))))
+            .await
+            .unwrap();
+        self.settle().await;
+        answer.await.unwrap()
+    }
+
+    async fn set(&mut self, measure: Measure) -> Hand {
+        let wish = |done| Wish::Set(measure, "anna".into(), "known".into(), done);
+        self.ask(wish).await.unwrap()
+    }
+
+    /// Silences a client for an hour.
+    pub async fn silence(&mut self, client: &str, now: Timestamp) -> Hand {
+        let of = Matchers {
+            client: Some(ClientId::parse(client).unwrap()),
+            ..Matchers::default()
+        };
+        let until = now + jiff::SignedDuration::from_hours(1);
+        self.set(Measure::Silence { of, until }).await
+    }
+
+    /// Accepts for an hour that a domain's server refuses connections.
+    pub async fn accept(&mut self, domain: &str, now: Timestamp) -> Hand {
+        self.set(Measure::Acceptance {
+            code: Code::HostRefused,
+            domain: DomainName::parse(domain).unwrap(),
+            until: now + jiff::SignedDuration::from_hours(1),
+        })
+        .await
+    }
+
+    /// Lifts what was set.
+    pub async fn lift(&mut self, hand: &Hand) {
+        let (id, kind) = (hand.id, hand.kind());
+        assert!(self.ask(|done| Wish::Lift(id, kind, done)).await.is_some());
+    }
+
+    /// Takes an incident on; who has it now.
+    pub async fn acknowledge(&mut self, id: IncidentId) -> Option<String> {
+        let taken = self.ask(|done| Wish::Acknowledge(id, "anna".into(), done)).await;
+        Some(taken.ok()?.acknowledged.clone()?.by)
     }
 
     /// Takes over another configuration.

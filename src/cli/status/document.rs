@@ -139,8 +139,22 @@ pub struct Incident {
     pub cause: Cause,
     pub domains: Vec<Affected>,
     pub url: Words,
+    pub acknowledged: Option<Acknowledged>,
+    pub held: Option<Held>,
     #[serde(default)]
     pub log: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Acknowledged {
+    pub at: Timestamp,
+    pub by: Words,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Held {
+    pub until: Timestamp,
+    pub reason: Words,
 }
 
 #[derive(Debug, Deserialize)]

@@ -18,6 +18,7 @@ pub fn render(single: &Single, from: &Url, sheet: Sheet) -> String {
     let mut out = headline(single, sheet);
     out.push('\n');
     cause(&mut out, single, &names, sheet);
+    hands(&mut out, single, sheet);
     // Without an external URL the daemon's links start at its root.
     if let Ok(page) = from.join(&incident.url) {
         let page = page.to_string();
@@ -63,6 +64,25 @@ fn headline(single: &Single, sheet: Sheet) -> String {
                 opened.human, end.human
             )
         }
+    }
+}
+
+/// Who has taken it on, and what keeps it quiet.
+fn hands(out: &mut String, single: &Single, sheet: Sheet) {
+    let (incident, now) = (&single.incident, single.summary.at);
+    let mut say = |label: &str, text: &str| field(out, label, text, None, sheet.width, sheet.coloured);
+    if let Some(taken) = &incident.acknowledged {
+        let by = if taken.by.is_empty() {
+            "somebody"
+        } else {
+            &*taken.by
+        };
+        let at = Moment::new(taken.at, now);
+        say("Taken", &format!("by {by} at {} ({} ago)", at.human, at.ago));
+    }
+    if let Some(held) = &incident.held {
+        let until = Moment::new(held.until, now).human;
+        say("Quiet", &format!("until {until}: {}", held.reason));
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::config::read::not_a_code;
 use crate::config::reader::{Kind, Node, Read};
-use crate::config::unbuilt::Part;
 use crate::config::value::words;
 use crate::config::{Hours, HttpUrl};
 use crate::model::{Code, Severity};
@@ -199,14 +198,6 @@ impl Read for Alerting {
             let default = Self::default();
             let hours: HoursBySeverity = t.entry("hours").and_then(read_hours).unwrap_or_default();
             let heartbeat = t.get("heartbeat");
-            for (key, part, used) in [
-                ("hours", Part::Hours, !hours.is_empty()),
-                ("heartbeat", Part::Heartbeat, heartbeat.is_some()),
-            ] {
-                if let Some(node) = t.entry(key).filter(|_| used) {
-                    node.unbuilt(part);
-                }
-            }
             Some(Self {
                 group_wait: t.or("group_wait", default.group_wait),
                 page_after: t.or("page_after", default.page_after),
@@ -295,9 +286,7 @@ fn read_escalation(node: Node<'_>) -> Option<Vec<EscalationStep>> {
         if last.is_some_and(|last| step.after <= last) {
             return item.wrong("each step comes later than the one before");
         }
-        if last.replace(step.after).is_some() {
-            item.unbuilt(Part::Escalation);
-        }
+        last = Some(step.after);
         Some(step)
     })?;
     Some(steps)

@@ -6,8 +6,7 @@ use jiff::civil::Date;
 
 use super::ProbeOverrides;
 use crate::config::read::read_text;
-use crate::config::reader::{Kind, Node, Read, Table};
-use crate::config::unbuilt::Part;
+use crate::config::reader::{Kind, Node, Read};
 use crate::config::value::{HostPort, words};
 use crate::model::{Code, DomainName, Service, ServiceKind};
 
@@ -157,7 +156,7 @@ impl Read for Domain {
             let services = t.or("services", Vec::new());
             let accept = t.or("accept", Vec::new());
             let probes = ProbeOverrides::from_table(t);
-            let domain = Self {
+            Some(Self {
                 name: name?,
                 expect_mx,
                 mail,
@@ -166,21 +165,8 @@ impl Read for Domain {
                 services,
                 accept,
                 probes,
-            };
-            domain.note_unbuilt(t);
-            Some(domain)
+            })
         })
-    }
-}
-
-impl Domain {
-    fn note_unbuilt(&self, t: &Table<'_>) {
-        let used = [("accept", Part::Accept, self.accept.is_empty())];
-        for (key, part, unused) in used {
-            if let Some(node) = t.entry(key).filter(|_| !unused) {
-                node.unbuilt(part);
-            }
-        }
     }
 }
 
@@ -213,9 +199,18 @@ fn read_selectors(node: Node<'_>) -> Option<Vec<String>> {
 impl Read for Acceptance {
     fn read(node: Node<'_>) -> Option<Self> {
         node.table(|t| {
-            let (code, until, reason) = (t.required("code"), t.required("until"), t.required("reason"));
+            let (code, until, reason) = (
+                t.required::<Code>("code"),
+                t.required("until"),
+                t.required("reason"),
+            );
+            let code = code?;
+            if code.layer() == "vantage" {
+                let why = "says that we cannot see: that is no condition of a domain, and cannot be accepted";
+                return t.entry("code")?.wrong(format!("\"{code}\" {why}"));
+            }
             Some(Self {
-                code: code?,
+                code,
                 until: until?,
                 reason: reason?,
             })

@@ -2,13 +2,11 @@
 
 mod address;
 pub mod duration;
-mod hours;
 mod ip_net;
 mod word;
 
 pub(crate) use address::parse_port;
 pub use address::{HostPort, HttpUrl, MailAddress};
-pub use hours::Hours;
 pub use ip_net::{IpNet, IpNetError};
 pub use word::Word;
 pub(crate) use word::words;

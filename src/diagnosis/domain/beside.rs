@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use super::super::doubt::Doubt;
 use super::super::finding::Finding;
 use super::super::service::ServiceView;
-use super::{Parts, Verdict};
+use super::{Parts, Rolled};
 use crate::model::{Code, State};
 
 impl Parts<'_> {
     /// What stands beside the way that mail comes in: services and reputation impair a domain that takes mail, and
     /// never explain why one does not. What still waits for its own explanation gives way to what does not, and holds
     /// the judgement back only where nothing else would be the cause.
-    pub(super) fn add_beside(&self, verdict: &mut Verdict, now: Timestamp, doubt: &mut Doubt) {
+    pub(super) fn add_beside(&self, verdict: &mut Rolled, now: Timestamp, doubt: &mut Doubt) {
         let services = self
             .services
             .iter()

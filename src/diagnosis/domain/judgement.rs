@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::super::accept;
 use super::super::address::AddressState;
 use super::super::finding::Finding;
 use super::super::host::HostState;
 use super::super::path;
-use super::{Judgement, Parts, Verdict};
-use crate::model::{Code, Proof, Root, RootKind, State, Subject};
+use super::{Judgement, Parts, Rolled};
+use crate::model::{Accepted, Code, Proof, Root, RootKind, State, Subject};
 
 impl Parts<'_> {
-    pub(super) fn judgement(&self, verdict: Verdict) -> Judgement {
+    pub(super) fn judgement(&self, verdict: Rolled, known: &[&Accepted]) -> Judgement {
         let picture = self.picture;
         let provider = picture
             .provider_of(&self.domain.name)
@@ -37,7 +38,12 @@ impl Parts<'_> {
                 .as_ref()
                 .map(|cause| cause.cause(picture, client, provider.as_deref())),
             symptoms: dedup(symptoms, code),
-            also: beside.chain(&verdict.warnings).map(Finding::warning).collect(),
+            also: beside
+                .chain(&verdict.warnings)
+                .map(Finding::warning)
+                .chain(verdict.accepted.iter().map(|one| accept::warning(one, known)))
+                .collect(),
+            accepted_until: known.iter().map(|one| one.until).min(),
             proven_by: if spoken { vec![Proof::Dialogue] } else { Vec::new() },
             checked: self.checked(),
             provider,

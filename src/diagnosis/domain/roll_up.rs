@@ -7,13 +7,13 @@ use super::super::dns::{DnsState, domain_root};
 use super::super::finding::Finding;
 use super::super::host::{HostState, HostView};
 use super::super::line::impairment;
-use super::{Parts, Verdict};
+use super::{Parts, Rolled};
 use crate::model::dns::{Exchange, MxRecord};
 use crate::model::{Code, Root, RootKind, State};
 use crate::picture::MailHosts;
 
 impl Parts<'_> {
-    pub(super) fn roll_up(&self, outage: Option<&Finding>, mail_hosts: &MailHosts<'_>) -> Verdict {
+    pub(super) fn roll_up(&self, outage: Option<&Finding>, mail_hosts: &MailHosts<'_>) -> Rolled {
         if let Some(offline) = &self.own.offline {
             return unknown(Some(offline.clone()));
         }
@@ -59,7 +59,7 @@ impl Parts<'_> {
     }
 
     /// With something usable: the most serious of what is impaired gives the state.
-    fn settle(&self, impaired: Vec<Finding>, warnings: Vec<Finding>) -> Verdict {
+    fn settle(&self, impaired: Vec<Finding>, warnings: Vec<Finding>) -> Rolled {
         let mut impaired: Vec<Finding> = impaired
             .into_iter()
             .map(|finding| match finding.code.layer() {
@@ -86,22 +86,24 @@ impl Parts<'_> {
         });
         let mut impaired = impaired.into_iter();
         match impaired.next() {
-            Some(first) => Verdict {
+            Some(first) => Rolled {
                 state: first.state,
                 cause: Some(first),
                 others: impaired.collect(),
                 warnings,
+                accepted: Vec::new(),
             },
-            None => Verdict {
+            None => Rolled {
                 state: State::Flowing,
                 cause: None,
                 others: Vec::new(),
                 warnings,
+                accepted: Vec::new(),
             },
         }
     }
 
-    fn all_failed(&self, outage: Option<&Finding>, failed: &[Finding]) -> Verdict {
+    fn all_failed(&self, outage: Option<&Finding>, failed: &[Finding]) -> Rolled {
         let symptoms: BTreeSet<Code> = self
             .hosts
             .iter()
@@ -235,26 +237,28 @@ fn failure(host: &HostView) -> Option<&Finding> {
     }
 }
 
-fn unknown(reason: Option<Finding>) -> Verdict {
-    Verdict {
+fn unknown(reason: Option<Finding>) -> Rolled {
+    Rolled {
         state: State::Unknown,
         cause: reason,
         others: Vec::new(),
         warnings: Vec::new(),
+        accepted: Vec::new(),
     }
 }
 
 /// `symptoms` ride along as bare findings: only their codes are shown.
-fn broken(cause: Finding, symptoms: Vec<Code>) -> Verdict {
+fn broken(cause: Finding, symptoms: Vec<Code>) -> Rolled {
     let others = symptoms
         .into_iter()
         .map(|code| Finding::new(code, cause.root.clone(), "", ""))
         .collect();
-    Verdict {
+    Rolled {
         state: State::Broken,
         cause: Some(cause),
         others,
         warnings: Vec::new(),
+        accepted: Vec::new(),
     }
 }
 

@@ -1,3 +1,5 @@
+mod hands;
+
 use super::*;
 use crate::incident::Policy;
 use crate::incident::sample::{acme, at, cause, domain, root, router, vantage, verdict};
@@ -18,6 +20,8 @@ fn pipeline() -> Pipeline {
         by_client: [(acme(), names(&["acme-desk", "boss"]))].into(),
         otherwise: names(&["oncall", "boss"]),
         all: names(&["acme-desk", "boss", "oncall"]),
+        later: vec![names(&["manager"])],
+        ..Routing::default()
     };
     Pipeline::new(routing, Wording::default(), 1)
 }

@@ -18,6 +18,7 @@ pub(super) fn everything(connection: &Connection, ended_since: Timestamp) -> Res
     let mut loaded = Loaded {
         next_incident: next_number(connection, "incident")?,
         next_message: next_number(connection, "outbox")?,
+        next_hand: next_number(connection, "hand")?,
         ..Loaded::default()
     };
     let bad = &mut loaded.unreadable;
@@ -42,6 +43,7 @@ pub(super) fn everything(connection: &Connection, ended_since: Timestamp) -> Res
         [],
         bad,
     )?;
+    loaded.hands = bodies(connection, "SELECT body FROM hand ORDER BY id", [], bad)?;
     loaded.facts = facts(connection, bad)?;
     loaded.outbox = outbox(connection, bad)?;
     Ok(loaded)

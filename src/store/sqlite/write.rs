@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::model::{Incident, Message, Outcome, Target};
+use crate::model::{Hand, Incident, Message, Outcome, Target};
 use crate::store::{Batch, Fact, StoreError, Turn};
 
 /// Writes a whole batch; the caller holds the transaction.
@@ -32,6 +32,9 @@ pub(super) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreE
     }
     for row in &batch.facts {
         fact(connection, row)?;
+    }
+    for row in &batch.hands {
+        hand(connection, row)?;
     }
     Ok(())
 }
@@ -130,6 +133,17 @@ fn fact(connection: &Connection, row: &Fact) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn hand(connection: &Connection, row: &Hand) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO hand (id, over, body) VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            number(row.id.0),
+            row.ends().map(Timestamp::as_microsecond),
+            serde_json::to_string(row)?,
+        ])?;
+    Ok(())
+}
+
 fn forget(connection: &Connection, target: &Target) -> Result<(), StoreError> {
     let target = key(target)?;
     for table in [
@@ -148,9 +162,18 @@ pub(super) fn prune(connection: &Connection, before: Timestamp) -> Result<(), St
         "DELETE FROM outbox WHERE done < ?1",
         "DELETE FROM turn WHERE at < ?1",
         "DELETE FROM incident WHERE open = 0 AND resolved < ?1",
+        "DELETE FROM hand WHERE over < ?1",
     ] {
         connection.execute(table, [before])?;
     }
+    Ok(())
+}
+
+/// That we were alive at a time.
+pub(super) fn beat(connection: &Connection, at: Timestamp) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO beat (id, at) VALUES (1, ?1)")?
+        .execute([at.as_microsecond()])?;
     Ok(())
 }
 

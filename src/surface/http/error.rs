@@ -1,7 +1,8 @@
 //! Errors as the API gives them: a status and `{"error": "..."}`.
 
+use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Json, Response};
@@ -86,6 +87,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
             .await
             .map(|Query(params)| Self(params))
             .map_err(|error: QueryRejection| ApiError::bad_request(quoted(&error.body_text())))
+    }
+}
+
+/// A JSON body, with errors as the API gives them; an empty one is an empty object.
+pub(super) struct Sent<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|error| ApiError::new(error.status(), quoted(&error.body_text())))?;
+        let body: &[u8] = if body.trim_ascii().is_empty() {
+            b"{}"
+        } else {
+            &body
+        };
+        serde_json::from_slice(body).map(Self).map_err(|error| {
+            ApiError::bad_request(quoted(&format!("this is not the JSON wanted here: {error}")))
+        })
     }
 }
 

@@ -8,6 +8,7 @@ mod connections;
 mod error;
 mod events;
 mod guard;
+mod hands;
 mod incidents;
 mod openapi;
 mod operate;
@@ -24,14 +25,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{DomainName, Incident, IncidentId};
+use crate::model::{DomainName, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure};
 use crate::snapshot::Snapshot;
 
 /// Everything that the server reads and may ask for. Cheap to clone.
@@ -49,6 +50,8 @@ pub struct Surface {
     pub notifiers: Arc<dyn NotifierTester>,
     /// Takes changed MX sets for right.
     pub approver: Arc<dyn Approver>,
+    /// Does what people wish.
+    pub operator: Arc<dyn Operator>,
     /// Set once the first snapshot stands; until then `/-/ready` says 503.
     pub ready: Arc<AtomicBool>,
     /// `server.external_url`, for links in answers; without it links are relative.
@@ -133,6 +136,53 @@ pub enum ApproveError {
     Stopping,
 }
 
+/// Does what people wish about incidents and messages.
+pub trait Operator: Send + Sync + 'static {
+    /// Takes an open incident on for `by`, and gives it; who took it on first stays.
+    ///
+    /// # Errors
+    /// [`OperateError::Over`], [`OperateError::Stopping`].
+    fn acknowledge(&self, id: IncidentId, by: String) -> BoxFuture<'_, Result<Arc<Incident>, OperateError>>;
+
+    /// Writes a line into an incident's log, open or over.
+    ///
+    /// # Errors
+    /// [`OperateError::Missing`], [`OperateError::Store`], [`OperateError::Stopping`].
+    fn note(&self, id: IncidentId, text: String) -> BoxFuture<'_, Result<(), OperateError>>;
+
+    /// Sets something by hand: what, who, why.
+    ///
+    /// # Errors
+    /// [`OperateError::Wrong`], [`OperateError::Stopping`].
+    fn set(&self, measure: Measure, by: String, reason: String) -> BoxFuture<'_, Result<Hand, OperateError>>;
+
+    /// Lifts what was set by hand, and gives it.
+    ///
+    /// # Errors
+    /// [`OperateError::Missing`], where nothing of this kind and number holds; [`OperateError::Stopping`].
+    fn lift(&self, id: HandId, kind: HandKind) -> BoxFuture<'_, Result<Hand, OperateError>>;
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OperateError {
+    /// The incident does not go on.
+    #[error("this incident is over: there is nothing to take on")]
+    Over,
+    /// There is nothing of this number.
+    #[error("there is nothing of this number")]
+    Missing,
+    /// What somebody wants to set means nothing.
+    #[error("{0}")]
+    Wrong(HandError),
+    /// The store could not be read or written.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// The daemon is about to end.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
 /// How long an answer may take to begin.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How long open answers may take to end once the daemon stops.
@@ -201,6 +251,14 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/clients", get(api::clients))
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
+        .route("/incidents/{id}/ack", post(hands::acknowledge))
+        .route("/incidents/{id}/note", post(hands::note))
+        .route("/silences", get(hands::silences).post(hands::silence))
+        .route("/silences/{id}", delete(hands::lift_silence))
+        .route("/maintenance", get(hands::windows).post(hands::maintain))
+        .route("/maintenance/{id}", delete(hands::lift_maintenance))
+        .route("/acceptances", get(hands::acceptances).post(hands::accept))
+        .route("/acceptances/{id}", delete(hands::lift_acceptance))
         .route("/events", get(events::stream))
         .route("/notifiers/{name}/test", post(operate::test_notifier));
     let router = Router::new()

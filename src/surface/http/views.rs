@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    Affected, Cause, ClientId, Code, DomainName, Flaps, Incident, IncidentId, IncidentState, LogEntry,
+    Affected, Cause, ClientId, Code, DomainName, Flaps, Held, Incident, IncidentId, IncidentState, LogEntry,
     Severity, State, Target, Verdict,
 };
 use crate::snapshot::{GatewayView, HostView, ServiceView};
@@ -153,6 +153,8 @@ pub(super) struct IncidentView<'a> {
     ended_by: Option<&'a str>,
     announced: Option<Timestamp>,
     flapping: Option<Flaps>,
+    acknowledged: Option<AcknowledgedView<'a>>,
+    held: Option<&'a Held>,
     cause: Cause,
     domains: Vec<AffectedDomain<'a>>,
     /// No routes are watched yet, so none can be touched.
@@ -160,6 +162,13 @@ pub(super) struct IncidentView<'a> {
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a [LogEntry]>,
+}
+
+/// Who has taken an incident on.
+#[derive(Serialize)]
+struct AcknowledgedView<'a> {
+    at: Timestamp,
+    by: &'a str,
 }
 
 /// A domain that an incident touches.
@@ -184,6 +193,11 @@ impl<'a> IncidentView<'a> {
             ended_by: incident.ended_by.as_deref(),
             announced: incident.announced,
             flapping: incident.flapping(),
+            acknowledged: incident.acknowledged.as_ref().map(|one| AcknowledgedView {
+                at: one.at,
+                by: &one.by,
+            }),
+            held: incident.held.as_ref(),
             cause: brief_cause(&incident.cause),
             domains: incident.affected.iter().filter_map(affected_domain).collect(),
             routes: [],

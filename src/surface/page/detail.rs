@@ -35,6 +35,7 @@ impl DomainPage {
 pub(super) struct IncidentPage {
     frame: Frame,
     incident: IncidentCard,
+    hands: Vec<String>,
     log: Vec<(Moment, String)>,
 }
 
@@ -53,9 +54,30 @@ impl IncidentPage {
                 .iter()
                 .map(|entry| (Moment::new(entry.at, now), entry.text.clone()))
                 .collect(),
+            hands: hands(incident, now),
             incident: card,
         }
     }
+}
+
+/// Who has taken an incident on, and what keeps it quiet.
+fn hands(incident: &Incident, now: Timestamp) -> Vec<String> {
+    let taken = incident.acknowledged.as_ref().map(|taken| {
+        let by = if taken.by.is_empty() {
+            "somebody"
+        } else {
+            &taken.by
+        };
+        format!("Taken on by {by} at {}.", Moment::new(taken.at, now).human)
+    });
+    let held = incident.held.as_ref().map(|held| {
+        let until = Moment::new(held.until, now).human;
+        format!(
+            "Nobody is told until {until}: {}.",
+            held.reason.trim_end_matches('.')
+        )
+    });
+    taken.into_iter().chain(held).collect()
 }
 
 #[derive(Template)]

@@ -240,6 +240,7 @@ fn domains() -> Vec<Verdict> {
                 code: Code::TlsCertificateExpiring,
                 subject: "mx.hooli.test".into(),
                 summary: "9 days left".into(),
+                accepted: false,
             }],
             ..healthy("hooli.test", "hooli", "mx.hooli.test", "203.0.113.80")
         },
@@ -336,6 +337,8 @@ pub(crate) fn incident(
         affected: of,
         announced: Some(minutes_ago(minutes - 1)),
         told: None,
+        acknowledged: None,
+        held: None,
         log: vec![
             LogEntry {
                 at: minutes_ago(minutes),
@@ -511,6 +514,8 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         started: at("2026-11-19T07:59:30Z"),
         clients: clients(),
         vantage: Arc::new(verdict(Target::Vantage("hq".into()), None, State::Flowing)),
+        hands: Vec::new(),
+        vitals: crate::snapshot::Vitals::default(),
         counters: counters(&domains),
         domains,
         gateways: gateways(),

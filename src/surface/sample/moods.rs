@@ -95,6 +95,7 @@ pub(crate) fn hostile() -> Snapshot {
             code: Code::TlsCertificateExpiring,
             subject: HOSTILE.into(),
             summary: HOSTILE.into(),
+            accepted: false,
         }];
         for hop in &mut verdict.path {
             hop.subject = HOSTILE.into();

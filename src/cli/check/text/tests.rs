@@ -142,6 +142,7 @@ fn a_flowing_domain_at_120_columns() {
         code: Code::TlsCertificateExpiring,
         subject: "mx.acme.test (198.51.100.10)".into(),
         summary: "9 days left, until 2026-12-01.".into(),
+        accepted: false,
     });
     insta::assert_snapshot!(render(&flowing, 120, false), @r"
     acme.test  flowing

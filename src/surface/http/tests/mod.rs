@@ -10,6 +10,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::surface::sample;
 
+mod hands;
 mod live;
 
 /// Incidents that only the store knows: #10 to #1.
@@ -85,7 +86,8 @@ pub(crate) fn surface(snapshot: Snapshot) -> (Surface, watch::Sender<Arc<Snapsho
         history: Arc::new(Shelf),
         reloader: Arc::clone(&desk) as _,
         notifiers: Arc::clone(&desk) as _,
-        approver: desk,
+        approver: Arc::clone(&desk) as _,
+        operator: desk,
         ready: Arc::new(AtomicBool::new(true)),
         external_url: Some("https://mail.msp.example/".into()),
     };

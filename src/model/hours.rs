@@ -1,17 +1,22 @@
 //! Working hours: days of the week, a time of day and a time zone.
 
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use serde::{Deserialize, Serialize};
 
 /// Hours in which somebody wants to hear of things: `Mon-Fri 08:00-18:00 Europe/Berlin`.
 ///
 /// Days are ranges or single days joined by commas (`Mon-Thu,Sat`). Hours that end before they begin run
 /// over midnight and belong to the day on which they begin; hours that end where they begin are all day.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Hours {
+    /// As they were written.
+    text: String,
     /// Monday first.
     days: [bool; 7],
     from: Time,
@@ -45,6 +50,30 @@ impl Hours {
         let today = local.date();
         let yesterday = today.yesterday();
         self.covers(today, now) || yesterday.is_ok_and(|day| self.covers(day, now))
+    }
+
+    /// When the hours that `now` lies within end: where some run into others, the end of the last. `None` outside of
+    /// all.
+    pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut end = None;
+        // Hours that follow one another without a gap are told as one, up to a week: then they never end.
+        for _ in 0..8 {
+            let today = self.zone.to_datetime(end.unwrap_or(now)).date();
+            let days = [today.yesterday().ok(), Some(today)];
+            let at = end.unwrap_or(now);
+            let next = days
+                .into_iter()
+                .flatten()
+                .filter_map(|day| self.window(day))
+                .filter(|(start, finish)| *start <= at && at < *finish)
+                .map(|(_, finish)| finish)
+                .max();
+            match next {
+                Some(_) => end = next,
+                None => break,
+            }
+        }
+        end
     }
 
     /// The next moment, from `now` on, that lies within these hours: `now` itself when it does.
@@ -87,6 +116,26 @@ impl Hours {
     }
 }
 
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl From<Hours> for String {
+    fn from(hours: Hours) -> Self {
+        hours.text
+    }
+}
+
+impl TryFrom<String> for Hours {
+    type Error = HoursError;
+
+    fn try_from(text: String) -> Result<Self, HoursError> {
+        text.parse()
+    }
+}
+
 impl FromStr for Hours {
     type Err = HoursError;
 
@@ -99,6 +148,7 @@ impl FromStr for Hours {
         };
         let (from, to) = times.split_once('-').ok_or(HoursError::Times)?;
         Ok(Self {
+            text: [days, times, zone].join(" "),
             days: parse_days(days)?,
             from: parse_time(from)?,
             to: if to == "24:00" {

@@ -1,0 +1,347 @@
+//! What people do: acknowledge, note, silence, maintain, accept.
+
+use std::sync::Arc;
+
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::Json;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, ToSpan as _, Zoned};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::error::{ApiError, Name, Sent, quoted};
+use super::incidents::{base, find};
+use super::views::IncidentView;
+use super::{OperateError, Server};
+use crate::model::text::clean;
+use crate::model::{Code, DomainName, Hand, HandId, HandKind, Hours, Matchers, Measure, Target, When};
+use crate::snapshot::Snapshot;
+
+/// The most characters of a note and of a name.
+const NOTE: usize = 2000;
+const NAME: usize = 80;
+
+type Answer = Result<Json<Value>, ApiError>;
+
+/// Who does it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Doer {
+    by: String,
+}
+
+/// `POST /api/v1/incidents/{id}/ack`
+pub(super) async fn acknowledge(
+    Shared(server): Shared<Server>,
+    Name(id): Name,
+    Sent(doer): Sent<Doer>,
+) -> Answer {
+    let incident = find(&server, &id).await?;
+    if !incident.is_open() {
+        return Err(refused(&OperateError::Over));
+    }
+    let by = clean(doer.by.trim().as_bytes(), NAME);
+    let answer = server.operator.acknowledge(incident.id, by).await;
+    let incident = answer.map_err(|error| refused(&error))?;
+    Ok(Json(json!(IncidentView::brief(&incident, base(&server)))))
+}
+
+/// A note.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Note {
+    text: String,
+    #[serde(default)]
+    by: String,
+}
+
+/// `POST /api/v1/incidents/{id}/note`
+pub(super) async fn note(Shared(server): Shared<Server>, Name(id): Name, Sent(note): Sent<Note>) -> Answer {
+    let incident = find(&server, &id).await?;
+    let text = clean(note.text.trim().as_bytes(), NOTE);
+    if text.is_empty() {
+        return Err(ApiError::bad_request("a note says something: `text` is empty"));
+    }
+    let by = clean(note.by.trim().as_bytes(), NAME);
+    let line = if by.is_empty() {
+        format!("note: {text}")
+    } else {
+        format!("note by {by}: {text}")
+    };
+    let written = server.operator.note(incident.id, line.clone()).await;
+    written.map_err(|error| refused(&error))?;
+    Ok(Json(json!({ "incident": incident.id, "text": line })))
+}
+
+/// `GET /api/v1/silences`
+pub(super) async fn silences(Shared(server): Shared<Server>) -> Json<Value> {
+    Json(json!({ "silences": list(&server, HandKind::Silence) }))
+}
+
+/// `GET /api/v1/maintenance`
+pub(super) async fn windows(Shared(server): Shared<Server>) -> Json<Value> {
+    Json(json!({ "maintenance": list(&server, HandKind::Maintenance) }))
+}
+
+/// `GET /api/v1/acceptances`
+pub(super) async fn acceptances(Shared(server): Shared<Server>) -> Json<Value> {
+    Json(json!({ "acceptances": list(&server, HandKind::Acceptance) }))
+}
+
+fn list(server: &Server, kind: HandKind) -> Vec<Value> {
+    let now = (server.now)();
+    let snapshot = server.snapshot();
+    let hands = snapshot
+        .hands
+        .iter()
+        .filter(|hand| hand.kind() == kind && !hand.is_over(now));
+    hands.map(|hand| view(hand, now)).collect()
+}
+
+/// What was set, and whether it keeps anything quiet just now.
+fn view(hand: &Hand, now: Timestamp) -> Value {
+    let mut view = json!(hand);
+    if let Some(map) = view.as_object_mut()
+        && hand.kind() == HandKind::Maintenance
+    {
+        map.insert("active".into(), json!(hand.quiet_until(now).is_some()));
+    }
+    view
+}
+
+/// What a silence or a maintenance is about, and what comes with it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Quiet {
+    client: Option<String>,
+    domain: Option<String>,
+    gateway: Option<String>,
+    code: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
+    #[serde(rename = "for")]
+    lasting: Option<String>,
+    recurring: Option<String>,
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /api/v1/silences`
+pub(super) async fn silence(
+    Shared(server): Shared<Server>,
+    Sent(quiet): Sent<Quiet>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    if quiet.from.is_some() || quiet.recurring.is_some() {
+        let instead = "a silence begins now: `from` and `recurring` belong to /api/v1/maintenance";
+        return Err(ApiError::bad_request(instead));
+    }
+    let now = (server.now)();
+    let of = quiet.matchers(&server.snapshot())?;
+    let until = quiet
+        .end(now, now)?
+        .ok_or_else(|| ApiError::bad_request("a silence needs an end: `until` or `for`"))?;
+    set(&server, Measure::Silence { of, until }, quiet.by, quiet.reason).await
+}
+
+/// `POST /api/v1/maintenance`
+pub(super) async fn maintain(
+    Shared(server): Shared<Server>,
+    Sent(quiet): Sent<Quiet>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let now = (server.now)();
+    let of = quiet.matchers(&server.snapshot())?;
+    let from = quiet.from.as_deref().map(|text| moment("from", text, false));
+    let from = from.transpose()?;
+    let end = quiet.end(from.unwrap_or(now), now)?;
+    let when = match (&quiet.recurring, end) {
+        (Some(_), _) if from.is_some() => {
+            let instead = "what recurs begins at its own hours: leave `from` out";
+            return Err(ApiError::bad_request(instead));
+        }
+        (Some(hours), until) => {
+            let recurring: Hours = hours
+                .parse()
+                .map_err(|error| ApiError::bad_request(format!("`recurring`: {error}")))?;
+            When::Recurring { recurring, until }
+        }
+        (None, Some(until)) => When::Once {
+            from: from.unwrap_or(now),
+            until,
+        },
+        (None, None) => {
+            let missing = "a maintenance needs an end, `until` or `for`, or `recurring` hours";
+            return Err(ApiError::bad_request(missing));
+        }
+    };
+    set(&server, Measure::Maintenance { of, when }, quiet.by, quiet.reason).await
+}
+
+impl Quiet {
+    /// What it is about; what nobody knows would keep nothing quiet, and nobody would notice.
+    fn matchers(&self, snapshot: &Snapshot) -> Result<Matchers, ApiError> {
+        let client = self.client.as_ref().map(|id| {
+            let known = snapshot.clients.iter().find(|client| client.id.as_str() == *id);
+            known
+                .map(|client| client.id.clone())
+                .ok_or_else(|| unknown("client", id))
+        });
+        let domain = self.domain.as_ref().map(|name| watched(snapshot, name));
+        let gateway = self.gateway.as_ref().map(|name| {
+            let mut targets = snapshot.gateways.iter().map(|gateway| &gateway.verdict.target);
+            targets
+                .find_map(|target| match target {
+                    Target::Gateway(_, known) if **known == **name => Some(Arc::clone(known)),
+                    _ => None,
+                })
+                .ok_or_else(|| unknown("gateway", name))
+        });
+        Ok(Matchers {
+            client: client.transpose()?,
+            domain: domain.transpose()?,
+            gateway: gateway.transpose()?,
+            code: self.code.clone(),
+        })
+    }
+
+    /// When it ends: at `until`, or so long after `from`.
+    fn end(&self, from: Timestamp, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+        let end = match (&self.until, &self.lasting) {
+            (Some(_), Some(_)) => {
+                return Err(ApiError::bad_request("`until` and `for` say the same: give one"));
+            }
+            (Some(until), None) => moment("until", until, true)?,
+            (None, Some(span)) => after(from, span)?,
+            (None, None) => return Ok(None),
+        };
+        if end <= now {
+            return Err(ApiError::bad_request("it ends in the past"));
+        }
+        Ok(Some(end))
+    }
+}
+
+/// What is accepted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Accepted {
+    code: String,
+    domain: String,
+    until: String,
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /api/v1/acceptances`
+pub(super) async fn accept(
+    Shared(server): Shared<Server>,
+    Sent(accepted): Sent<Accepted>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let code: Code = accepted.code.parse().map_err(|_| {
+        let code = quoted(&accepted.code);
+        ApiError::bad_request(format!("there is no cause \"{code}\"; docs/causes.md lists all"))
+    })?;
+    let measure = Measure::Acceptance {
+        code,
+        domain: watched(&server.snapshot(), &accepted.domain)?,
+        until: moment("until", &accepted.until, true)?,
+    };
+    set(&server, measure, accepted.by, accepted.reason).await
+}
+
+async fn set(
+    server: &Server,
+    measure: Measure,
+    by: String,
+    reason: String,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let made = server.operator.set(measure, by, reason).await;
+    let hand = made.map_err(|error| refused(&error))?;
+    Ok((StatusCode::CREATED, Json(view(&hand, (server.now)()))))
+}
+
+/// `DELETE /api/v1/silences/{id}`
+pub(super) async fn lift_silence(server: Shared<Server>, id: Name) -> Answer {
+    lift(&server.0, &id.0, HandKind::Silence).await
+}
+
+/// `DELETE /api/v1/maintenance/{id}`
+pub(super) async fn lift_maintenance(server: Shared<Server>, id: Name) -> Answer {
+    lift(&server.0, &id.0, HandKind::Maintenance).await
+}
+
+/// `DELETE /api/v1/acceptances/{id}`
+pub(super) async fn lift_acceptance(server: Shared<Server>, id: Name) -> Answer {
+    lift(&server.0, &id.0, HandKind::Acceptance).await
+}
+
+async fn lift(server: &Server, id: &str, kind: HandKind) -> Answer {
+    let missing = || {
+        let what = format!("there is no {} \"{}\" that holds", kind.as_str(), quoted(id));
+        ApiError::not_found(what)
+    };
+    let number: HandId = id.parse().map_err(|_| missing())?;
+    match server.operator.lift(number, kind).await {
+        Ok(hand) => Ok(Json(view(&hand, (server.now)()))),
+        Err(OperateError::Missing) => Err(missing()),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+fn watched(snapshot: &Snapshot, name: &str) -> Result<DomainName, ApiError> {
+    let parsed = DomainName::parse(name).ok();
+    parsed
+        .filter(|name| snapshot.domains.contains_key(name))
+        .ok_or_else(|| ApiError::bad_request(format!("no domain \"{}\" is watched", quoted(name))))
+}
+
+fn unknown(what: &str, name: &str) -> ApiError {
+    ApiError::bad_request(format!("no {what} \"{}\" is configured", quoted(name)))
+}
+
+/// A moment: RFC 3339 with a zone or an offset, or a day, which begins, or ends, at midnight UTC.
+fn moment(key: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
+    let text = text.trim();
+    let day = || {
+        let day: Date = text.parse().ok()?;
+        let day = if end { day.tomorrow().ok()? } else { day };
+        Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    };
+    let zoned = || text.parse::<Zoned>().map(|zoned| zoned.timestamp()).ok();
+    text.parse().ok().or_else(zoned).or_else(day).ok_or_else(|| {
+        let wanted = "is a moment like 2027-01-31T18:00:00Z or a day like 2027-01-31";
+        ApiError::bad_request(format!("`{key}` {wanted}, not \"{}\"", quoted(text)))
+    })
+}
+
+/// So long after a moment: `4h`, `1h30m`, `2d`.
+fn after(from: Timestamp, text: &str) -> Result<Timestamp, ApiError> {
+    let span: Option<Span> = text.trim().parse().ok();
+    let span = span.filter(|span| span.is_positive() && !text.trim().starts_with('P'));
+    let end = span.and_then(|span| from.to_zoned(TimeZone::UTC).checked_add(span).ok());
+    let end = end.filter(|end| *end <= from.to_zoned(TimeZone::UTC).saturating_add(10.years()));
+    end.map(|end| end.timestamp()).ok_or_else(|| {
+        let wanted = "is a span like 4h, 1h30m or 2d, of ten years at the most";
+        ApiError::bad_request(format!("`for` {wanted}, not \"{}\"", quoted(text)))
+    })
+}
+
+fn refused(error: &OperateError) -> ApiError {
+    match error {
+        OperateError::Over => ApiError::new(StatusCode::CONFLICT, error.to_string()),
+        OperateError::Missing => ApiError::not_found(error.to_string()),
+        OperateError::Wrong(_) => ApiError::bad_request(error.to_string()),
+        OperateError::Stopping => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        OperateError::Store(reason) => {
+            // The reason may name paths of our machine: that is for the log, not for whoever asks.
+            tracing::error!(reason, "what somebody wished could not be written");
+            let answer = "it could not be written at the moment; the log says why";
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, answer)
+        }
+    }
+}
