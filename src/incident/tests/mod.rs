@@ -511,6 +511,7 @@ fn toggles(bench: &mut Bench, times: u64, every: u64, pace: Option<Duration>) {
 fn a_flapping_target_is_one_incident_until_it_is_well_five_times_in_a_row() {
     let mut bench = Bench::prompt();
     bench.life.policy.flapping = Some(Flapping::of_interval(Duration::from_mins(1)));
+    bench.life.policy.repeat_interval = None;
     toggles(&mut bench, 3, 50, None);
     assert_eq!(
         bench.heard,
