@@ -95,8 +95,7 @@ async fn what_is_wrong_at_first_sight_wakes_nobody() {
 async fn a_kill_at_any_write_loses_and_doubles_nothing(#[case] writes: i64, #[case] dying: Dying) {
     let bench = Bench::new();
     let mut daemon = bench.start(CONFIG);
-    // What is usual of the router has been learnt by then, so that no write of it comes between.
-    daemon.run(60.0).await;
+    daemon.run(30.0).await;
     bench.net.listen((MX_BETA, 25), Peer::Refuse);
     daemon.lives_for(writes, dying);
     daemon.run(20.0).await;
@@ -121,8 +120,7 @@ async fn a_kill_at_any_write_loses_and_doubles_nothing(#[case] writes: i64, #[ca
 async fn a_kill_while_it_heals_loses_and_doubles_nothing(#[case] writes: i64, #[case] dying: Dying) {
     let bench = Bench::new();
     let mut daemon = bench.start(CONFIG);
-    // What is usual of the router has been learnt by then, so that no write of it comes between.
-    daemon.run(60.0).await;
+    daemon.run(30.0).await;
     bench.net.listen((MX_BETA, 25), Peer::Refuse);
     daemon.run(30.0).await;
     assert_eq!(events(&bench), [Event::Opened]);

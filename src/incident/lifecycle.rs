@@ -207,7 +207,11 @@ impl Lifecycle {
             root: cause.root.clone(),
             client: verdict.client.clone(),
             state: verdict.state,
-            cause: Some(Arc::new(cause.clone())),
+            cause: Some(Arc::new(Cause {
+                // An incident is what the store keeps of it, no more: a message that is sent again is the same one.
+                stands_on: Vec::new(),
+                ..cause.clone()
+            })),
             // Getting worse than at first sight is news; while nothing but unknowns came before, it is not.
             first_sight: before.map_or(first, |b| b.first_sight && (first || !worse)),
             since: before.filter(|_| !worse).map_or(now, |b| b.since),
