@@ -2,18 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::Monitor;
+use super::{Mode, Monitor};
 use crate::diagnosis::Suspicion;
 use crate::inventory::Gateway;
-use crate::model::{DomainName, Evidence, Observation, Subject, Target};
+use crate::model::dns::{Lookup, NameServerAnswer, NameServerEvidence};
+use crate::model::{DomainName, Evidence, State, Subject, Target};
 use crate::picture::{SMTP_PORT, Track};
 
 /// More dependents than this are not judged anew for an observation that says what the last one said: each
 /// domain's own MX question brings it up to date within its interval.
 const MANY: usize = 50;
+
+/// How long an observation that says what the last one said may wait for others of its kind, so that a flowing domain
+/// is judged once for all of them. Nothing waits longer than the subject's own interval.
+const GATHERING: Duration = Duration::from_secs(15);
 
 impl Monitor {
     /// Whether a subject's newest observation changes nothing that anybody's verdict stands on.
@@ -25,16 +31,39 @@ impl Monitor {
         health(before) == health(after)
             && !before.is_in_doubt()
             && !after.is_in_doubt()
-            && certificate(&before.latest) == certificate(&after.latest)
+            && same_facts(&before.latest.evidence, &after.latest.evidence)
     }
 
     pub(super) fn judge_dependents(&mut self, subject: &Subject, quiet: bool, now: Timestamp) {
         let mut targets = self.dependents(subject, quiet);
-        if !quiet {
+        if quiet {
+            let wait = self.settings(subject).interval.min(GATHERING);
+            let patient = targets.extract_if(.., |target| self.is_calm(target));
+            for target in patient.collect::<Vec<_>>() {
+                self.judge_within(wait, &target, now);
+            }
+        } else {
             // What was held back waits for just such news.
             targets.extend(self.held.iter().cloned());
         }
         self.judge(targets, now);
+    }
+
+    /// Whether it makes no difference to anybody that a domain's verdict shows its newest timings a little later.
+    fn is_calm(&self, target: &Target) -> bool {
+        let verdict = self.verdicts.get(target);
+        self.mode == Mode::Watch
+            && matches!(target, Target::Domain(_))
+            && verdict.is_some_and(|verdict| verdict.state == State::Flowing)
+            && !self.held.contains(target)
+    }
+
+    fn judge_within(&mut self, wait: Duration, target: &Target, now: Timestamp) {
+        let wait = SignedDuration::try_from(wait).unwrap_or_default();
+        let at = now.checked_add(wait).unwrap_or(now);
+        if self.recheck_at.get(target).is_none_or(|before| *before > at) {
+            self.recheck(target, at);
+        }
     }
 
     pub(super) fn judge_everything(&mut self, now: Timestamp) {
@@ -128,9 +157,64 @@ pub(super) fn gateway_target(gateway: &Gateway) -> Target {
     Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name))
 }
 
+/// Whether two pieces of evidence differ in nothing but when and how fast it came. Health that is the same says the rest
+/// for most kinds; what DNS publishes, and a certificate, can change in ways that leave it as it was.
+fn same_facts(before: &Evidence, after: &Evidence) -> bool {
+    match (before, after) {
+        (Evidence::Mx(before), Evidence::Mx(after)) => same_answer(&before.answer, &after.answer),
+        (Evidence::Addresses(before), Evidence::Addresses(after)) => {
+            same_answer(&before.v4, &after.v4)
+                && same_answer(&before.v6, &after.v6)
+                && before.alias_of == after.alias_of
+        }
+        (Evidence::NameServers(before), Evidence::NameServers(after)) => same_servers(before, after),
+        (Evidence::Smtp(_), Evidence::Smtp(_)) | (Evidence::Service(_), Evidence::Service(_)) => {
+            certificate(before) == certificate(after)
+        }
+        (Evidence::Host(_), Evidence::Host(_))
+        | (Evidence::Gateway(_), Evidence::Gateway(_))
+        | (Evidence::Anchor(_), Evidence::Anchor(_))
+        | (Evidence::Resolver(_), Evidence::Resolver(_)) => true,
+        _ => before == after,
+    }
+}
+
+fn same_servers(before: &NameServerEvidence, after: &NameServerEvidence) -> bool {
+    let same = |(before, after): (&NameServerAnswer, &NameServerAnswer)| {
+        before.name == after.name
+            && before.address == after.address
+            && before.named_by == after.named_by
+            && before.authoritative == after.authoritative
+            && same_answer(&before.answer, &after.answer)
+    };
+    before.closer == after.closer
+        && before.zone == after.zone
+        && before.servers.len() == after.servers.len()
+        && before.servers.iter().zip(&after.servers).all(same)
+}
+
+/// Whether two answers differ in nothing but how long they may be remembered.
+fn same_answer<T: PartialEq>(before: &Lookup<T>, after: &Lookup<T>) -> bool {
+    match (before, after) {
+        (
+            Lookup::Found {
+                records, authentic, ..
+            },
+            Lookup::Found {
+                records: others,
+                authentic: other,
+                ..
+            },
+        ) => authentic == other && records == others,
+        (Lookup::NoData { .. }, Lookup::NoData { .. }) => true,
+        (Lookup::NxDomain { authentic, .. }, Lookup::NxDomain { authentic: other, .. }) => authentic == other,
+        _ => before == after,
+    }
+}
+
 /// The certificate that a session showed, by its fingerprint.
-pub(super) fn certificate(observation: &Observation) -> Option<&str> {
-    match &observation.evidence {
+pub(super) fn certificate(evidence: &Evidence) -> Option<&str> {
+    match evidence {
         Evidence::Smtp(smtp) => Some(&smtp.tls.as_ref()?.certificate.as_ref()?.fingerprint),
         Evidence::Service(service) => Some(&service.tls.as_ref()?.certificate.as_ref()?.fingerprint),
         _ => None,

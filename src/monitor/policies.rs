@@ -63,7 +63,7 @@ impl Monitor {
                 fits.push(Subject::Policy(domain.clone(), PolicyPart::Sts));
             }
             Subject::Smtp(address) => {
-                let shown = |track: &Track| certificate(&track.latest).map(str::to_owned);
+                let shown = |track: &Track| certificate(&track.latest.evidence).map(str::to_owned);
                 let after = self.picture.track(subject).and_then(shown);
                 if after.is_some() && after != before.and_then(shown) {
                     fits.extend(self.picture.leads().names(*address).cloned().map(Subject::Tlsa));
