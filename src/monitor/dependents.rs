@@ -10,15 +10,15 @@ use super::{Mode, Monitor};
 use crate::diagnosis::Suspicion;
 use crate::inventory::Gateway;
 use crate::model::dns::{Lookup, NameServerAnswer, NameServerEvidence};
-use crate::model::{DomainName, Evidence, State, Subject, Target};
+use crate::model::{ClientId, DomainName, Evidence, State, Subject, Target, Verdict};
 use crate::picture::{SMTP_PORT, Track};
 
 /// More dependents than this are not judged anew for an observation that says what the last one said: each
 /// domain's own MX question brings it up to date within its interval.
 const MANY: usize = 50;
 
-/// How long an observation that says what the last one said may wait for others of its kind, so that a flowing domain
-/// is judged once for all of them. Nothing waits longer than the subject's own interval.
+/// How long an observation that says what the last one said may wait for others of its kind, so that a domain is judged
+/// once for all of them.
 const GATHERING: Duration = Duration::from_secs(15);
 
 impl Monitor {
@@ -34,13 +34,28 @@ impl Monitor {
             && same_facts(&before.latest.evidence, &after.latest.evidence)
     }
 
+    /// Whether a subject's newest observation can change which addresses blocklists are asked for: a list is believed or
+    /// no longer, a gateway's name leads elsewhere.
+    pub(super) fn changes_listings(&self, before: Option<&Track>, subject: &Subject) -> bool {
+        let Some((before, after)) = before.zip(self.picture.track(subject)) else {
+            return matches!(subject, Subject::Blocklist(_) | Subject::Gateway(..));
+        };
+        match (&before.latest.evidence, &after.latest.evidence) {
+            (Evidence::Gateway(before), Evidence::Gateway(after)) => before.address != after.address,
+            (Evidence::Gateway(_), _) | (_, Evidence::Gateway(_)) => true,
+            (old, new) => {
+                let health = |track: &Track| track.settled.as_ref().map(|settled| settled.health);
+                matches!(subject, Subject::Blocklist(_)) && (old != new || health(before) != health(after))
+            }
+        }
+    }
+
     pub(super) fn judge_dependents(&mut self, subject: &Subject, quiet: bool, now: Timestamp) {
         let mut targets = self.dependents(subject, quiet);
         if quiet {
-            let wait = self.settings(subject).interval.min(GATHERING);
             let patient = targets.extract_if(.., |target| self.is_calm(target));
             for target in patient.collect::<Vec<_>>() {
-                self.judge_within(wait, &target, now);
+                self.judge_within(GATHERING, &target, now);
             }
         } else {
             // What was held back waits for just such news.
@@ -49,13 +64,19 @@ impl Monitor {
         self.judge(targets, now);
     }
 
-    /// Whether it makes no difference to anybody that a domain's verdict shows its newest timings a little later.
+    /// Whether it makes no difference to anybody that a domain's verdict shows its newest timings a little later: it
+    /// flows, or nothing can be said of it until our own side turns, and then it is judged at once.
     fn is_calm(&self, target: &Target) -> bool {
-        let verdict = self.verdicts.get(target);
+        let blind = self.own.worst().map(|finding| finding.code);
+        let calm = |verdict: &Verdict| match verdict.state {
+            State::Flowing => true,
+            State::Unknown => blind.is_some() && verdict.cause.as_ref().map(|cause| cause.code) == blind,
+            State::Degraded | State::Broken => false,
+        };
         self.mode == Mode::Watch
             && matches!(target, Target::Domain(_))
-            && verdict.is_some_and(|verdict| verdict.state == State::Flowing)
             && !self.held.contains(target)
+            && self.verdicts.get(target).is_some_and(|verdict| calm(verdict))
     }
 
     fn judge_within(&mut self, wait: Duration, target: &Target, now: Timestamp) {
@@ -121,7 +142,10 @@ impl Monitor {
                 targets.insert(self.vantage_target());
             }
             Subject::Listing(_, address) => {
+                let whose = self.listable.get(address);
+                let theirs = |client: &ClientId| whose.is_some_and(|whose| whose.contains(client));
                 let own = picture.inventory.domains.values();
+                let own = own.filter(|domain| domain.client.as_ref().is_some_and(theirs));
                 let own = own.filter(|domain| picture.own_mail_addresses(domain).contains(address));
                 targets.extend(domains(own.map(|domain| domain.name.clone()).collect()));
             }

@@ -256,7 +256,7 @@ impl Monitor {
         self.follow(&change, now);
         self.settle_name_server_budgets(&subject, now);
         self.ask_what_must_fit(&subject, before.as_ref(), &change, now);
-        if change != Change::default() || matches!(subject, Subject::Blocklist(_) | Subject::Gateway(..)) {
+        if change != Change::default() || self.changes_listings(before.as_ref(), &subject) {
             self.follow_listings(now);
         }
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {

@@ -164,6 +164,10 @@ impl World {
             }
             Action::Wait(seconds) => {
                 self.now += seconds;
+                // As long as that, a target that flapped and is well now is found well again and again.
+                for target in self.process.life.held() {
+                    self.process.life.found_well(&target, u32::MAX);
+                }
                 self.turn(None);
             }
             Action::Acknowledge => {
