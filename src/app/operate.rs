@@ -26,18 +26,38 @@ pub struct Archive(pub Keeper);
 
 const GONE: &str = "the store is closed";
 
-impl History for Archive {
-    fn closed(&self, before: Option<IncidentId>, limit: usize) -> Result<Vec<Incident>, HistoryError> {
-        let filter = IncidentFilter {
-            state: Some(IncidentState::Resolved),
-            client: None,
-        };
+impl Archive {
+    fn incidents(
+        &self,
+        filter: IncidentFilter,
+        before: Option<IncidentId>,
+        limit: usize,
+    ) -> Result<Vec<Incident>, HistoryError> {
         let answer = self.0.ask(move |store| {
             store
                 .incidents(&filter, before, limit)
                 .map_err(|error| error.to_string())
         });
         answer.unwrap_or_else(|| Err(GONE.into())).map_err(HistoryError)
+    }
+}
+
+impl History for Archive {
+    fn closed(&self, before: Option<IncidentId>, limit: usize) -> Result<Vec<Incident>, HistoryError> {
+        let filter = IncidentFilter {
+            state: Some(IncidentState::Resolved),
+            ..IncidentFilter::default()
+        };
+        self.incidents(filter, before, limit)
+    }
+
+    fn over_since(&self, since: Timestamp, limit: usize) -> Result<Vec<Incident>, HistoryError> {
+        let filter = IncidentFilter {
+            state: Some(IncidentState::Resolved),
+            lasted_until: Some(since),
+            ..IncidentFilter::default()
+        };
+        self.incidents(filter, None, limit)
     }
 
     fn incident(&self, id: IncidentId) -> Result<Option<Incident>, HistoryError> {

@@ -50,6 +50,8 @@ pub enum Command {
     Explain(Explain),
     /// Show what a running daemon knows, worst first.
     Status(Status),
+    /// Say what happened meanwhile, for whoever comes back.
+    Digest(Digest),
     /// Take the mail servers that a domain has now for the right ones.
     Approve(Approve),
     /// Take an incident on: nobody is told of it again, and nobody else.
@@ -143,6 +145,26 @@ pub struct Status {
     /// Only this incident, with its evidence and its log.
     #[arg(long, value_name = "ID", value_parser = incident)]
     pub incident: Option<u64>,
+    /// One JSON document on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// `mailflow digest`
+#[derive(Debug, Args)]
+pub struct Digest {
+    /// Since when: a day (2026-11-20), a time (2026-11-20T18:00), or how long ago (3d, 12h).
+    #[arg(long, value_name = "DATE", value_parser = super::digest::moment)]
+    pub since: super::digest::Moment,
+    /// Until when, in the same forms; without it, until now.
+    #[arg(long, value_name = "DATE", value_parser = super::digest::moment)]
+    pub until: Option<super::digest::Moment>,
+    /// Only what touched this client, by its id.
+    #[arg(long, value_name = "ID")]
+    pub client: Option<String>,
     /// One JSON document on standard output.
     #[arg(long)]
     pub json: bool,

@@ -13,6 +13,7 @@ mod check;
 mod completions;
 mod config;
 mod daemon;
+mod digest;
 mod explain;
 mod hands;
 mod layout;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => self::check::run(check, &arguments),
         Command::Explain(explain) => self::explain::run(explain),
         Command::Status(status) => self::status::run(status),
+        Command::Digest(digest) => self::digest::run(digest),
         Command::Approve(approve) => self::approve::run(approve),
         Command::Ack(ack) => self::ack::run(ack),
         Command::Note(note) => self::ack::note(note),

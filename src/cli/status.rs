@@ -16,25 +16,26 @@ use super::args::Status;
 use super::daemon::{Daemon, Error};
 use super::{output, style};
 
-pub use document::Words;
+pub use document::{Client, Incident, Names, Words};
 
 /// How many incidents, and domains, a terminal shows; more are counted.
 const ON_TERMINAL: usize = 50;
 
 /// How wide the lines are, and how many there may be.
 #[derive(Debug, Clone, Copy)]
-struct Sheet {
+pub struct Sheet {
     /// For paragraphs.
-    width: usize,
+    pub width: usize,
     /// For tables, which may use the whole terminal.
-    columns: usize,
-    coloured: bool,
+    pub columns: usize,
+    pub coloured: bool,
     /// The most of each list.
-    most: usize,
+    pub most: usize,
 }
 
 impl Sheet {
-    fn of_stdout() -> Self {
+    /// As standard output is.
+    pub fn of_stdout() -> Self {
         let most = if std::io::stdout().is_terminal() {
             ON_TERMINAL
         } else {

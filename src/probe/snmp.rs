@@ -25,9 +25,12 @@ const DESCRIPTION: &[u64] = &[1, 3, 6, 1, 2, 1, 1, 1, 0];
 const INTERFACE_OF_ADDRESS: &[u64] = &[1, 3, 6, 1, 2, 1, 4, 20, 1, 2];
 /// `ipRouteIfIndex` of 0.0.0.0 (RFC 1213): old, and still what most agents have.
 const INTERFACE_OF_DEFAULT: &[u64] = &[1, 3, 6, 1, 2, 1, 4, 21, 1, 2, 0, 0, 0, 0];
-/// `ifDescr`, `ifOperStatus`, `ifInErrors`, `ifOutErrors`, `ifHCInOctets` and `ifHCOutOctets` (RFC 2863); the number
-/// of the interface follows.
-const OF_INTERFACE: [&[u64]; 6] = [
+/// `ifType` of a loopback (`softwareLoopback`): that it is up says nothing of any line.
+const LOOPBACK: u64 = 24;
+/// `ifType`, `ifDescr`, `ifOperStatus`, `ifInErrors`, `ifOutErrors`, `ifHCInOctets` and `ifHCOutOctets` (RFC 2863);
+/// the number of the interface follows.
+const OF_INTERFACE: [&[u64]; 7] = [
+    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 3],
     &[1, 3, 6, 1, 2, 1, 2, 2, 1, 2],
     &[1, 3, 6, 1, 2, 1, 2, 2, 1, 8],
     &[1, 3, 6, 1, 2, 1, 2, 2, 1, 14],
@@ -92,6 +95,9 @@ async fn interface<N: Net>(
         .collect();
     let values = net.snmp(peer, credentials, &objects, limit).await.ok()?;
     let mut values = values.into_iter();
+    if number(values.next()) == Some(LOOPBACK) {
+        return None;
+    }
     let name = text(values.next()).unwrap_or_else(|| format!("interface {index}"));
     let up = number(values.next()).and_then(|status| match status {
         1 => Some(true),

@@ -140,6 +140,8 @@ pub struct IncidentFilter {
     pub state: Option<IncidentState>,
     /// Only those that touch this client.
     pub client: Option<ClientId>,
+    /// Only those that go on, or went on at this time or later.
+    pub lasted_until: Option<Timestamp>,
 }
 
 /// What became of a message so far.

@@ -172,6 +172,12 @@ fn incidents_are_paged_and_filtered(store: &mut dyn Store) {
     assert_eq!(ids(state(IncidentState::Open), None, 9), [5, 3, 1]);
     assert_eq!(ids(state(IncidentState::Resolved), None, 9), [4, 2]);
     assert_eq!(ids(client("acme"), Some(3), 9), [2, 1]);
+    let since = |seconds| IncidentFilter {
+        lasted_until: Some(at(seconds)),
+        ..IncidentFilter::default()
+    };
+    assert_eq!(ids(since(2), None, 9), [5, 4, 3, 1]);
+    assert_eq!(ids(since(3), None, 9), [5, 3, 1]);
     assert!(ids(client("nobody"), None, 9).is_empty());
 }
 

@@ -35,9 +35,13 @@ impl Moment {
 
 /// The time from one moment to another in its two largest units: `6 min`, `1 d 2 h`.
 pub(crate) fn duration(from: Timestamp, to: Timestamp) -> String {
-    let seconds = to.duration_since(from).as_secs().max(0);
+    span(u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0))
+}
+
+/// So many seconds, in the two largest units.
+pub(crate) fn span(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    let two = |large: i64, unit: &str, small: i64, smaller: &str| {
+    let two = |large: u64, unit: &str, small: u64, smaller: &str| {
         if small == 0 {
             format!("{large} {unit}")
         } else {

@@ -235,7 +235,7 @@ fn is_in_order(events: &[Event]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn every_beginning_that_was_told_is_ended(policy in policies(), steps in steps()) {
         let mut world = World::new(policy);

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use rstest::rstest;
 
-use super::sim::{CONFIG, List, Server, Sim, World};
+use super::sim::{CONFIG, List, Server, Sim, World, moments};
 use crate::model::{Code, DomainName, ProbeKind, RootKind, State, Subject};
 
 use Code::*;
@@ -42,9 +42,9 @@ fn a_router_in_front_of_services_alone() {
     );
     let mut settled = Sim::configured(&config);
     settled.run(60.0);
-    for phase in 0..4 {
-        settled.run(1.29);
+    for phase in moments(4) {
         let mut sim = settled.clone();
+        sim.run(f64::from(phase + 1) * 1.29);
         sim.forget();
         sim.world.routers.insert("198.51.100.1", false);
         sim.run(45.0);
@@ -79,7 +79,7 @@ fn a_router_in_front_of_services_alone() {
 #[case::router(|world: &mut World, up| { world.routers.insert("198.51.100.1", up); })]
 #[case::port_25(|world: &mut World, up| world.port25 = up)]
 fn no_service_is_blamed_for_what_it_stands_on(#[case] set: fn(&mut World, bool)) {
-    for tenths in (5..400).step_by(31) {
+    for tenths in moments(13).map(|moment| 5 + 31 * moment) {
         let mut sim = SETTLED.clone();
         set(&mut sim.world, false);
         for _ in 0..tenths {
@@ -156,7 +156,7 @@ fn an_address_is_listed(#[case] address: &'static str, #[case] domains: &[&str])
 #[case(List::Everything)]
 #[case(List::Refusing)]
 fn a_list_that_is_not_to_be_believed(#[case] list: List) {
-    for phase in 0..4 {
+    for phase in moments(4) {
         let mut sim = SETTLED.clone();
         sim.run(f64::from(phase) * 1.29);
         sim.forget();
@@ -239,7 +239,7 @@ fn one_look_serves_every_domain_and_series_vanish_with_the_target() {
 /// checks do: what the server did meanwhile is no news of it.
 #[test]
 fn a_router_that_is_back_is_first_shown_by_a_service() {
-    for phase in 0..8_u32 {
+    for phase in moments(8) {
         let mut sim = SETTLED.clone();
         sim.jitter = Some(phase.into());
         sim.world.servers.insert("198.51.100.10", Server::Stopped);

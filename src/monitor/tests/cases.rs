@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use rstest::rstest;
 
 use super::case::{Case, Step, Turn};
-use super::sim::{Fault, Sim};
+use super::sim::{Fault, Sim, moments};
 use crate::model::{Code, State, Subject, Target};
 
 /// Moments of the schedule's round of 5 s at which things happen: steps that fall between its own.
-const PHASES: usize = 3;
+const PHASES: u32 = 3;
 const PHASE: f64 = 1.61;
 
 /// How long everything is watched after what was expected had to come.
-const HOLD: f64 = 15.0;
+const HOLD: f64 = 10.0;
 /// Usual seconds until everything is as it was, once all is healed.
 const HEALED: f64 = 30.0;
 
@@ -44,7 +44,7 @@ fn cases_hold(
         .filter(|case| case.name.contains(&only))
     {
         let sim = settled.start_of(case);
-        let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(case, sim)));
+        let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(case, &sim)));
         wrong.extend(played.is_err().then(|| case.name.clone()));
     }
     assert_eq!(wrong, Vec::<String>::new(), "these do not hold: see above");
@@ -78,15 +78,15 @@ impl Settled {
     }
 }
 
-fn play(case: &Case, mut settled: Sim) {
+fn play(case: &Case, settled: &Sim) {
     let first_sight = case.steps[0].inject.is_empty();
     for name in settled.domains().iter().filter(|_| !first_sight) {
         let state = settled.state(name);
         assert_eq!(state, (State::Flowing, None), "{}: {name} at first", case.name);
     }
-    for phase in 0..PHASES {
-        settled.run(PHASE);
+    for phase in moments(PHASES) {
         let mut sim = settled.clone();
+        sim.run(f64::from(phase + 1) * PHASE);
         sim.forget();
         let label = format!("{}, phase {phase}", case.name);
         Playing { case, label, sim }.play();

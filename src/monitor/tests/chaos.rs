@@ -320,7 +320,7 @@ fn few() -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig {
         failure_persistence: None,
-        cases: if chosen("PROPTEST_CASES") { usual.cases } else { 16 },
+        cases: if chosen("PROPTEST_CASES") { usual.cases } else { 8 },
         rng_seed: if chosen("PROPTEST_RNG_SEED") {
             usual.rng_seed
         } else {

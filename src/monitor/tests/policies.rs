@@ -5,7 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 
 use super::sim::published::{hashes, invalid_spf, read, sts, tlsa};
-use super::sim::{CONFIG, Sim, World, start};
+use super::sim::{CONFIG, Sim, World, moments, start};
 use crate::model::policy::{PolicyPart, StsMode, StsOutcome};
 use crate::model::tls::ChainVerdict;
 use crate::model::{Code, Evidence, State};
@@ -115,7 +115,7 @@ fn a_certificate_is_renewed() {
     sim.run(20.0);
     assert_eq!(sim.turns, []);
     let secured = sim.clone();
-    for phase in 0..7 {
+    for phase in moments(7) {
         let mut sim = secured.clone();
         sim.run(0.73 * f64::from(phase));
         sim.world.keys.insert("198.51.100.10", hashes('2'));

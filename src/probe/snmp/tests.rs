@@ -20,8 +20,12 @@ fn router() -> (FakeNet, Agent) {
     agent.set(INTERFACE_OF_DEFAULT, SnmpValue::Number(3));
     for index in [2, 3] {
         let values = [1, 5, 6, 1 << 40, 8].map(SnmpValue::Number);
+        let ethernet = SnmpValue::Number(6);
         let name = SnmpValue::Text(format!("wan{index}").into_bytes());
-        for (column, value) in OF_INTERFACE.iter().zip([name].into_iter().chain(values)) {
+        for (column, value) in OF_INTERFACE
+            .iter()
+            .zip([ethernet, name].into_iter().chain(values))
+        {
             agent.set(&extended(column, [index]), value);
         }
     }
@@ -54,6 +58,15 @@ async fn an_agent_tells_its_uptime_and_its_interface_to_the_outside() {
     net.set_agent(MX, agent);
     let report = look(&net, &login("right")).await.unwrap();
     assert_eq!(report.interface.unwrap().index, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_of_a_loopback() {
+    let (net, mut agent) = router();
+    agent.set(&extended(OF_INTERFACE[0], [2]), SnmpValue::Number(LOOPBACK));
+    net.set_agent(MX, agent);
+    let report = look(&net, &login("right")).await.unwrap();
+    insta::assert_snapshot!(report, @"up 20 min");
 }
 
 #[tokio::test(start_paused = true)]

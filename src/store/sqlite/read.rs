@@ -171,6 +171,7 @@ pub(super) fn incidents(
         connection,
         "SELECT body FROM incident
          WHERE id < ?1 AND (?2 IS NULL OR open = ?2)
+           AND (?5 IS NULL OR open = 1 OR resolved >= ?5)
            AND (?3 IS NULL OR EXISTS
                (SELECT 1 FROM incident_client WHERE client = ?3 AND incident = incident.id))
          ORDER BY id DESC LIMIT ?4",
@@ -179,6 +180,7 @@ pub(super) fn incidents(
             open,
             client,
             i64::try_from(limit).unwrap_or(i64::MAX),
+            filter.lasted_until.map(Timestamp::as_microsecond),
         ],
         &mut Vec::new(),
     )

@@ -5,6 +5,7 @@
 
 mod api;
 mod connections;
+mod digest;
 mod error;
 mod events;
 mod guard;
@@ -65,6 +66,12 @@ pub trait History: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn closed(&self, before: Option<IncidentId>, limit: usize) -> Result<Vec<Incident>, HistoryError>;
+
+    /// Those that are over, and went on at `since` or later, the highest number first, at most `limit`. May block.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn over_since(&self, since: Timestamp, limit: usize) -> Result<Vec<Incident>, HistoryError>;
 
     /// One incident by its number, open or over. May block.
     ///
@@ -253,6 +260,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/incidents/{id}", get(incidents::one))
         .route("/incidents/{id}/ack", post(hands::acknowledge))
         .route("/incidents/{id}/note", post(hands::note))
+        .route("/digest", get(digest::digest))
         .route("/silences", get(hands::silences).post(hands::silence))
         .route("/silences/{id}", delete(hands::lift_silence))
         .route("/maintenance", get(hands::windows).post(hands::maintain))

@@ -206,6 +206,14 @@ impl<'a> IncidentView<'a> {
         }
     }
 
+    /// Told with only these of what it touches.
+    pub(super) fn of_those(self, touched: &[&'a Affected]) -> Self {
+        Self {
+            domains: touched.iter().filter_map(|one| affected_domain(one)).collect(),
+            ..self
+        }
+    }
+
     /// With log and evidence.
     pub(super) fn full(incident: &'a Incident, base: &str) -> Self {
         Self {

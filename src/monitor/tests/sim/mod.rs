@@ -6,6 +6,7 @@ mod beside;
 mod dns;
 mod fault;
 mod inject;
+mod moments;
 pub mod published;
 mod reach;
 mod run;
@@ -14,5 +15,6 @@ mod smtp;
 mod world;
 
 pub use fault::Fault;
+pub use moments::moments;
 pub use run::{CONFIG, Sim, start};
 pub use world::{List, NameServers, Server, World};

@@ -22,6 +22,12 @@ impl History for Shelf {
         Ok((1..below).rev().take(limit).map(sample::closed).collect())
     }
 
+    fn over_since(&self, since: Timestamp, limit: usize) -> Result<Vec<Incident>, HistoryError> {
+        let mut found = self.closed(None, limit)?;
+        found.retain(|incident| incident.resolved >= Some(since));
+        Ok(found)
+    }
+
     fn incident(&self, id: IncidentId) -> Result<Option<Incident>, HistoryError> {
         match id.0 {
             1..=10 => Ok(Some(sample::closed(id.0))),
@@ -338,6 +344,40 @@ async fn incidents_open_and_over() {
     world.snapshots.send_replace(Arc::new(snapshot));
     let page = world.json("/api/v1/incidents?limit=2&after=0").await;
     assert_eq!(names(&page, "incidents", "id"), ["10", "9"]);
+}
+
+#[tokio::test]
+async fn a_look_back() {
+    let world = world(sample::fleet());
+    let since = "/api/v1/digest?since=2026-11-21T00:00:00Z";
+    let digest = world.json(since).await;
+    assert_eq!(digest["until"], world.json("/api/v1/summary").await["at"]);
+    assert_eq!(
+        (&digest["incidents_total"], &digest["incidents_open"]),
+        (&13.into(), &3.into())
+    );
+    let first = &digest["incidents"][0];
+    assert_eq!(
+        (&first["state"], &first["resolved"]),
+        (&"open".into(), &Value::Null)
+    );
+    assert_eq!(names(&digest, "incidents", "id").len(), 13);
+    let lately = world.json("/api/v1/digest?since=2026-11-22T02:00:00Z").await;
+    assert_eq!(lately["incidents_total"], 3);
+    let acme = world.json(&format!("{since}&client=acme")).await;
+    assert!(acme["incidents_total"].as_u64().unwrap() < 13, "{acme}");
+    for (wrong, why) in [
+        ("", "since is missing"),
+        ("?since=yesterday", "\"yesterday\" is neither a day"),
+        ("?since=2027-01-01", "later than until, or than now"),
+        ("?since=2026-11-21&client=nobody", "there is no client \"nobody\""),
+    ] {
+        let (status, error) = world.error(&format!("/api/v1/digest{wrong}")).await;
+        assert!(
+            status.is_client_error() && error.contains(why),
+            "{wrong}: {error}"
+        );
+    }
 }
 
 #[tokio::test]
