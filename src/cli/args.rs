@@ -66,6 +66,8 @@ pub enum Command {
     Notify(Notify),
     /// Look at the configuration.
     Config(Config),
+    /// Look around in a small made-up world in which things break and heal: no network, no configuration.
+    Demo,
     /// Print completions for a shell.
     Completions(Completions),
     /// Print the manual page.

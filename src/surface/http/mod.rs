@@ -56,6 +56,8 @@ pub struct Surface {
     pub ready: Arc<AtomicBool>,
     /// `server.external_url`, for links in answers; without it links are relative.
     pub external_url: Option<Arc<str>>,
+    /// What every page says on top.
+    pub notice: Option<Arc<str>>,
 }
 
 /// Incidents that are over, beyond the last hundred of the snapshot.

@@ -9,7 +9,8 @@ use super::Server;
 use super::error::{ApiError, quoted};
 use super::incidents;
 use crate::model::DomainName;
-use crate::surface::page::{self, IndexQuery};
+use crate::snapshot::Snapshot;
+use crate::surface::page::{self, IndexQuery, View};
 
 /// `GET /`
 pub(super) async fn index(
@@ -17,7 +18,8 @@ pub(super) async fn index(
     query: Result<Query<IndexQuery>, QueryRejection>,
 ) -> Response {
     let query = query.map(|Query(query)| query).unwrap_or_default();
-    html(page::index(&server.snapshot(), &query, (server.now)()))
+    let snapshot = server.snapshot();
+    html(page::index(&server.view(&snapshot), &query))
 }
 
 /// `GET /domains/{domain}`
@@ -27,7 +29,7 @@ pub(super) async fn domain(Shared(server): Shared<Server>, Path(name): Path<Stri
         .ok()
         .and_then(|name| snapshot.domains.get(&name));
     match verdict {
-        Some(verdict) => html(page::domain(&snapshot, verdict, (server.now)())),
+        Some(verdict) => html(page::domain(&server.view(&snapshot), verdict)),
         None => not_found(&server, &format!("No domain “{}” is watched.", quoted(&name))),
     }
 }
@@ -35,7 +37,10 @@ pub(super) async fn domain(Shared(server): Shared<Server>, Path(name): Path<Stri
 /// `GET /incidents/{id}`
 pub(super) async fn incident(Shared(server): Shared<Server>, Path(id): Path<String>) -> Response {
     match incidents::find(&server, &id).await {
-        Ok(incident) => html(page::incident(&server.snapshot(), &incident, (server.now)())),
+        Ok(incident) => {
+            let snapshot = server.snapshot();
+            html(page::incident(&server.view(&snapshot), &incident))
+        }
         Err(error) if error.is_missing() => {
             not_found(&server, &format!("There is no incident “{}”.", quoted(&id)))
         }
@@ -53,8 +58,20 @@ pub(super) async fn missing(Shared(server): Shared<Server>, uri: Uri) -> Respons
 }
 
 fn not_found(server: &Server, what: &str) -> Response {
-    let page = page::missing(&server.snapshot(), what, (server.now)());
+    let snapshot = server.snapshot();
+    let page = page::missing(&server.view(&snapshot), what);
     (StatusCode::NOT_FOUND, html(page)).into_response()
+}
+
+impl Server {
+    /// What pages are written from.
+    fn view<'a>(&'a self, snapshot: &'a Snapshot) -> View<'a> {
+        View {
+            snapshot,
+            notice: self.notice.as_deref(),
+            now: (self.now)(),
+        }
+    }
 }
 
 fn html(page: askama::Result<String>) -> Response {

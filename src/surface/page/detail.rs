@@ -3,11 +3,10 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use super::Frame;
 use super::cards::{DomainCard, IncidentCard};
 use super::words::Moment;
+use super::{Frame, View};
 use crate::model::{Incident, State, Verdict};
-use crate::snapshot::Snapshot;
 
 /// How many domains of a client an incident's own page names.
 const NAMED: usize = 1000;
@@ -20,11 +19,12 @@ pub(super) struct DomainPage {
 }
 
 impl DomainPage {
-    pub(super) fn new(snapshot: &Snapshot, verdict: &Verdict, now: Timestamp) -> Self {
+    pub(super) fn new(view: &View<'_>, verdict: &Verdict) -> Self {
+        let View { snapshot, now, .. } = *view;
         let domain = DomainCard::new(snapshot, verdict, now);
         let title = format!("{} is {} · mailflow", domain.name, domain.state);
         Self {
-            frame: Frame::new(title, domain.state, snapshot, now),
+            frame: Frame::new(title, domain.state, view),
             domain,
         }
     }
@@ -40,14 +40,14 @@ pub(super) struct IncidentPage {
 }
 
 impl IncidentPage {
-    pub(super) fn new(snapshot: &Snapshot, incident: &Incident, now: Timestamp) -> Self {
+    pub(super) fn new(view: &View<'_>, incident: &Incident) -> Self {
+        let View { snapshot, now, .. } = *view;
         let card = IncidentCard::new(snapshot, incident, NAMED, now);
         Self {
             frame: Frame::new(
                 format!("#{}: {} · mailflow", card.id, card.cause.title),
                 card.tone,
-                snapshot,
-                now,
+                view,
             ),
             log: incident
                 .log
@@ -88,9 +88,9 @@ pub(super) struct MissingPage {
 }
 
 impl MissingPage {
-    pub(super) fn new(snapshot: &Snapshot, what: &str, now: Timestamp) -> Self {
+    pub(super) fn new(view: &View<'_>, what: &str) -> Self {
         Self {
-            frame: Frame::new("Not found · mailflow", State::Unknown, snapshot, now),
+            frame: Frame::new("Not found · mailflow", State::Unknown, view),
             what: what.to_owned(),
         }
     }

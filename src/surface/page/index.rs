@@ -4,9 +4,9 @@ use askama::Template;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Frame;
 use super::cards::{DomainCard, GatewayCard, IncidentCard, WarningCard, client_name, warnings};
 use super::words::{Moment, count};
+use super::{Frame, View};
 use crate::model::{State, Target, Verdict};
 use crate::snapshot::{NotifierCounts, NotifierHealth, Snapshot};
 use crate::surface::headline::{Headline, Tally};
@@ -62,7 +62,8 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(snapshot: &Snapshot, query: &IndexQuery, now: Timestamp) -> Self {
+    pub(super) fn new(view: &View<'_>, query: &IndexQuery) -> Self {
+        let View { snapshot, now, .. } = *view;
         let headline = Headline::of(snapshot);
         let tally = Tally::of(snapshot);
         let text: String = query
@@ -83,7 +84,7 @@ impl Index {
         let shown = listed.iter().skip((page - 1) * PER_PAGE).take(PER_PAGE);
         let open = &snapshot.open_incidents;
         Self {
-            frame: Frame::new(title(&tally, &headline), headline.tone, snapshot, now),
+            frame: Frame::new(title(&tally, &headline), headline.tone, view),
             headline,
             incidents: open
                 .iter()

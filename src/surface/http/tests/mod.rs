@@ -90,6 +90,7 @@ pub(crate) fn surface(snapshot: Snapshot) -> (Surface, watch::Sender<Arc<Snapsho
         operator: desk,
         ready: Arc::new(AtomicBool::new(true)),
         external_url: Some("https://mail.msp.example/".into()),
+        notice: None,
     };
     (surface, sender)
 }
