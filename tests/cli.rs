@@ -68,6 +68,7 @@ fn help_names_every_command() {
             "accept",
             "notify",
             "config",
+            "demo",
             "completions",
             "man",
             "help"
