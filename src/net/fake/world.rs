@@ -225,8 +225,12 @@ impl World {
             DnsMode::Silent => return None,
             DnsMode::Closed => Err(AskError::Unreachable("connection refused".into())),
             DnsMode::Malformed => Err(AskError::Malformed("no DNS message".into())),
-            DnsMode::Authoritative => Ok(self.zones.authoritative(&self.zones.served_by(server), question)),
-            DnsMode::Own(zones) => Ok(zones.authoritative(&self.zones.served_by(server), question)),
+            DnsMode::Authoritative => Ok(self
+                .zones
+                .authoritative(&self.zones.serving(server, &question.name), question)),
+            DnsMode::Own(zones) => {
+                Ok(zones.authoritative(&self.zones.serving(server, &question.name), question))
+            }
             DnsMode::Refuses => Ok(code(rcode::REFUSED)),
             DnsMode::ServFail(extended) => Ok(failure(extended.clone())),
             DnsMode::NxDomain => Ok(Answer {

@@ -4,6 +4,7 @@
 //! or change something (reload, test alerts) go through the small traits here, which the daemon implements.
 
 mod api;
+mod buttons;
 mod connections;
 mod error;
 mod events;
@@ -14,6 +15,7 @@ mod openapi;
 mod operate;
 mod pages;
 mod paging;
+mod report;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -32,7 +34,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{DomainName, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure};
+use crate::model::{
+    DomainName, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure, State, Target,
+};
 use crate::snapshot::Snapshot;
 
 /// Everything that the server reads and may ask for. Cheap to clone.
@@ -73,6 +77,12 @@ pub trait History: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn incident(&self, id: IncidentId) -> Result<Option<Incident>, HistoryError>;
+
+    /// Into which states a target turned and when, the oldest first, as far back as is kept. May block.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn turns(&self, target: &Target) -> Result<Vec<(Timestamp, State)>, HistoryError>;
 }
 
 /// The store could not be read.
@@ -255,6 +265,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/incidents/{id}", get(incidents::one))
         .route("/incidents/{id}/ack", post(hands::acknowledge))
         .route("/incidents/{id}/note", post(hands::note))
+        .route("/incidents/{id}/report", get(report::report))
         .route("/silences", get(hands::silences).post(hands::silence))
         .route("/silences/{id}", delete(hands::lift_silence))
         .route("/maintenance", get(hands::windows).post(hands::maintain))
@@ -267,6 +278,8 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/", get(pages::index))
         .route("/domains/{domain}", get(pages::domain))
         .route("/incidents/{id}", get(pages::incident))
+        .route("/incidents/{id}/ack", post(buttons::acknowledge))
+        .route("/incidents/{id}/silence", post(buttons::silence))
         .route("/metrics", get(operate::metrics))
         .route("/sd", get(api::service_discovery))
         .route("/-/healthy", get(operate::healthy))

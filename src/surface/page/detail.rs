@@ -3,7 +3,9 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use super::cards::{DomainCard, IncidentCard};
+use super::bars::Bars;
+use super::cards::DomainCard;
+use super::incident::IncidentCard;
 use super::words::Moment;
 use super::{Frame, View};
 use crate::model::{Incident, State, Verdict};
@@ -16,16 +18,18 @@ const NAMED: usize = 1000;
 pub(super) struct DomainPage {
     frame: Frame,
     domain: DomainCard,
+    bars: Bars,
 }
 
 impl DomainPage {
-    pub(super) fn new(view: &View<'_>, verdict: &Verdict) -> Self {
+    pub(super) fn new(view: &View<'_>, verdict: &Verdict, turns: &[(Timestamp, State)]) -> Self {
         let View { snapshot, now, .. } = *view;
         let domain = DomainCard::new(snapshot, verdict, now);
         let title = format!("{} is {} · mailflow", domain.name, domain.state);
         Self {
             frame: Frame::new(title, domain.state, view),
             domain,
+            bars: Bars::new(turns, now),
         }
     }
 }
@@ -35,7 +39,6 @@ impl DomainPage {
 pub(super) struct IncidentPage {
     frame: Frame,
     incident: IncidentCard,
-    hands: Vec<String>,
     log: Vec<(Moment, String)>,
 }
 
@@ -54,30 +57,9 @@ impl IncidentPage {
                 .iter()
                 .map(|entry| (Moment::new(entry.at, now), entry.text.clone()))
                 .collect(),
-            hands: hands(incident, now),
             incident: card,
         }
     }
-}
-
-/// Who has taken an incident on, and what keeps it quiet.
-fn hands(incident: &Incident, now: Timestamp) -> Vec<String> {
-    let taken = incident.acknowledged.as_ref().map(|taken| {
-        let by = if taken.by.is_empty() {
-            "somebody"
-        } else {
-            &taken.by
-        };
-        format!("Taken on by {by} at {}.", Moment::new(taken.at, now).human)
-    });
-    let held = incident.held.as_ref().map(|held| {
-        let until = Moment::new(held.until, now).human;
-        format!(
-            "Nobody is told until {until}: {}.",
-            held.reason.trim_end_matches('.')
-        )
-    });
-    taken.into_iter().chain(held).collect()
 }
 
 #[derive(Template)]

@@ -4,9 +4,13 @@
 //! Every text goes through the templates' escaping; nothing here marks a text as safe but our own style sheet
 //! and script, which the security policy names by their hashes.
 
+mod bars;
 mod cards;
+mod clients;
 mod detail;
+mod incident;
 mod index;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +24,7 @@ use super::words;
 use crate::model::{Incident, State, Verdict};
 use crate::snapshot::Snapshot;
 
+pub(super) use incident::silenced_by;
 pub(super) use index::IndexQuery;
 
 const STYLE: &str = include_str!("assets/page.css");
@@ -75,12 +80,16 @@ pub(super) fn index(view: &View<'_>, query: &IndexQuery) -> askama::Result<Strin
     index::Index::new(view, query).render()
 }
 
-/// The page of one domain.
+/// The page of one domain, with the turns that its history is drawn from, the oldest first.
 ///
 /// # Errors
 /// Only if formatting itself fails.
-pub(super) fn domain(view: &View<'_>, verdict: &Verdict) -> askama::Result<String> {
-    detail::DomainPage::new(view, verdict).render()
+pub(super) fn domain(
+    view: &View<'_>,
+    verdict: &Verdict,
+    turns: &[(Timestamp, State)],
+) -> askama::Result<String> {
+    detail::DomainPage::new(view, verdict, turns).render()
 }
 
 /// The page of one incident.
@@ -89,6 +98,14 @@ pub(super) fn domain(view: &View<'_>, verdict: &Verdict) -> askama::Result<Strin
 /// Only if formatting itself fails.
 pub(super) fn incident(view: &View<'_>, incident: &Incident) -> askama::Result<String> {
     detail::IncidentPage::new(view, incident).render()
+}
+
+/// What is known of one incident, to be printed and handed on.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn report(view: &View<'_>, incident: &Incident) -> askama::Result<String> {
+    report::Report::new(view, incident).render()
 }
 
 /// The page for what does not exist; `what` says so in a sentence.

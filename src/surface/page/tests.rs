@@ -42,7 +42,7 @@ fn pages_to_look_at() {
         .values()
         .find(|one| one.state == State::Broken)
         .unwrap();
-    let page = domain(&view(&fleet), first).unwrap();
+    let page = domain(&view(&fleet), first, &[]).unwrap();
     write("domain.html", page.replace("<details", "<details open"));
     write(
         "incident.html",
@@ -162,8 +162,9 @@ fn hostile_text_is_inert() {
     for page in [
         front(&snapshot, "{}"),
         front(&snapshot, &query),
-        domain(&view(&snapshot), first).unwrap(),
+        domain(&view(&snapshot), first, &[]).unwrap(),
         incident(&view(&snapshot), &snapshot.open_incidents[0]).unwrap(),
+        report(&view(&snapshot), &snapshot.open_incidents[0]).unwrap(),
         missing(&view(&snapshot), sample::HOSTILE).unwrap(),
     ] {
         let ours = page.matches("<script>").count();
@@ -230,6 +231,6 @@ fn flapping_is_said() {
     let first = &fleet.open_incidents[0];
     assert_eq!(incident(&view(&fleet), first).unwrap().matches(said).count(), 1);
     let acme = fleet.domains.values().find(|one| one.flapping.is_some()).unwrap();
-    assert_eq!(domain(&view(&fleet), acme).unwrap().matches(said).count(), 1);
+    assert_eq!(domain(&view(&fleet), acme, &[]).unwrap().matches(said).count(), 1);
     assert!(!front(&sample::fleet(), "{}").contains("Flapping"));
 }

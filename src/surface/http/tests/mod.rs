@@ -12,6 +12,7 @@ use crate::surface::sample;
 
 mod hands;
 mod live;
+mod pages;
 
 /// Incidents that only the store knows: #10 to #1.
 struct Shelf;
@@ -28,6 +29,14 @@ impl History for Shelf {
             13 => Err(HistoryError("/var/lib/mailflow.db is damaged".into())),
             _ => Ok(None),
         }
+    }
+
+    fn turns(&self, _: &Target) -> Result<Vec<(Timestamp, State)>, HistoryError> {
+        Ok(vec![
+            (sample::at("2026-11-01T00:00:00Z"), State::Flowing),
+            (sample::at("2026-11-10T10:00:00Z"), State::Broken),
+            (sample::at("2026-11-10T11:30:00Z"), State::Flowing),
+        ])
     }
 }
 
