@@ -169,7 +169,8 @@ def look(tab, url, script, size):
     number = wait_for_incident(url)
     tab.js("window.before = true")
     shown, after = tab.until(f"!!document.getElementById('i-{number}')", 10)
-    say(shown and after < 2 and tab.js("window.before === true"), f"{width} px: the fault stands there {after:.2f} s after the verdict, without reload")
+    same = tab.js("window.before === true")
+    say(shown and after < 2 and same, f"{width} px: the fault is there {after:.2f} s after the verdict, without reload")
     for page in ("/", f"/incidents/{number}", "/domains/aldergrove.example", f"/api/v1/incidents/{number}/report"):
         for scheme in ("light", "dark"):
             tab.scheme(scheme)
