@@ -66,7 +66,7 @@ pub enum Command {
     Notify(Notify),
     /// Look at the configuration.
     Config(Config),
-    /// Look around in a small made-up world in which things break and heal: no network, no configuration.
+    /// Look around in a small made-up world; it needs nothing else.
     Demo,
     /// Print completions for a shell.
     Completions(Completions),
