@@ -62,6 +62,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "surface",
         ],
     ),
+    // A made-up world around the daemon's own wiring: of `net` the port that it implements, of `store` the past.
+    ("demo", &["app", "config", "model", "net", "store"]),
     // `check` is a wiring of its own: it settles a configuration, looks once and shows it. Of `surface` it takes the
     // words for times and numbers, so that a terminal says them as the page does.
     (
@@ -69,6 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "app",
             "config",
+            "demo",
             "diagnosis",
             "inventory",
             "model",

@@ -41,14 +41,40 @@ pub use operate::send_test;
 pub use settings::notifiers;
 pub use start::{read, vantage};
 
+/// What a daemon starts from.
+pub struct Origin<N: Net> {
+    /// The way to the outside.
+    pub net: Arc<N>,
+    /// Reads the configuration, at the start and at each reload.
+    pub read: ReadConfig,
+    /// What every page says on top, where something is out of the ordinary.
+    pub notice: Option<Arc<str>>,
+}
+
+/// Reads a configuration, or says what is wrong with it, rendered for people. May block.
+pub type ReadConfig = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// Runs the daemon on this machine's network until it is told to stop, as [`watch`] does.
+///
+/// # Errors
+/// As [`watch`].
+pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyhow::Result<()> {
+    let origin = Origin {
+        net: Arc::new(RealNet::new()),
+        read: Arc::new(move || start::configuration(config_path.as_deref())),
+        notice: None,
+    };
+    watch(origin, stop).await
+}
+
 /// Runs the daemon until it is told to stop (SIGTERM, SIGINT, or `stop`).
 ///
 /// # Errors
 /// What keeps it from starting: a configuration with mistakes, a store or an address that cannot be had. What made
 /// it end before it was told to.
-pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyhow::Result<()> {
-    let config = start::configuration(config_path.as_deref()).map_err(|problems| anyhow!(problems))?;
-    let net = Arc::new(RealNet::new());
+pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow::Result<()> {
+    let Origin { net, read, notice } = origin;
+    let config = read().map_err(|problems| anyhow!(problems))?;
     let now = net.now();
     let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
     let (store, mut memory) = start::store(&config, now)?;
@@ -74,12 +100,12 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let engine = start::engine(&net, &settled, &memory, keeper.clone(), now);
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
     let reload = Arc::new(Reload {
-        settle: start::settler(config_path, Arc::clone(&net)),
+        settle: start::settler(read, Arc::clone(&net)),
         commands: command_sender.clone(),
         notifiers,
     });
     let surface = surface(
-        &config,
+        (&config, notice),
         snapshot_reader.clone(),
         &clock,
         &keeper,
@@ -146,7 +172,7 @@ async fn go_on(
 
 /// What the HTTP server reads and may ask for.
 fn surface(
-    config: &Config,
+    (config, notice): (&Config, Option<Arc<str>>),
     snapshots: watch::Receiver<Arc<Snapshot>>,
     clock: &Clock,
     keeper: &Keeper,
@@ -171,12 +197,13 @@ fn surface(
         }),
         ready: Arc::new(AtomicBool::new(true)),
         external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
+        notice,
     }
 }
 
 /// Starts what runs beside the loop: whoever follows the notifiers' ways, and the heart.
-fn run_aside(
-    net: &Arc<RealNet>,
+fn run_aside<N: Net>(
+    net: &Arc<N>,
     settled: &Settled,
     commands: mpsc::Sender<Command>,
     wires: heartbeat::Wires,
@@ -258,7 +285,7 @@ async fn heed_signals(reload: Arc<Reload>, stop: CancellationToken) {
 }
 
 /// Warns when the name that we greet with and our address do not agree: some servers refuse us for that.
-fn warn_of_names(net: Arc<RealNet>, context: Context, configured: bool) {
+fn warn_of_names<N: Net>(net: Arc<N>, context: Context, configured: bool) {
     tokio::spawn(async move {
         if let Some(warning) = crate::probe::helo::disagreement(&*net, &context).await {
             let remedy = if configured {

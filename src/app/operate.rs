@@ -8,7 +8,9 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::{DomainName, Hand, HandId, HandKind, Incident, IncidentId, IncidentState, Measure};
+use crate::model::{
+    DomainName, Hand, HandId, HandKind, Incident, IncidentId, IncidentState, Measure, State, Target,
+};
 use crate::monitor::Unapprovable;
 use crate::notify::{Clock, Notifiers, Order, Pipeline, attempt};
 use crate::store::{Batch, IncidentFilter};
@@ -25,6 +27,8 @@ use super::keeper::Keeper;
 pub struct Archive(pub Keeper);
 
 const GONE: &str = "the store is closed";
+/// More turns of one target than retention keeps of any that does not flap all day.
+const TURNS: usize = 50_000;
 
 impl Archive {
     fn incidents(
@@ -65,6 +69,16 @@ impl History for Archive {
             .0
             .ask(move |store| store.incident(id).map_err(|error| error.to_string()));
         answer.unwrap_or_else(|| Err(GONE.into())).map_err(HistoryError)
+    }
+
+    fn turns(&self, target: &Target) -> Result<Vec<(Timestamp, State)>, HistoryError> {
+        let target = target.clone();
+        let answer = self.0.ask(move |store| {
+            let turns = store.history(&target, Timestamp::UNIX_EPOCH, TURNS);
+            turns.map_err(|error| error.to_string())
+        });
+        let turns = answer.unwrap_or_else(|| Err(GONE.into())).map_err(HistoryError)?;
+        Ok(turns.into_iter().map(|turn| (turn.at, turn.state)).collect())
     }
 }
 

@@ -15,13 +15,14 @@ use crate::inventory::{Inventory, Surroundings};
 use crate::model::Target;
 use crate::monitor::{Mode, Monitor, Remembered};
 use crate::net::trust::Trust;
-use crate::net::{Net, RealNet, real};
+use crate::net::{Net, real};
 use crate::notify::{self, Captured, Notifiers, Pipeline};
 use crate::picture::{Learnt, NewFact};
 use crate::probe::Context;
 use crate::snapshot::{ReloadOutcome, Vitals};
 use crate::store::{Batch, Loaded, SqliteStore, Store};
 
+use super::ReadConfig;
 use super::engine::{Engine, Settled};
 use super::follow::Following;
 use super::heartbeat::Heartbeat;
@@ -248,9 +249,9 @@ fn is_configured(target: &Target, inventory: &Inventory, notifiers: &Notifiers) 
     }
 }
 
-pub(super) fn settler(path: Option<PathBuf>, net: Arc<RealNet>) -> Settle {
+pub(super) fn settler<N: Net>(read: ReadConfig, net: Arc<N>) -> Settle {
     Arc::new(move || {
-        let config = configuration(path.as_deref())?;
+        let config = read()?;
         settle(&config, &*net)
     })
 }

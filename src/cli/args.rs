@@ -68,6 +68,8 @@ pub enum Command {
     Notify(Notify),
     /// Look at the configuration.
     Config(Config),
+    /// Look around in a small made-up world; it needs nothing else.
+    Demo,
     /// Print completions for a shell.
     Completions(Completions),
     /// Print the manual page.

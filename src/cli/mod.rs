@@ -14,6 +14,7 @@ mod completions;
 mod config;
 mod daemon;
 mod digest;
+mod demo;
 mod explain;
 mod hands;
 mod layout;
@@ -59,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Accept(accept) => self::hands::accept(accept),
         Command::Notify(notify) => self::notify::run(notify),
         Command::Config(config) => self::config::run(config),
+        Command::Demo => self::demo::run(&arguments),
         Command::Completions(completions) => self::completions::run(completions),
         Command::Man(man) => self::man::run(man),
     };

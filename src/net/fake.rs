@@ -213,7 +213,7 @@ impl FakeNet {
         self.world().counts(address.into())
     }
 
-    /// Every DNS question so far, in order.
+    /// Every DNS question so far, in order; no more than the first hundred thousand.
     pub fn questions(&self) -> Vec<(SocketAddr, Question)> {
         self.world().questions.clone()
     }

@@ -17,6 +17,9 @@ use crate::net::dns::{Answer, AskError, Question, Record, RecordData, RecordType
 use crate::net::snmp::{Credentials, ObjectId, SnmpValue};
 use crate::net::{PingError, Routes};
 
+/// The most questions that are remembered: a demonstration may go on for days.
+const REMEMBERED: usize = 100_000;
+
 /// The state of the fake internet.
 #[derive(Debug, Default)]
 pub(super) struct World {
@@ -202,7 +205,9 @@ impl World {
             return (Duration::ZERO, Some(Err(AskError::Local(reason.clone()))));
         }
         self.ledgers.entry(server.ip()).or_default().asks += 1;
-        self.questions.push((server, question.clone()));
+        if self.questions.len() < REMEMBERED {
+            self.questions.push((server, question.clone()));
+        }
         let mode = match self.reachable_dns(server.ip()) {
             Ok(mode) => mode,
             Err(outcome) => return (Duration::ZERO, outcome.map(Err)),
@@ -220,8 +225,12 @@ impl World {
             DnsMode::Silent => return None,
             DnsMode::Closed => Err(AskError::Unreachable("connection refused".into())),
             DnsMode::Malformed => Err(AskError::Malformed("no DNS message".into())),
-            DnsMode::Authoritative => Ok(self.zones.authoritative(&self.zones.served_by(server), question)),
-            DnsMode::Own(zones) => Ok(zones.authoritative(&self.zones.served_by(server), question)),
+            DnsMode::Authoritative => Ok(self
+                .zones
+                .authoritative(&self.zones.serving(server, &question.name), question)),
+            DnsMode::Own(zones) => {
+                Ok(zones.authoritative(&self.zones.serving(server, &question.name), question))
+            }
             DnsMode::Refuses => Ok(code(rcode::REFUSED)),
             DnsMode::ServFail(extended) => Ok(failure(extended.clone())),
             DnsMode::NxDomain => Ok(Answer {

@@ -94,6 +94,16 @@ impl Zones {
             .collect()
     }
 
+    /// As [`Self::served_by`], but only the zones that hold `name`: no others matter to a question about it.
+    pub(super) fn serving(&self, address: IpAddr, name: &Owner) -> Vec<Owner> {
+        self.records
+            .iter()
+            .filter(|record| matches!(record.data, RecordData::Soa { .. }) && within(name, &record.name))
+            .map(|record| record.name.clone())
+            .filter(|apex| self.servers_of(apex).contains(&address))
+            .collect()
+    }
+
     /// What a server that serves the zones at `apexes` says of its own knowledge: an answer with authority, a
     /// referral to whom a part is delegated, or REFUSED.
     pub(super) fn authoritative(&self, apexes: &[Owner], question: &Question) -> Answer {

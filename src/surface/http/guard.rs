@@ -71,7 +71,8 @@ async fn with_headers(mut response: Response) -> Response {
     let fixed = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "no-referrer"),
+        // Not "no-referrer": a browser would then send `Origin: null` with our own forms.
+        (REFERRER_POLICY, "same-origin"),
         (RESOURCE_POLICY, "same-origin"),
         (OPENER_POLICY, "same-origin"),
     ];

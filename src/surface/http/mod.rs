@@ -4,6 +4,7 @@
 //! or change something (reload, test alerts) go through the small traits here, which the daemon implements.
 
 mod api;
+mod buttons;
 mod connections;
 mod digest;
 mod error;
@@ -15,6 +16,7 @@ mod openapi;
 mod operate;
 mod pages;
 mod paging;
+mod report;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -33,7 +35,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{DomainName, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure};
+use crate::model::{
+    DomainName, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure, State, Target,
+};
 use crate::snapshot::Snapshot;
 
 /// Everything that the server reads and may ask for. Cheap to clone.
@@ -57,6 +61,8 @@ pub struct Surface {
     pub ready: Arc<AtomicBool>,
     /// `server.external_url`, for links in answers; without it links are relative.
     pub external_url: Option<Arc<str>>,
+    /// What every page says on top.
+    pub notice: Option<Arc<str>>,
 }
 
 /// Incidents that are over, beyond the last hundred of the snapshot.
@@ -78,6 +84,12 @@ pub trait History: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot be read.
     fn incident(&self, id: IncidentId) -> Result<Option<Incident>, HistoryError>;
+
+    /// Into which states a target turned and when, the oldest first, as far back as is kept. May block.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn turns(&self, target: &Target) -> Result<Vec<(Timestamp, State)>, HistoryError>;
 }
 
 /// The store could not be read.
@@ -261,6 +273,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/incidents/{id}/ack", post(hands::acknowledge))
         .route("/incidents/{id}/note", post(hands::note))
         .route("/digest", get(digest::digest))
+        .route("/incidents/{id}/report", get(report::report))
         .route("/silences", get(hands::silences).post(hands::silence))
         .route("/silences/{id}", delete(hands::lift_silence))
         .route("/maintenance", get(hands::windows).post(hands::maintain))
@@ -273,6 +286,8 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/", get(pages::index))
         .route("/domains/{domain}", get(pages::domain))
         .route("/incidents/{id}", get(pages::incident))
+        .route("/incidents/{id}/ack", post(buttons::acknowledge))
+        .route("/incidents/{id}/silence", post(buttons::silence))
         .route("/metrics", get(operate::metrics))
         .route("/sd", get(api::service_discovery))
         .route("/-/healthy", get(operate::healthy))

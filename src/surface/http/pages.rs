@@ -1,5 +1,7 @@
 //! The pages for people.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{StatusCode, Uri};
@@ -8,8 +10,11 @@ use axum::response::{Html, IntoResponse, Response};
 use super::Server;
 use super::error::{ApiError, quoted};
 use super::incidents;
-use crate::model::DomainName;
-use crate::surface::page::{self, IndexQuery};
+use jiff::Timestamp;
+
+use crate::model::{DomainName, State, Target};
+use crate::snapshot::Snapshot;
+use crate::surface::page::{self, IndexQuery, View};
 
 /// `GET /`
 pub(super) async fn index(
@@ -17,7 +22,8 @@ pub(super) async fn index(
     query: Result<Query<IndexQuery>, QueryRejection>,
 ) -> Response {
     let query = query.map(|Query(query)| query).unwrap_or_default();
-    html(page::index(&server.snapshot(), &query, (server.now)()))
+    let snapshot = server.snapshot();
+    html(page::index(&server.view(&snapshot), &query))
 }
 
 /// `GET /domains/{domain}`
@@ -27,7 +33,10 @@ pub(super) async fn domain(Shared(server): Shared<Server>, Path(name): Path<Stri
         .ok()
         .and_then(|name| snapshot.domains.get(&name));
     match verdict {
-        Some(verdict) => html(page::domain(&snapshot, verdict, (server.now)())),
+        Some(verdict) => {
+            let turns = turns(&server, &verdict.target).await;
+            html(page::domain(&server.view(&snapshot), verdict, &turns))
+        }
         None => not_found(&server, &format!("No domain “{}” is watched.", quoted(&name))),
     }
 }
@@ -35,7 +44,10 @@ pub(super) async fn domain(Shared(server): Shared<Server>, Path(name): Path<Stri
 /// `GET /incidents/{id}`
 pub(super) async fn incident(Shared(server): Shared<Server>, Path(id): Path<String>) -> Response {
     match incidents::find(&server, &id).await {
-        Ok(incident) => html(page::incident(&server.snapshot(), &incident, (server.now)())),
+        Ok(incident) => {
+            let snapshot = server.snapshot();
+            html(page::incident(&server.view(&snapshot), &incident))
+        }
         Err(error) if error.is_missing() => {
             not_found(&server, &format!("There is no incident “{}”.", quoted(&id)))
         }
@@ -52,12 +64,40 @@ pub(super) async fn missing(Shared(server): Shared<Server>, uri: Uri) -> Respons
     }
 }
 
-fn not_found(server: &Server, what: &str) -> Response {
-    let page = page::missing(&server.snapshot(), what, (server.now)());
+/// How a target has been; nothing where the store cannot say, which is no reason to show nothing else.
+async fn turns(server: &Server, target: &Target) -> Vec<(Timestamp, State)> {
+    let (history, target) = (Arc::clone(&server.history), target.clone());
+    match tokio::task::spawn_blocking(move || history.turns(&target)).await {
+        Ok(Ok(turns)) => turns,
+        Ok(Err(error)) => {
+            tracing::warn!("a page is without its history: {error}");
+            Vec::new()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a task of the HTTP server failed");
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn not_found(server: &Server, what: &str) -> Response {
+    let snapshot = server.snapshot();
+    let page = page::missing(&server.view(&snapshot), what);
     (StatusCode::NOT_FOUND, html(page)).into_response()
 }
 
-fn html(page: askama::Result<String>) -> Response {
+impl Server {
+    /// What pages are written from.
+    pub(super) fn view<'a>(&'a self, snapshot: &'a Snapshot) -> View<'a> {
+        View {
+            snapshot,
+            notice: self.notice.as_deref(),
+            now: (self.now)(),
+        }
+    }
+}
+
+pub(super) fn html(page: askama::Result<String>) -> Response {
     match page {
         Ok(text) => Html(text).into_response(),
         Err(error) => {

@@ -1,13 +1,10 @@
 //! The parts that pages are made of, in the words that they show.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::words::{self, Moment};
 use crate::model::{
-    Affected, Cause, ClientId, Code, Confidence, EvidenceNote, Flaps, Hop, Incident, IncidentId,
-    IncidentState, Owner, Severity, State, Target, Verdict,
+    Cause, ClientId, Code, Confidence, EvidenceNote, Flaps, Hop, IncidentId, Owner, State, Target, Verdict,
 };
 use crate::snapshot::{GatewayView, Snapshot};
 
@@ -156,7 +153,7 @@ pub(super) struct WarningCard {
 }
 
 /// That something comes and goes: `Flapping: 7 turns since 02:14 UTC`.
-fn flapping(flaps: Option<Flaps>, now: Timestamp) -> Option<String> {
+pub(super) fn flapping(flaps: Option<Flaps>, now: Timestamp) -> Option<String> {
     let flaps = flaps?;
     let since = Moment::new(flaps.since, now).human;
     Some(format!("Flapping: {} turns since {since}", flaps.turns))
@@ -286,83 +283,4 @@ fn pings(gateway: &GatewayView) -> Option<String> {
     } else {
         loss
     })
-}
-
-/// An incident, in a list or on its own page.
-pub(super) struct IncidentCard {
-    pub(super) id: IncidentId,
-    pub(super) severity: &'static str,
-    /// The state whose colour and sign the severity shares.
-    pub(super) tone: State,
-    pub(super) opened: Moment,
-    pub(super) lasted: String,
-    pub(super) resolved: Option<Moment>,
-    pub(super) ended_by: Option<String>,
-    pub(super) flapping: Option<String>,
-    pub(super) cause: CauseCard,
-    pub(super) touched: Vec<Touched>,
-    pub(super) domains: usize,
-}
-
-/// What an incident touches of one client.
-pub(super) struct Touched {
-    pub(super) client: String,
-    pub(super) domains: Vec<(String, State)>,
-    /// How many more there are than are shown.
-    pub(super) more: usize,
-}
-
-impl IncidentCard {
-    /// With at most `most` domains of each client.
-    pub(super) fn new(snapshot: &Snapshot, incident: &Incident, most: usize, now: Timestamp) -> Self {
-        let open = incident.state == IncidentState::Open;
-        let domains = |affected: &&Affected| matches!(affected.target, Target::Domain(_));
-        Self {
-            id: incident.id,
-            severity: incident.severity.as_str(),
-            tone: match incident.severity {
-                _ if !open => State::Flowing,
-                _ if incident.cause.owner == Owner::Us => State::Unknown,
-                Severity::Critical => State::Broken,
-                Severity::Warning | Severity::Info => State::Degraded,
-            },
-            opened: Moment::new(incident.opened, now),
-            lasted: words::duration(incident.opened, incident.resolved.unwrap_or(now)),
-            resolved: incident.resolved.map(|at| Moment::new(at, now)),
-            ended_by: incident.ended_by.clone(),
-            flapping: flapping(incident.flapping(), now),
-            cause: CauseCard::new(snapshot, &incident.cause, only_client(&incident.affected), now),
-            touched: touched(snapshot, &incident.affected, most),
-            domains: incident.affected.iter().filter(domains).count(),
-        }
-    }
-}
-
-/// The client of all that is touched, where that is one.
-fn only_client(affected: &[Affected]) -> Option<&ClientId> {
-    let (first, rest) = affected.split_first()?;
-    let same = rest.iter().all(|other| other.client == first.client);
-    first.client.as_ref().filter(|_| same)
-}
-
-fn touched(snapshot: &Snapshot, affected: &[Affected], most: usize) -> Vec<Touched> {
-    let mut clients: BTreeMap<Option<&ClientId>, Vec<(String, State)>> = BTreeMap::new();
-    for one in affected {
-        if let Target::Domain(name) = &one.target {
-            let entry = clients.entry(one.client.as_ref()).or_default();
-            entry.push((name.to_string(), one.state));
-        }
-    }
-    clients
-        .into_iter()
-        .map(|(client, mut domains)| {
-            let more = domains.len().saturating_sub(most);
-            domains.truncate(most);
-            Touched {
-                client: client.map_or_else(|| "Without a client".to_owned(), |id| client_name(snapshot, id)),
-                domains,
-                more,
-            }
-        })
-        .collect()
 }

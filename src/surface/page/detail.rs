@@ -3,11 +3,12 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use super::Frame;
-use super::cards::{DomainCard, IncidentCard};
+use super::bars::Bars;
+use super::cards::DomainCard;
+use super::incident::IncidentCard;
 use super::words::Moment;
+use super::{Frame, View};
 use crate::model::{Incident, State, Verdict};
-use crate::snapshot::Snapshot;
 
 /// How many domains of a client an incident's own page names.
 const NAMED: usize = 1000;
@@ -17,15 +18,18 @@ const NAMED: usize = 1000;
 pub(super) struct DomainPage {
     frame: Frame,
     domain: DomainCard,
+    bars: Bars,
 }
 
 impl DomainPage {
-    pub(super) fn new(snapshot: &Snapshot, verdict: &Verdict, now: Timestamp) -> Self {
+    pub(super) fn new(view: &View<'_>, verdict: &Verdict, turns: &[(Timestamp, State)]) -> Self {
+        let View { snapshot, now, .. } = *view;
         let domain = DomainCard::new(snapshot, verdict, now);
         let title = format!("{} is {} · mailflow", domain.name, domain.state);
         Self {
-            frame: Frame::new(title, domain.state, snapshot, now),
+            frame: Frame::new(title, domain.state, view),
             domain,
+            bars: Bars::new(turns, now),
         }
     }
 }
@@ -35,49 +39,27 @@ impl DomainPage {
 pub(super) struct IncidentPage {
     frame: Frame,
     incident: IncidentCard,
-    hands: Vec<String>,
     log: Vec<(Moment, String)>,
 }
 
 impl IncidentPage {
-    pub(super) fn new(snapshot: &Snapshot, incident: &Incident, now: Timestamp) -> Self {
+    pub(super) fn new(view: &View<'_>, incident: &Incident) -> Self {
+        let View { snapshot, now, .. } = *view;
         let card = IncidentCard::new(snapshot, incident, NAMED, now);
         Self {
             frame: Frame::new(
                 format!("#{}: {} · mailflow", card.id, card.cause.title),
                 card.tone,
-                snapshot,
-                now,
+                view,
             ),
             log: incident
                 .log
                 .iter()
                 .map(|entry| (Moment::new(entry.at, now), entry.text.clone()))
                 .collect(),
-            hands: hands(incident, now),
             incident: card,
         }
     }
-}
-
-/// Who has taken an incident on, and what keeps it quiet.
-fn hands(incident: &Incident, now: Timestamp) -> Vec<String> {
-    let taken = incident.acknowledged.as_ref().map(|taken| {
-        let by = if taken.by.is_empty() {
-            "somebody"
-        } else {
-            &taken.by
-        };
-        format!("Taken on by {by} at {}.", Moment::new(taken.at, now).human)
-    });
-    let held = incident.held.as_ref().map(|held| {
-        let until = Moment::new(held.until, now).human;
-        format!(
-            "Nobody is told until {until}: {}.",
-            held.reason.trim_end_matches('.')
-        )
-    });
-    taken.into_iter().chain(held).collect()
 }
 
 #[derive(Template)]
@@ -88,9 +70,9 @@ pub(super) struct MissingPage {
 }
 
 impl MissingPage {
-    pub(super) fn new(snapshot: &Snapshot, what: &str, now: Timestamp) -> Self {
+    pub(super) fn new(view: &View<'_>, what: &str) -> Self {
         Self {
-            frame: Frame::new("Not found · mailflow", State::Unknown, snapshot, now),
+            frame: Frame::new("Not found · mailflow", State::Unknown, view),
             what: what.to_owned(),
         }
     }

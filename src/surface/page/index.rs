@@ -4,9 +4,11 @@ use askama::Template;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Frame;
-use super::cards::{DomainCard, GatewayCard, IncidentCard, WarningCard, client_name, warnings};
+use super::cards::{DomainCard, GatewayCard, WarningCard, client_name, warnings};
+use super::clients::{ClientCard, by_state};
+use super::incident::IncidentCard;
 use super::words::{Moment, count};
+use super::{Frame, View};
 use crate::model::{State, Target, Verdict};
 use crate::snapshot::{NotifierCounts, NotifierHealth, Snapshot};
 use crate::surface::headline::{Headline, Tally};
@@ -15,6 +17,8 @@ use crate::surface::headline::{Headline, Tally};
 const PER_PAGE: usize = 100;
 /// How many incidents the page shows; more are only counted.
 const INCIDENTS: usize = 50;
+/// How many clients the page shows; more are only counted.
+const CLIENTS: usize = 60;
 /// How many domains of a client an incident's card names.
 const NAMED: usize = 8;
 
@@ -54,6 +58,8 @@ pub(super) struct Index {
     found: String,
     previous: Option<usize>,
     next: Option<usize>,
+    clients: Vec<ClientCard>,
+    more_clients: usize,
     gateways: Vec<GatewayCard>,
     vantage: DomainCard,
     vantage_warnings: Vec<WarningCard>,
@@ -62,7 +68,8 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(snapshot: &Snapshot, query: &IndexQuery, now: Timestamp) -> Self {
+    pub(super) fn new(view: &View<'_>, query: &IndexQuery) -> Self {
+        let View { snapshot, now, .. } = *view;
         let headline = Headline::of(snapshot);
         let tally = Tally::of(snapshot);
         let text: String = query
@@ -82,8 +89,11 @@ impl Index {
         let page = asked.unwrap_or(1).clamp(1, pages);
         let shown = listed.iter().skip((page - 1) * PER_PAGE).take(PER_PAGE);
         let open = &snapshot.open_incidents;
+        let mut clients = by_state(snapshot);
+        let more_clients = clients.len().saturating_sub(CLIENTS);
+        clients.truncate(CLIENTS);
         Self {
-            frame: Frame::new(title(&tally, &headline), headline.tone, snapshot, now),
+            frame: Frame::new(title(&tally, &headline), headline.tone, view),
             headline,
             incidents: open
                 .iter()
@@ -100,6 +110,8 @@ impl Index {
             state,
             previous: (page > 1).then(|| page - 1),
             next: (page < pages).then_some(page + 1),
+            clients,
+            more_clients,
             gateways: gateways(snapshot, now),
             vantage: DomainCard::new(snapshot, &snapshot.vantage, now),
             vantage_warnings: warnings(&snapshot.vantage),

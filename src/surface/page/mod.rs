@@ -4,9 +4,13 @@
 //! Every text goes through the templates' escaping; nothing here marks a text as safe but our own style sheet
 //! and script, which the security policy names by their hashes.
 
+mod bars;
 mod cards;
+mod clients;
 mod detail;
+mod incident;
 mod index;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +24,7 @@ use super::words;
 use crate::model::{Incident, State, Verdict};
 use crate::snapshot::Snapshot;
 
+pub(super) use incident::silenced_by;
 pub(super) use index::IndexQuery;
 
 const STYLE: &str = include_str!("assets/page.css");
@@ -37,52 +42,78 @@ struct Frame {
     at: words::Moment,
     /// How long the daemon has been running.
     uptime: String,
+    /// What every page says on top.
+    notice: Option<String>,
 }
 
 impl Frame {
-    fn new(title: impl Into<String>, tone: State, snapshot: &Snapshot, now: Timestamp) -> Self {
+    fn new(title: impl Into<String>, tone: State, view: &View<'_>) -> Self {
         Self {
             title: title.into(),
             tone,
             style: STYLE,
             script: SCRIPT,
             version: env!("CARGO_PKG_VERSION"),
-            at: words::Moment::new(snapshot.at, now),
-            uptime: words::duration(snapshot.started, now),
+            at: words::Moment::new(view.snapshot.at, view.now),
+            uptime: words::duration(view.snapshot.started, view.now),
+            notice: view.notice.map(str::to_owned),
         }
     }
+}
+
+/// What a page is written from.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    /// What is known.
+    pub(super) snapshot: &'a Snapshot,
+    /// What every page says on top.
+    pub(super) notice: Option<&'a str>,
+    /// The time.
+    pub(super) now: Timestamp,
 }
 
 /// The front page.
 ///
 /// # Errors
 /// Only if formatting itself fails.
-pub(super) fn index(snapshot: &Snapshot, query: &IndexQuery, now: Timestamp) -> askama::Result<String> {
-    index::Index::new(snapshot, query, now).render()
+pub(super) fn index(view: &View<'_>, query: &IndexQuery) -> askama::Result<String> {
+    index::Index::new(view, query).render()
 }
 
-/// The page of one domain.
+/// The page of one domain, with the turns that its history is drawn from, the oldest first.
 ///
 /// # Errors
 /// Only if formatting itself fails.
-pub(super) fn domain(snapshot: &Snapshot, verdict: &Verdict, now: Timestamp) -> askama::Result<String> {
-    detail::DomainPage::new(snapshot, verdict, now).render()
+pub(super) fn domain(
+    view: &View<'_>,
+    verdict: &Verdict,
+    turns: &[(Timestamp, State)],
+) -> askama::Result<String> {
+    detail::DomainPage::new(view, verdict, turns).render()
 }
 
 /// The page of one incident.
 ///
 /// # Errors
 /// Only if formatting itself fails.
-pub(super) fn incident(snapshot: &Snapshot, incident: &Incident, now: Timestamp) -> askama::Result<String> {
-    detail::IncidentPage::new(snapshot, incident, now).render()
+pub(super) fn incident(view: &View<'_>, incident: &Incident) -> askama::Result<String> {
+    detail::IncidentPage::new(view, incident).render()
+}
+
+/// What is known of one incident, to be printed and handed on.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn report(view: &View<'_>, incident: &Incident) -> askama::Result<String> {
+    report::Report::new(view, incident).render()
 }
 
 /// The page for what does not exist; `what` says so in a sentence.
 ///
 /// # Errors
 /// Only if formatting itself fails.
-pub(super) fn missing(snapshot: &Snapshot, what: &str, now: Timestamp) -> askama::Result<String> {
-    detail::MissingPage::new(snapshot, what, now).render()
+pub(super) fn missing(view: &View<'_>, what: &str) -> askama::Result<String> {
+    detail::MissingPage::new(view, what).render()
 }
 
 /// The content security policy of everything that we serve: our own style and script by their hashes, our own

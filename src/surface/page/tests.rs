@@ -6,9 +6,17 @@ fn now() -> Timestamp {
     sample::at(sample::NOW)
 }
 
+fn view(snapshot: &Snapshot) -> View<'_> {
+    View {
+        snapshot,
+        notice: None,
+        now: now(),
+    }
+}
+
 fn front(snapshot: &Snapshot, query: &str) -> String {
     let query = serde_json::from_str(query).unwrap();
-    index(snapshot, &query, now()).unwrap()
+    index(&view(snapshot), &query).unwrap()
 }
 
 /// Writes the pages to look at them in a browser:
@@ -34,15 +42,15 @@ fn pages_to_look_at() {
         .values()
         .find(|one| one.state == State::Broken)
         .unwrap();
-    let page = domain(&fleet, first, now()).unwrap();
+    let page = domain(&view(&fleet), first, &[]).unwrap();
     write("domain.html", page.replace("<details", "<details open"));
     write(
         "incident.html",
-        incident(&fleet, &fleet.open_incidents[0], now()).unwrap(),
+        incident(&view(&fleet), &fleet.open_incidents[0]).unwrap(),
     );
     write(
         "missing.html",
-        missing(&fleet, "There is no such page.", now()).unwrap(),
+        missing(&view(&fleet), "There is no such page.").unwrap(),
     );
 }
 
@@ -154,9 +162,10 @@ fn hostile_text_is_inert() {
     for page in [
         front(&snapshot, "{}"),
         front(&snapshot, &query),
-        domain(&snapshot, first, now()).unwrap(),
-        incident(&snapshot, &snapshot.open_incidents[0], now()).unwrap(),
-        missing(&snapshot, sample::HOSTILE, now()).unwrap(),
+        domain(&view(&snapshot), first, &[]).unwrap(),
+        incident(&view(&snapshot), &snapshot.open_incidents[0]).unwrap(),
+        report(&view(&snapshot), &snapshot.open_incidents[0]).unwrap(),
+        missing(&view(&snapshot), sample::HOSTILE).unwrap(),
     ] {
         let ours = page.matches("<script>").count();
         assert_eq!(ours, 1, "only our own script stands in the page");
@@ -220,8 +229,8 @@ fn flapping_is_said() {
     // The incident, two domains (closed and open), the router.
     assert_eq!(front(&fleet, "{}").matches(said).count(), 1 + 2 * 2 + 1);
     let first = &fleet.open_incidents[0];
-    assert_eq!(incident(&fleet, first, now()).unwrap().matches(said).count(), 1);
+    assert_eq!(incident(&view(&fleet), first).unwrap().matches(said).count(), 1);
     let acme = fleet.domains.values().find(|one| one.flapping.is_some()).unwrap();
-    assert_eq!(domain(&fleet, acme, now()).unwrap().matches(said).count(), 1);
+    assert_eq!(domain(&view(&fleet), acme, &[]).unwrap().matches(said).count(), 1);
     assert!(!front(&sample::fleet(), "{}").contains("Flapping"));
 }

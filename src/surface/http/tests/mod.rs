@@ -12,6 +12,7 @@ use crate::surface::sample;
 
 mod hands;
 mod live;
+mod pages;
 
 /// Incidents that only the store knows: #10 to #1.
 struct Shelf;
@@ -34,6 +35,14 @@ impl History for Shelf {
             13 => Err(HistoryError("/var/lib/mailflow.db is damaged".into())),
             _ => Ok(None),
         }
+    }
+
+    fn turns(&self, _: &Target) -> Result<Vec<(Timestamp, State)>, HistoryError> {
+        Ok(vec![
+            (sample::at("2026-11-01T00:00:00Z"), State::Flowing),
+            (sample::at("2026-11-10T10:00:00Z"), State::Broken),
+            (sample::at("2026-11-10T11:30:00Z"), State::Flowing),
+        ])
     }
 }
 
@@ -96,6 +105,7 @@ pub(crate) fn surface(snapshot: Snapshot) -> (Surface, watch::Sender<Arc<Snapsho
         operator: desk,
         ready: Arc::new(AtomicBool::new(true)),
         external_url: Some("https://mail.msp.example/".into()),
+        notice: None,
     };
     (surface, sender)
 }
@@ -561,7 +571,7 @@ async fn every_answer_carries_the_guards() {
         assert!(policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"));
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
-        assert_eq!(headers[header::REFERRER_POLICY], "no-referrer");
+        assert_eq!(headers[header::REFERRER_POLICY], "same-origin");
         assert!(!headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
     }
 }

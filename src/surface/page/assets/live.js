@@ -13,11 +13,28 @@
   let again = false;
   let source = null;
 
-  const clock = (at) => `${new Date(at).toISOString().slice(11, 16)} UTC`;
+  // Times as the clock on the wall shows them; what is printed or sent stays in UTC.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const days = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+  const years = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+  const clock = (time) => {
+    const at = new Date(time);
+    const now = new Date();
+    if (at.toDateString() === now.toDateString()) return hours.format(at);
+    const day = at.getFullYear() === now.getFullYear() ? days : years;
+    return `${day.format(at)} ${hours.format(at)}`;
+  };
+  const localise = (part) => {
+    for (const time of part.querySelectorAll("time[datetime]")) {
+      time.title = time.textContent;
+      time.textContent = clock(time.dateTime);
+    }
+  };
 
   const show = () => {
     note.dataset.stale = stale === null ? "no" : "yes";
-    const text = stale === null ? "Live" : `Stale since ${clock(stale)}; trying again`;
+    const text = stale === null ? `Live · ${zone.replaceAll("_", " ")} time` : `Stale since ${clock(stale)}; trying again`;
     if (note.textContent !== text) note.textContent = text;
   };
 
@@ -38,6 +55,8 @@
   // Puts the new content of one part in place; what was unfolded stays unfolded, and the keyboard where it was.
   const take = (old, fresh) => {
     if (old.innerHTML === fresh.innerHTML) return;
+    // Nobody's typing is taken away.
+    if (old.contains(document.activeElement) && document.activeElement.matches("input")) return;
     const open = new Set([...old.querySelectorAll("details[open]")].map((item) => item.dataset.key));
     for (const item of fresh.querySelectorAll("details")) item.open = open.has(item.dataset.key);
     const at = old.contains(document.activeElement) ? document.activeElement : null;
@@ -64,6 +83,7 @@
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         document.title = page.title;
+        localise(page);
         for (const old of document.querySelectorAll("[data-live]")) {
           const fresh = page.getElementById(old.id);
           if (fresh) {
@@ -106,6 +126,7 @@
     source.onerror = lost;
   };
 
+  localise(document);
   connect();
   setInterval(() => {
     if (Date.now() - heard > SILENCE) {
