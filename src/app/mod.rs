@@ -8,9 +8,11 @@ mod heartbeat;
 mod keeper;
 pub mod look;
 mod operate;
+mod prober;
 mod settings;
 mod snmp;
 mod start;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 mod ways;
@@ -36,6 +38,7 @@ use crate::surface::http::{self, Reloader, Surface};
 use engine::{Aside, Command, Lines, Settled};
 use keeper::Keeper;
 use operate::{Approvals, Archive, Desk, Reload, Tester};
+use prober::{Asking, Prober};
 
 pub use operate::send_test;
 pub use settings::notifiers;
@@ -78,7 +81,8 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         commands: command_sender.clone(),
         notifiers,
     });
-    let surface = surface(
+    let (asking, asked) = watch::channel(settled.asking.clone());
+    let mut surface = surface(
         &config,
         snapshot_reader.clone(),
         &clock,
@@ -86,6 +90,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         &reload,
         &orders,
     );
+    surface.prober = Arc::new(Prober::new(&net, snapshot_reader.clone(), asked));
 
     let delivering = CancellationToken::new();
     let delivery = tokio::spawn(dispatcher.run(order_queue, delivering.clone()));
@@ -97,7 +102,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         clock,
     };
     let lines = Lines {
-        aside: run_aside(&net, &settled, command_sender, wires, &stop),
+        aside: run_aside(&net, &settled, command_sender, wires, asking, &stop),
         commands,
         outcomes,
         orders,
@@ -169,6 +174,7 @@ fn surface(
             keeper: keeper.clone(),
             clock: Arc::clone(clock),
         }),
+        prober: Arc::new(http::ConfiguredOnly),
         ready: Arc::new(AtomicBool::new(true)),
         external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
     }
@@ -180,13 +186,18 @@ fn run_aside(
     settled: &Settled,
     commands: mpsc::Sender<Command>,
     wires: heartbeat::Wires,
+    asking: watch::Sender<Option<Asking>>,
     stop: &CancellationToken,
 ) -> Aside {
     let (following, follower) = watch::channel(settled.following.clone());
     let (heart, beating) = watch::channel(settled.heartbeat.clone());
     tokio::spawn(follow::run(Arc::clone(net), follower, commands, stop.clone()));
     tokio::spawn(heartbeat::run(beating, wires, stop.clone()));
-    Aside { following, heart }
+    Aside {
+        following,
+        heart,
+        asking,
+    }
 }
 
 /// The parts that run, to be ended in order.

@@ -15,6 +15,7 @@ mod config;
 mod daemon;
 mod explain;
 mod hands;
+mod init;
 mod layout;
 mod log;
 mod man;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => self::check::run(check, &arguments),
         Command::Explain(explain) => self::explain::run(explain),
         Command::Status(status) => self::status::run(status),
+        Command::Init(init) => self::init::run(init, &arguments),
         Command::Approve(approve) => self::approve::run(approve),
         Command::Ack(ack) => self::ack::run(ack),
         Command::Note(note) => self::ack::note(note),
