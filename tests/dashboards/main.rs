@@ -67,8 +67,11 @@ fn the_dashboards_are_up_to_date() {
         );
     }
     let files = std::fs::read_dir(folder).unwrap();
-    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let there: BTreeSet<String> = names.filter(|name| name.ends_with(".json")).collect();
+    let paths = files.map(|file| file.unwrap().path());
+    let there: BTreeSet<String> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
     let wanted: BTreeSet<String> = written().into_iter().map(|(file, _)| file).collect();
     assert_eq!(there, wanted);
 }

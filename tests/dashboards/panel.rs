@@ -38,15 +38,15 @@ pub struct Panel {
 
 impl Panel {
     fn new(kind: &str, title: &str, description: &str, width: u32, options: Value) -> Self {
-        let json = json!({
+        let mut json = json!({
             "type": kind,
             "title": title,
             "description": description,
             "datasource": source(),
             "fieldConfig": { "defaults": { "custom": {} }, "overrides": [] },
-            "options": options,
             "targets": [],
         });
+        json["options"] = options;
         Self {
             json,
             width,
