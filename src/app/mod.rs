@@ -59,10 +59,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let captured = start::captured(&mut memory, &keeper);
     let listener = start::listen(config.server.listen).await?;
 
-    let clock: Clock = Arc::new({
-        let net = Arc::clone(&net);
-        move || net.now()
-    });
+    let clock = clock(&net);
     let (orders, order_queue) = mpsc::channel(1024);
     let (outcome_sender, outcomes) = mpsc::unbounded_channel();
     let (count_sender, counts) = watch::channel(BTreeMap::new());
@@ -133,6 +130,12 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     running.until(stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The time, as the net port tells it.
+fn clock(net: &Arc<RealNet>) -> Clock {
+    let net = Arc::clone(net);
+    Arc::new(move || net.now())
 }
 
 /// Hands on what the process before this one left to be told.

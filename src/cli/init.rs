@@ -30,7 +30,7 @@ pub fn run(init: &Init, arguments: &Arguments) -> anyhow::Result<u8> {
     let progress = indicatif::ProgressBar::new(u64::try_from(names.len()).unwrap_or_default())
         .with_message("looking the domains up");
     let found = super::runtime()?.block_on(survey::survey(&*net, &context, &trust, &names, || {
-        progress.inc(1)
+        progress.inc(1);
     }));
     progress.finish_and_clear();
     output::show(&text::render(&wanted, &found))?;
