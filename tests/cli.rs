@@ -145,7 +145,7 @@ fn bad_usage_says_what_was_meant() {
 
     For more information, try '--help'.
     "#);
-    insta::assert_snapshot!(mistake(&["man", "stauts"]), @r#"error: there is no page of "stauts"; there are run, check, explain, status, approve, ack, note, silence, maintenance, accept, notify, config, completions, man"#);
+    insta::assert_snapshot!(mistake(&["man", "stauts"]), @r#"error: there is no page of "stauts"; there are run, check, explain, status, init, approve, ack, note, silence, maintenance, accept, notify, config, completions, man"#);
     assert!(mistake(&[]).contains("Usage: mailflow"));
 }
 
