@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub hands: Vec<Hand>,
     /// Counts for the metrics.
     pub counters: Counters,
+    /// Whether each mail host has series of its own, as configured.
+    pub per_host: bool,
     /// Whether we ourselves get on.
     pub vitals: Vitals,
     /// How the last reload went.

@@ -60,6 +60,7 @@ fn help_names_every_command() {
             "check",
             "explain",
             "status",
+            "init",
             "approve",
             "ack",
             "note",
@@ -76,6 +77,33 @@ fn help_names_every_command() {
     );
     assert!(!out.contains('\u{1b}'), "no colours without a terminal");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+}
+
+/// No resolver answers here: that is said of each domain, and what is printed can be used.
+#[test]
+fn init_prints_a_configuration() {
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap().to_string();
+    drop(nobody);
+    let mut init = mailflow(&["init", "-", "b.test", "--resolver", &address]);
+    let (code, out, err) = told(init.write_stdin("a.test\n\n# later: c.test\n"));
+    assert_eq!(code, 0, "{err}");
+    assert!(
+        out.contains("name = \"a.test\"") && out.contains("name = \"b.test\"") && !out.contains("c.test")
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mailflow.toml");
+    std::fs::write(&path, out).unwrap();
+    let (code, _, err) = told(&mut mailflow(&[
+        "config",
+        "check",
+        "--config",
+        path.to_str().unwrap(),
+    ]));
+    assert_eq!(code, 0, "{err}");
+    let said = mistake(&["init", "a b"]);
+    assert!(said.contains("\"a b\" is no domain"), "{said}");
+    assert!(mistake(&["init"]).contains("<DOMAIN>"));
 }
 
 #[test]
@@ -118,7 +146,7 @@ fn bad_usage_says_what_was_meant() {
 
     For more information, try '--help'.
     "#);
-    insta::assert_snapshot!(mistake(&["man", "stauts"]), @r#"error: there is no page of "stauts"; there are run, check, explain, status, approve, ack, note, silence, maintenance, accept, notify, config, demo, completions, man"#);
+    insta::assert_snapshot!(mistake(&["man", "stauts"]), @r#"error: there is no page of "stauts"; there are run, check, explain, status, digest, init, approve, ack, note, silence, maintenance, accept, notify, config, demo, completions, man"#);
     assert!(mistake(&[]).contains("Usage: mailflow"));
 }
 

@@ -29,6 +29,7 @@ use super::follow::Following;
 use super::hands::Wish;
 use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
+use super::prober::Asking;
 
 /// How often the snapshot is made anew at most: bursts of evidence share one.
 const PUBLISH_EVERY: SignedDuration = SignedDuration::from_millis(200);
@@ -81,6 +82,10 @@ pub struct Settled {
     pub following: Following,
     /// How the heart beats, if it does.
     pub heartbeat: Option<Heartbeat>,
+    /// What it takes to look at domains that are not configured, if anybody may ask for that.
+    pub asking: Option<Asking>,
+    /// Whether each mail host has series of its own.
+    pub per_host: bool,
 }
 
 /// What the loop talks to.
@@ -105,6 +110,8 @@ pub struct Aside {
     pub following: watch::Sender<Following>,
     /// To the heart.
     pub heart: watch::Sender<Option<Heartbeat>>,
+    /// To whoever looks at domains that are not configured.
+    pub asking: watch::Sender<Option<Asking>>,
 }
 
 /// The daemon's loop.
@@ -126,6 +133,7 @@ pub struct Engine<N: Net> {
     pub(super) reload: ReloadOutcome,
     pub(super) retention: Duration,
     pub(super) pruned: Timestamp,
+    pub(super) per_host: bool,
 }
 
 impl<N: Net> Engine<N> {
@@ -330,10 +338,12 @@ impl<N: Net> Engine<N> {
                 self.context = settled.context;
                 self.trust = settled.trust;
                 self.retention = settled.retention;
+                self.per_host = settled.per_host;
                 self.life.set_policy(settled.policy);
                 self.pipeline.set(settled.routing, settled.wording);
                 lines.aside.following.send_replace(settled.following);
                 lines.aside.heart.send_replace(settled.heartbeat);
+                lines.aside.asking.send_replace(settled.asking);
                 self.monitor.reload(settled.inventory, now);
                 self.configure_notifiers(settled.notifiers.keys().cloned().collect());
                 let _ = lines.orders.send(Order::Configure(settled.notifiers)).await;
@@ -431,6 +441,7 @@ impl<N: Net> Engine<N> {
             closed_incidents: self.ended.iter().cloned().collect(),
             hands: self.hands.clone(),
             counters,
+            per_host: self.per_host,
             reload: self.reload,
             vitals: Vitals {
                 due: self.monitor.next_wake(),

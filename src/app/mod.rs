@@ -8,9 +8,11 @@ mod heartbeat;
 mod keeper;
 pub mod look;
 mod operate;
+mod prober;
 mod settings;
 mod snmp;
 mod start;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 mod ways;
@@ -36,6 +38,7 @@ use crate::surface::http::{self, Reloader, Surface};
 use engine::{Aside, Command, Lines, Settled};
 use keeper::Keeper;
 use operate::{Approvals, Archive, Desk, Reload, Tester};
+use prober::{Asking, Prober};
 
 pub use operate::send_test;
 pub use settings::notifiers;
@@ -82,10 +85,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let captured = start::captured(&mut memory, &keeper);
     let listener = start::listen(config.server.listen).await?;
 
-    let clock: Clock = Arc::new({
-        let net = Arc::clone(&net);
-        move || net.now()
-    });
+    let clock = clock(&net);
     let (orders, order_queue) = mpsc::channel(1024);
     let (outcome_sender, outcomes) = mpsc::unbounded_channel();
     let (count_sender, counts) = watch::channel(BTreeMap::new());
@@ -104,7 +104,8 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         commands: command_sender.clone(),
         notifiers,
     });
-    let surface = surface(
+    let (asking, asked) = watch::channel(settled.asking.clone());
+    let mut surface = surface(
         (&config, notice),
         snapshot_reader.clone(),
         &clock,
@@ -112,6 +113,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         &reload,
         &orders,
     );
+    surface.prober = Arc::new(Prober::new(&net, snapshot_reader.clone(), asked));
 
     let delivering = CancellationToken::new();
     let delivery = tokio::spawn(dispatcher.run(order_queue, delivering.clone()));
@@ -123,7 +125,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         clock,
     };
     let lines = Lines {
-        aside: run_aside(&net, &settled, command_sender, wires, &stop),
+        aside: run_aside(&net, &settled, command_sender, wires, asking, &stop),
         commands,
         outcomes,
         orders,
@@ -154,6 +156,12 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     running.until(stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The time, as the net port tells it.
+fn clock(net: &Arc<RealNet>) -> Clock {
+    let net = Arc::clone(net);
+    Arc::new(move || net.now())
 }
 
 /// Hands on what the process before this one left to be told.
@@ -195,6 +203,7 @@ fn surface(
             keeper: keeper.clone(),
             clock: Arc::clone(clock),
         }),
+        prober: Arc::new(http::ConfiguredOnly),
         ready: Arc::new(AtomicBool::new(true)),
         external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
         notice,
@@ -207,13 +216,18 @@ fn run_aside<N: Net>(
     settled: &Settled,
     commands: mpsc::Sender<Command>,
     wires: heartbeat::Wires,
+    asking: watch::Sender<Option<Asking>>,
     stop: &CancellationToken,
 ) -> Aside {
     let (following, follower) = watch::channel(settled.following.clone());
     let (heart, beating) = watch::channel(settled.heartbeat.clone());
     tokio::spawn(follow::run(Arc::clone(net), follower, commands, stop.clone()));
     tokio::spawn(heartbeat::run(beating, wires, stop.clone()));
-    Aside { following, heart }
+    Aside {
+        following,
+        heart,
+        asking,
+    }
 }
 
 /// The parts that run, to be ended in order.

@@ -28,6 +28,7 @@ use super::follow::Following;
 use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 use super::operate::Settle;
+use super::prober::Asking;
 use super::ways::Ways;
 use super::{captured, settings, snmp};
 
@@ -71,6 +72,8 @@ pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String>
         retention: config.store.retention,
         following,
         heartbeat: Heartbeat::configured(config),
+        asking: Asking::configured(config, net)?,
+        per_host: config.metrics.per_host,
     })
 }
 
@@ -233,6 +236,7 @@ pub(super) fn engine<N: Net>(
         },
         retention: settled.retention,
         pruned: now,
+        per_host: settled.per_host,
     };
     engine.use_hands(now);
     engine

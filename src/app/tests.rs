@@ -2,6 +2,8 @@
 //! to whom, and what a reload changes.
 
 mod daemon;
+mod strangers;
+mod survey;
 
 use rstest::rstest;
 
@@ -245,5 +247,10 @@ async fn what_is_accepted_counts_no_longer_until_that_ends() {
 
 fn metrics_text(daemon: &Daemon) -> String {
     let snapshot = Arc::clone(&daemon.snapshots.borrow());
-    metrics::render(&snapshot, ProcessFacts::default(), metrics::Format::Classic).unwrap()
+    metrics::render(
+        &snapshot,
+        metrics::Wanted::All(ProcessFacts::default(), None),
+        metrics::Format::Classic,
+    )
+    .unwrap()
 }

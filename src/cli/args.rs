@@ -52,6 +52,8 @@ pub enum Command {
     Status(Status),
     /// Say what happened meanwhile, for whoever comes back.
     Digest(Digest),
+    /// Print a first configuration, from what DNS says of some domains.
+    Init(Init),
     /// Take the mail servers that a domain has now for the right ones.
     Approve(Approve),
     /// Take an incident on: nobody is told of it again, and nobody else.
@@ -108,6 +110,20 @@ pub struct Check {
     /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub format: Format,
+}
+
+/// `mailflow init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The domains, the part after @; `-` is a list on standard input, one a line.
+    #[arg(required_unless_present = "csv", value_name = "DOMAIN")]
+    pub domains: Vec<String>,
+    /// A table with clients and domains, by columns `client` and `domain`.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Ask this resolver instead of the system's.
+    #[arg(long, value_name = "ADDRESS", value_parser = resolver)]
+    pub resolver: Option<SocketAddr>,
 }
 
 /// How a result is written.

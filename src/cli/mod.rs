@@ -17,6 +17,7 @@ mod digest;
 mod demo;
 mod explain;
 mod hands;
+mod init;
 mod layout;
 mod log;
 mod man;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => self::explain::run(explain),
         Command::Status(status) => self::status::run(status),
         Command::Digest(digest) => self::digest::run(digest),
+        Command::Init(init) => self::init::run(init, &arguments),
         Command::Approve(approve) => self::approve::run(approve),
         Command::Ack(ack) => self::ack::run(ack),
         Command::Note(note) => self::ack::note(note),

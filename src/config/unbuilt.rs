@@ -6,7 +6,6 @@
 pub(super) enum Part {
     Tls,
     Auth,
-    ProbeAny,
     Validate,
     Routes,
     SenderNames,
@@ -21,7 +20,6 @@ impl Part {
         match self {
             Self::Tls => "TLS of the page and the API",
             Self::Auth => "users and tokens of the page and the API",
-            Self::ProbeAny => "probing domains that are not configured",
             Self::Validate => "checking DNSSEC signatures here; the resolver's word is taken",
             Self::Routes => "routes",
             Self::SenderNames => {

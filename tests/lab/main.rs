@@ -12,6 +12,7 @@
 )]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
+mod dashboards;
 mod dns;
 mod faults;
 mod hosts;
@@ -47,7 +48,7 @@ use crate::scenario::Scenario;
 use crate::world::{BASE, World};
 
 /// Programs that the lab needs, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 14] = [
+const PROGRAMS: [(&str, &str); 15] = [
     ("ip", "iproute2"),
     ("ss", "iproute2"),
     ("sysctl", "procps"),
@@ -62,6 +63,7 @@ const PROGRAMS: [(&str, &str); 14] = [
     ("snmpd", "snmpd"),
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
+    ("prometheus-alertmanager", "prometheus-alertmanager"),
 ];
 
 /// A small internet in network namespaces, to see what the daemon makes of its faults.

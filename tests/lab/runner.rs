@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::dashboards;
 use crate::faults::Active;
 use crate::manners;
 use crate::monitor::{DOMAINS, Daemon, GATEWAYS, VANTAGE, panics};
@@ -328,7 +329,8 @@ impl<'world> Runner<'world> {
     fn check(&self, check: Check, step: &Step) -> Result<()> {
         match check {
             Check::Promtool => prometheus::promtool(self.world),
-            Check::Prometheus => prometheus::scrape(self.world),
+            Check::Panels => dashboards::panels(self.world, step),
+            Check::Alerts => dashboards::alerts(self.world, step),
             Check::Manners => manners::judge(self.world),
             Check::Cli => {
                 for turn in &step.domains {

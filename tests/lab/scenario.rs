@@ -108,8 +108,11 @@ pub enum ReceiverAction {
 pub enum Check {
     /// `promtool check metrics` is silent on the classic text.
     Promtool,
-    /// A real Prometheus scrapes without a complaint.
-    Prometheus,
+    /// A real Prometheus scrapes without a complaint, holds what the step says, and has an answer for every panel of the
+    /// dashboards.
+    Panels,
+    /// An alert of the rules reaches a real Alertmanager, with the cause that the step names in its text.
+    Alerts,
     /// The mail servers' own logs show a polite prober: whole sessions, few of them.
     Manners,
     /// `mailflow check` agrees with the daemon about each domain that the step names.

@@ -203,6 +203,7 @@ impl Bench {
         let aside = Aside {
             following: watch::channel(settled.following.clone()).0,
             heart: watch::channel(settled.heartbeat.clone()).0,
+            asking: watch::channel(settled.asking.clone()).0,
         };
         let lines = Lines {
             aside,
@@ -258,7 +259,7 @@ impl Bench {
     }
 }
 
-fn configured(text: &str) -> Config {
+pub fn configured(text: &str) -> Config {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mailflow.toml");
     std::fs::write(&path, text).unwrap();

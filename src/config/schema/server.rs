@@ -124,7 +124,6 @@ impl Server {
         let used = [
             ("tls", Part::Tls, self.tls.is_some()),
             ("auth", Part::Auth, self.auth.is_some()),
-            ("probe_any", Part::ProbeAny, self.probe_any),
         ];
         for (key, part, used) in used {
             if let Some(node) = t.entry(key).filter(|_| used) {

@@ -148,23 +148,24 @@ pub(super) async fn clients(Shared(server): Shared<Server>, Params(query): Param
     page("clients", items, &query).map(Json)
 }
 
-/// `GET /sd`: the watched domains for Prometheus' HTTP service discovery, a group for each client.
+/// `GET /sd`: the watched domains for Prometheus' HTTP service discovery, each with what relabelling needs.
 pub(super) async fn service_discovery(Shared(server): Shared<Server>) -> Json<Value> {
     let snapshot = server.snapshot();
-    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, verdict) in &snapshot.domains {
+    let names: BTreeMap<&str, &str> = snapshot
+        .clients
+        .iter()
+        .map(|client| (client.id.as_str(), client.name.as_str()))
+        .collect();
+    let groups = snapshot.domains.iter().map(|(domain, verdict)| {
         let client = verdict.client.as_ref().map_or("", |client| client.as_str());
-        groups.entry(client).or_default().push(name.as_str());
-    }
-    let groups = groups.into_iter().map(|(client, domains)| {
-        let name = snapshot
-            .clients
-            .iter()
-            .find(|view| view.id.as_str() == client)
-            .map_or(client, |view| view.name.as_str());
         json!({
-            "targets": domains,
-            "labels": { "__meta_mailflow_client": client, "__meta_mailflow_client_name": name },
+            "targets": [domain],
+            "labels": {
+                "__meta_mailflow_client": client,
+                "__meta_mailflow_client_name": names.get(client).unwrap_or(&client),
+                "__meta_mailflow_domain": domain,
+                "__meta_mailflow_provider": verdict.provider.as_deref().unwrap_or("self-hosted"),
+            },
         })
     });
     Json(groups.collect())

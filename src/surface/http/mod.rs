@@ -17,6 +17,7 @@ mod operate;
 mod pages;
 mod paging;
 mod report;
+mod probe;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -57,6 +58,8 @@ pub struct Surface {
     pub approver: Arc<dyn Approver>,
     /// Does what people wish.
     pub operator: Arc<dyn Operator>,
+    /// Looks at domains that are not configured.
+    pub prober: Arc<dyn Prober>,
     /// Set once the first snapshot stands; until then `/-/ready` says 503.
     pub ready: Arc<AtomicBool>,
     /// `server.external_url`, for links in answers; without it links are relative.
@@ -202,6 +205,37 @@ pub enum OperateError {
     Stopping,
 }
 
+/// Looks at domains that are not configured.
+pub trait Prober: Send + Sync + 'static {
+    /// Looks once at a domain, for at most `within` (what is unanswered then is unknown), and gives a snapshot that
+    /// holds nothing but this domain.
+    ///
+    /// # Errors
+    /// [`ProbeError`]; nothing was sent then.
+    fn probe(&self, domain: DomainName, within: Duration)
+    -> BoxFuture<'_, Result<Arc<Snapshot>, ProbeError>>;
+}
+
+/// Why a domain was not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// It is not configured, and nobody may ask for others.
+    #[error("/probe answers for configured domains only, unless `server.probe_any` is set")]
+    Unwatched,
+    /// Others are being looked at.
+    #[error("too many other domains are being looked at: try again, or ask for fewer at a time")]
+    Busy,
+}
+
+/// Looks at nothing but what is configured.
+pub struct ConfiguredOnly;
+
+impl Prober for ConfiguredOnly {
+    fn probe(&self, _: DomainName, _: Duration) -> BoxFuture<'_, Result<Arc<Snapshot>, ProbeError>> {
+        Box::pin(async { Err(ProbeError::Unwatched) })
+    }
+}
+
 /// How long an answer may take to begin.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How long open answers may take to end once the daemon stops.
@@ -289,6 +323,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/incidents/{id}/ack", post(buttons::acknowledge))
         .route("/incidents/{id}/silence", post(buttons::silence))
         .route("/metrics", get(operate::metrics))
+        .route("/probe", get(probe::probe))
         .route("/sd", get(api::service_discovery))
         .route("/-/healthy", get(operate::healthy))
         .route("/-/ready", get(operate::ready))

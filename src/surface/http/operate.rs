@@ -1,5 +1,6 @@
 //! Metrics, health, and what changes something.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::State as Shared;
@@ -11,19 +12,29 @@ use serde_json::{Value, json};
 use super::error::{ApiError, Name, quoted};
 use super::{ApproveError, Server, TestError};
 use crate::model::DomainName;
-use crate::surface::metrics::{self, Format, ProcessFacts};
+use crate::snapshot::Snapshot;
+use crate::surface::metrics::{self, Format, ProcessFacts, Wanted};
 
 /// `GET /metrics`
 pub(super) async fn metrics(Shared(server): Shared<Server>, headers: HeaderMap) -> Response {
+    let snapshot = server.snapshot();
+    let facts = ProcessFacts::read(snapshot.started);
+    written(
+        &snapshot,
+        Wanted::All(facts, server.external_url.clone()),
+        &headers,
+    )
+}
+
+/// Metrics in the form that `headers` ask for.
+pub(super) fn written(snapshot: &Arc<Snapshot>, wanted: Wanted, headers: &HeaderMap) -> Response {
     let accept: Vec<&str> = headers
         .get_all(ACCEPT)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .collect();
     let format = Format::accepted(&accept.join(","));
-    let snapshot = server.snapshot();
-    let facts = ProcessFacts::read(snapshot.started);
-    match metrics::render(&snapshot, facts, format) {
+    match metrics::render(snapshot, wanted, format) {
         Ok(text) => ([(CONTENT_TYPE, format.content_type()), (VARY, "accept")], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics could not be written");

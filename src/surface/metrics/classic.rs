@@ -68,7 +68,8 @@ fn write_series(
     bound: Option<&str>,
 ) -> Result<(), Error> {
     write!(out, "{name}{suffix}")?;
-    let all = labels.iter().copied().chain(bound.map(|bound| ("le", bound)));
+    let labels = labels.iter().map(|(name, value)| (*name, &**value));
+    let all = labels.chain(bound.map(|bound| ("le", bound)));
     let mut separator = '{';
     for (label, value) in all {
         write!(out, "{separator}{label}=\"")?;

@@ -1,107 +1,39 @@
 //! The list of all metrics: what each is called, what it says, and where in the snapshot it stands.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
-use super::ProcessFacts;
-use super::family::{Family, Label, Sample, Value};
-use crate::model::{ClientId, Code, ProbeKind, Severity, State, Target, Verdict, catalogue};
+use super::domains::SELF_HOSTED;
+use super::family::{Family, Sample, Value};
+use super::{ProcessFacts, domains};
+use crate::model::{ProbeKind, Severity, State, Target, catalogue};
 use crate::snapshot::{Histogram, NotifierCounts, NotifierHealth, Snapshot};
 
 /// Every family of one scrape. A counter and a state are there from the start, a measured fact once measured.
-pub(super) fn families<'a>(snapshot: &'a Snapshot, process: &'a ProcessFacts) -> Vec<Family<'a>> {
-    let mut all = domains(snapshot);
+pub(super) fn families<'a>(
+    snapshot: &'a Snapshot,
+    process: &ProcessFacts,
+    page: Option<&'a str>,
+) -> Vec<Family<'a>> {
+    let mut all = domains::families(snapshot, None);
     all.extend(gateways(snapshot));
     all.extend(vantage(snapshot));
-    all.extend(services(snapshot));
+    all.push(providers(snapshot));
+    all.push(listings(snapshot));
     all.extend(smtp(snapshot));
     all.extend(alerting(snapshot));
     all.extend(probes(snapshot));
     all.extend(infos(snapshot));
-    all.extend(own(snapshot, process));
+    all.extend(own(snapshot));
+    all.push(Family::gauges(
+        "mailflow_page_info",
+        "Where people find the page (server.external_url), for links from dashboards.",
+        page.map(|url| Sample::new([("url", url)], Value::Whole(1))),
+    ));
+    all.extend(ours(process));
     all
-}
-
-fn domains(snapshot: &Snapshot) -> Vec<Family<'_>> {
-    let each = || {
-        snapshot
-            .domains
-            .iter()
-            .map(|(name, verdict)| (client_of(verdict), name.as_str(), &**verdict))
-    };
-    vec![
-        Family::gauges(
-            "mailflow_domain_state",
-            "Whether mail to the domain is in this state (1) or not (0).",
-            each().flat_map(|(client, domain, verdict)| {
-                states(verdict.state).map(move |(state, value)| {
-                    Sample::new([("client", client), ("domain", domain), ("state", state)], value)
-                })
-            }),
-        ),
-        Family::gauges(
-            "mailflow_domain_cause",
-            "The one root cause of the domain's state, while it holds.",
-            each().filter_map(|(client, domain, verdict)| {
-                let code = verdict.cause.as_ref()?.code.as_str();
-                Some(coded(client, domain, code))
-            }),
-        ),
-        Family::gauges(
-            "mailflow_domain_warning",
-            "What somebody should know of the domain that does not change its state, while it holds.",
-            each().flat_map(|(client, domain, verdict)| {
-                let codes: BTreeSet<Code> = verdict.also.iter().map(|warning| warning.code).collect();
-                codes
-                    .into_iter()
-                    .map(move |code| coded(client, domain, code.as_str()))
-            }),
-        ),
-        Family::gauges(
-            "mailflow_domain_last_check_timestamp_seconds",
-            "When the newest evidence that the domain's verdict rests on was seen.",
-            each().filter_map(|(client, domain, verdict)| {
-                let checked = seconds(verdict.checked?);
-                Some(Sample::new([("client", client), ("domain", domain)], checked))
-            }),
-        ),
-        mx_addresses(snapshot),
-        Family::gauges(
-            "mailflow_tls_certificate_expiry_timestamp_seconds",
-            "The earliest end of any certificate of the domain's mail hosts.",
-            snapshot
-                .counters
-                .certificate_expiry
-                .iter()
-                .filter_map(|(name, expiry)| {
-                    let verdict = snapshot.domains.get(name)?;
-                    let labels = [("client", client_of(verdict)), ("domain", name.as_str())];
-                    Some(Sample::new(labels, seconds(*expiry)))
-                }),
-        ),
-    ]
-}
-
-fn mx_addresses(snapshot: &Snapshot) -> Family<'_> {
-    const RESULTS: [&str; 4] = ["usable", "failed", "refused", "unknown"];
-    let samples = snapshot
-        .counters
-        .mx_addresses
-        .iter()
-        .filter_map(|(name, counts)| {
-            let client = client_of(snapshot.domains.get(name)?);
-            Some(RESULTS.iter().zip(counts).map(move |(result, count)| {
-                let labels = [("client", client), ("domain", name.as_str()), ("result", *result)];
-                Sample::new(labels, Value::Whole(u64::from(*count)))
-            }))
-        });
-    Family::gauges(
-        "mailflow_domain_mx_addresses",
-        "Addresses of the domain's mail hosts, by what came of the last look at them.",
-        samples.flatten(),
-    )
 }
 
 fn gateways(snapshot: &Snapshot) -> Vec<Family<'_>> {
@@ -110,7 +42,7 @@ fn gateways(snapshot: &Snapshot) -> Vec<Family<'_>> {
             let Target::Gateway(client, name) = &gateway.verdict.target else {
                 return None;
             };
-            let labels: [Label<'_>; 2] = [("client", client.as_str()), ("gateway", name)];
+            let labels: [(_, &str); 2] = [("client", client.as_str()), ("gateway", name)];
             Some((labels, &**gateway))
         })
     };
@@ -141,20 +73,7 @@ fn gateways(snapshot: &Snapshot) -> Vec<Family<'_>> {
     ]
 }
 
-fn services(snapshot: &Snapshot) -> Vec<Family<'_>> {
-    let each = snapshot.services.iter().filter_map(|(domain, services)| {
-        let client = client_of(snapshot.domains.get(domain)?);
-        let labels = [("client", client), ("domain", domain.as_str())];
-        Some((labels, services))
-    });
-    let all = each.flat_map(|([client, domain], services)| {
-        services.iter().flat_map(move |service| {
-            states(service.state).map(move |(state, value)| {
-                let service = ("service", service.service.as_str());
-                Sample::new([client, domain, service, ("state", state)], value)
-            })
-        })
-    });
+fn listings(snapshot: &Snapshot) -> Family<'_> {
     let listed = snapshot.listings.iter().map(|listing| {
         let labels = [
             ("client", listing.client.as_str()),
@@ -163,18 +82,29 @@ fn services(snapshot: &Snapshot) -> Vec<Family<'_>> {
         ];
         Sample::new(labels, Value::Whole(u64::from(listing.listed)))
     });
-    vec![
-        Family::gauges(
-            "mailflow_service_state",
-            "Whether a service that people use beside MX is in this state (1) or not (0).",
-            all,
-        ),
-        Family::gauges(
-            "mailflow_blocklist_listed",
-            "Whether a blocklist that passed its self-test has the address (1) or not (0).",
-            listed,
-        ),
-    ]
+    Family::gauges(
+        "mailflow_blocklist_listed",
+        "Whether a blocklist that passed its self-test has the address (1) or not (0).",
+        listed,
+    )
+}
+
+/// The recognised providers, each judged by the addresses that it takes the clients' mail at.
+fn providers(snapshot: &Snapshot) -> Family<'_> {
+    let each = snapshot.providers.iter().filter_map(|verdict| {
+        let Target::Provider(name) = &verdict.target else {
+            return None;
+        };
+        Some((&**name, verdict.state))
+    });
+    Family::gauges(
+        "mailflow_provider_state",
+        "Whether the provider is in this state (1) or not (0), by the addresses that the domains here use.",
+        each.flat_map(|(name, state)| {
+            states(state)
+                .map(move |(state, value)| Sample::new([("provider", name), ("state", state)], value))
+        }),
+    )
 }
 
 fn vantage(snapshot: &Snapshot) -> Vec<Family<'_>> {
@@ -183,11 +113,22 @@ fn vantage(snapshot: &Snapshot) -> Vec<Family<'_>> {
     };
     let samples = states(snapshot.vantage.state)
         .map(move |(state, value)| Sample::new([("vantage", &**name), ("state", state)], value));
-    vec![Family::gauges(
-        "mailflow_vantage_state",
-        "Whether our own side, where probes run from, is in this state (1) or not (0).",
-        samples,
-    )]
+    let spoken = snapshot
+        .vitals
+        .spoken
+        .map(|at| Sample::new([("vantage", &**name)], seconds(at)));
+    vec![
+        Family::gauges(
+            "mailflow_vantage_state",
+            "Whether our own side, where probes run from, is in this state (1) or not (0).",
+            samples,
+        ),
+        Family::gauges(
+            "mailflow_vantage_last_smtp_reply_timestamp_seconds",
+            "When a mail server somewhere last spoke to us.",
+            spoken,
+        ),
+    ]
 }
 
 fn smtp(snapshot: &Snapshot) -> Vec<Family<'_>> {
@@ -199,11 +140,38 @@ fn smtp(snapshot: &Snapshot) -> Vec<Family<'_>> {
             let labels = [("provider", &**provider), ("phase", stage.as_str())];
             Sample::new(labels, Value::Histogram(histogram))
         });
-    vec![Family::histograms(
-        "mailflow_smtp_phase_duration_seconds",
-        "How long each stage of SMTP sessions took.",
-        samples,
-    )]
+    vec![
+        Family::histograms(
+            "mailflow_smtp_phase_duration_seconds",
+            "How long each stage of SMTP sessions took.",
+            samples,
+        ),
+        hosts(snapshot),
+    ]
+}
+
+/// Each address for itself, where `[metrics] per_host` asks for it: there may be thousands.
+fn hosts(snapshot: &Snapshot) -> Family<'_> {
+    let hosts = snapshot.hosts.iter().filter(|_| snapshot.per_host);
+    Family::gauges(
+        "mailflow_smtp_host_phase_duration_seconds",
+        "How long each stage of the last SMTP session with this address took.",
+        hosts.flat_map(|host| {
+            host.stages.iter().map(|(stage, elapsed)| Sample {
+                labels: [("address", Cow::Owned(host.address.to_string()))]
+                    .into_iter()
+                    .chain([
+                        (
+                            "provider",
+                            Cow::Borrowed(host.provider.as_deref().unwrap_or(SELF_HOSTED)),
+                        ),
+                        ("phase", Cow::Borrowed(stage.as_str())),
+                    ])
+                    .collect(),
+                value: Value::Real(*elapsed),
+            })
+        }),
+    )
 }
 
 fn alerting(snapshot: &Snapshot) -> Vec<Family<'_>> {
@@ -305,9 +273,8 @@ fn infos(snapshot: &Snapshot) -> Vec<Family<'_>> {
     ]
 }
 
-fn own<'a>(snapshot: &'a Snapshot, process: &ProcessFacts) -> Vec<Family<'a>> {
-    let one = |value: Value<'a>| [Sample::new([], value)];
-    let maybe = |value: Option<Value<'a>>| value.map(|value| Sample::new([], value));
+fn own(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    let one = |value: Value<'static>| [Sample::new([], value)];
     vec![
         Family::gauges(
             "mailflow_config_last_reload_successful",
@@ -320,6 +287,13 @@ fn own<'a>(snapshot: &'a Snapshot, process: &ProcessFacts) -> Vec<Family<'a>> {
             one(seconds(snapshot.reload.last_success)),
         ),
         Family::gauges(
+            "mailflow_domains_pending",
+            "Domains that are still looked at for the first time.",
+            one(Value::Whole(
+                u64::try_from(snapshot.pending_domains).unwrap_or(u64::MAX),
+            )),
+        ),
+        Family::gauges(
             "mailflow_build_info",
             "The version that runs.",
             [Sample::new(
@@ -327,6 +301,13 @@ fn own<'a>(snapshot: &'a Snapshot, process: &ProcessFacts) -> Vec<Family<'a>> {
                 Value::Whole(1),
             )],
         ),
+    ]
+}
+
+/// What every Prometheus client library says of its process.
+fn ours<'a>(process: &ProcessFacts) -> Vec<Family<'a>> {
+    let maybe = |value: Option<Value<'a>>| value.map(|value| Sample::new([], value));
+    vec![
         Family::counters(
             "process_cpu_seconds",
             "Processor time that this process used, in user and kernel mode.",
@@ -361,23 +342,12 @@ fn own<'a>(snapshot: &'a Snapshot, process: &ProcessFacts) -> Vec<Family<'a>> {
 }
 
 /// Each state's name, with 1 for the one that holds.
-fn states(holds: State) -> impl Iterator<Item = (&'static str, Value<'static>)> {
+pub(super) fn states(holds: State) -> impl Iterator<Item = (&'static str, Value<'static>)> {
     State::ALL
         .into_iter()
         .map(move |state| (state.as_str(), Value::Whole(u64::from(state == holds))))
 }
 
-fn coded<'a>(client: &'a str, domain: &'a str, code: &'a str) -> Sample<'a> {
-    Sample::new(
-        [("client", client), ("domain", domain), ("code", code)],
-        Value::Whole(1),
-    )
-}
-
-fn client_of(verdict: &Verdict) -> &str {
-    verdict.client.as_ref().map_or("", ClientId::as_str)
-}
-
-fn seconds(at: Timestamp) -> Value<'static> {
+pub(super) fn seconds(at: Timestamp) -> Value<'static> {
     Value::Real(at.as_duration().as_secs_f64())
 }

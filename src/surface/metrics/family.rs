@@ -1,5 +1,7 @@
 //! Metric families as plain data, before any form of writing them.
 
+use std::borrow::Cow;
+
 use crate::snapshot::Histogram;
 
 /// What kind of numbers a family holds.
@@ -49,6 +51,15 @@ impl<'a> Family<'a> {
         Self::new(name, help, Kind::Histogram, samples)
     }
 
+    /// The unit that the name ends with, which OpenMetrics says apart.
+    pub(super) fn unit(&self) -> Option<&'static str> {
+        ["seconds", "bytes"].into_iter().find(|unit| {
+            self.name
+                .strip_suffix(unit)
+                .is_some_and(|rest| rest.ends_with('_'))
+        })
+    }
+
     fn new(
         name: &'static str,
         help: &'static str,
@@ -65,7 +76,7 @@ impl<'a> Family<'a> {
 }
 
 /// A label's name and value.
-pub(super) type Label<'a> = (&'static str, &'a str);
+pub(super) type Label<'a> = (&'static str, Cow<'a, str>);
 
 /// One series' present value.
 #[derive(Debug)]
@@ -76,9 +87,9 @@ pub(super) struct Sample<'a> {
 
 impl<'a> Sample<'a> {
     /// A series with these labels.
-    pub(super) fn new<const N: usize>(labels: [Label<'a>; N], value: Value<'a>) -> Self {
+    pub(super) fn new<const N: usize>(labels: [(&'static str, &'a str); N], value: Value<'a>) -> Self {
         Self {
-            labels: labels.into(),
+            labels: labels.map(|(name, value)| (name, value.into())).into(),
             value,
         }
     }

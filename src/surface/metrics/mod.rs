@@ -5,32 +5,52 @@
 //! for whoever asks for it, and the classic text for everybody else.
 
 mod classic;
+mod domains;
 mod families;
 mod family;
 mod negotiate;
 mod openmetrics;
 mod process;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::model::DomainName;
 use crate::snapshot::Snapshot;
 
+use family::Family;
 pub use negotiate::Format;
 pub use process::ProcessFacts;
 
-/// Writes the metrics of `snapshot` in `format`.
+/// Which metrics are wanted.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    /// All of them, with facts of our own process, and where people find the page.
+    All(ProcessFacts, Option<Arc<str>>),
+    /// Those of one domain, for Prometheus' multi-target pattern, and how long it took to find them.
+    Domain(DomainName, Duration),
+}
+
+impl Wanted {
+    fn families<'a>(&'a self, snapshot: &'a Snapshot) -> Vec<Family<'a>> {
+        match self {
+            Self::All(process, page) => families::families(snapshot, process, page.as_deref()),
+            Self::Domain(name, took) => domains::probed(snapshot, name, *took),
+        }
+    }
+}
+
+/// Writes the metrics of `snapshot` that are wanted, in `format`.
 ///
 /// # Errors
 /// Only if formatting itself fails, which text in memory does not.
-pub fn render(
-    snapshot: &Arc<Snapshot>,
-    process: ProcessFacts,
-    format: Format,
-) -> Result<String, std::fmt::Error> {
+pub fn render(snapshot: &Arc<Snapshot>, wanted: Wanted, format: Format) -> Result<String, std::fmt::Error> {
     match format {
-        Format::OpenMetrics => openmetrics::write(Arc::clone(snapshot), process),
-        Format::Classic => classic::write(&families::families(snapshot, &process)),
+        Format::OpenMetrics => openmetrics::write(Arc::clone(snapshot), wanted),
+        Format::Classic => classic::write(&wanted.families(snapshot)),
     }
 }

@@ -6,17 +6,16 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
-use super::ProcessFacts;
-use super::families::families;
-use super::family::{Kind, Value};
+use super::Wanted;
+use super::family::{Family, Kind, Value};
 use crate::snapshot::{Histogram, Snapshot};
 
 /// Writes the metrics of one scrape.
-pub(super) fn write(snapshot: Arc<Snapshot>, process: ProcessFacts) -> Result<String, Error> {
+pub(super) fn write(snapshot: Arc<Snapshot>, wanted: Wanted) -> Result<String, Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Scrape { snapshot, process }));
+    registry.register_collector(Box::new(Scrape { snapshot, wanted }));
     let mut out = String::new();
     text::encode(&mut out, &registry)?;
     Ok(out)
@@ -26,12 +25,12 @@ pub(super) fn write(snapshot: Arc<Snapshot>, process: ProcessFacts) -> Result<St
 #[derive(Debug)]
 struct Scrape {
     snapshot: Arc<Snapshot>,
-    process: ProcessFacts,
+    wanted: Wanted,
 }
 
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        for family in families(&self.snapshot, &self.process) {
+        for family in self.wanted.families(&self.snapshot) {
             if family.samples.is_empty() {
                 continue;
             }
@@ -40,7 +39,8 @@ impl Collector for Scrape {
                 Kind::Counter => MetricType::Counter,
                 Kind::Histogram => MetricType::Histogram,
             };
-            let mut metric = encoder.encode_descriptor(family.name, family.help, None, kind)?;
+            let (name, unit) = split(&family);
+            let mut metric = encoder.encode_descriptor(name, family.help, unit.as_ref(), kind)?;
             for sample in &family.samples {
                 if sample.labels.is_empty() {
                     write_value(&mut metric, family.kind, sample.value)?;
@@ -52,6 +52,21 @@ impl Collector for Scrape {
         }
         Ok(())
     }
+}
+
+/// The encoder puts a unit's name behind the metric's by itself.
+fn split(family: &Family<'_>) -> (&'static str, Option<Unit>) {
+    let whole = (family.name, None);
+    let Some(word) = family.unit() else {
+        return whole;
+    };
+    let unit = match word {
+        "seconds" => Unit::Seconds,
+        "bytes" => Unit::Bytes,
+        _ => return whole,
+    };
+    let name = family.name.trim_end_matches(word).trim_end_matches('_');
+    (name, Some(unit))
 }
 
 fn write_value(encoder: &mut MetricEncoder<'_>, kind: Kind, value: Value<'_>) -> Result<(), Error> {

@@ -19,13 +19,21 @@ fn facts() -> ProcessFacts {
 }
 
 fn text(snapshot: crate::snapshot::Snapshot, format: Format) -> String {
-    render(&Arc::new(snapshot), facts(), format).unwrap()
+    render(
+        &Arc::new(snapshot),
+        Wanted::All(facts(), Some("https://mail.msp.example/".into())),
+        format,
+    )
+    .unwrap()
 }
 
 /// Only the lines of the families with these names, so that a snapshot of the text stays readable.
 fn only(text: &str, names: &[&str]) -> String {
     let wanted = |line: &&str| {
-        let name = line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ");
+        let name = line
+            .trim_start_matches("# HELP ")
+            .trim_start_matches("# TYPE ")
+            .trim_start_matches("# UNIT ");
         names.iter().any(|wanted| {
             name.strip_prefix(wanted)
                 .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_lowercase()))
@@ -141,6 +149,7 @@ fn alerting_in_openmetrics() {
     ]), @r#"
     # HELP mailflow_smtp_phase_duration_seconds How long each stage of SMTP sessions took.
     # TYPE mailflow_smtp_phase_duration_seconds histogram
+    # UNIT mailflow_smtp_phase_duration_seconds seconds
     mailflow_smtp_phase_duration_seconds_sum{provider="self-hosted",phase="connect"} 0.021
     mailflow_smtp_phase_duration_seconds_count{provider="self-hosted",phase="connect"} 1
     mailflow_smtp_phase_duration_seconds_bucket{le="0.001",provider="self-hosted",phase="connect"} 0
@@ -223,18 +232,22 @@ fn the_rest_in_openmetrics() {
     mailflow_config_last_reload_successful 1
     # HELP mailflow_config_last_reload_success_timestamp_seconds When a configuration was last taken.
     # TYPE mailflow_config_last_reload_success_timestamp_seconds gauge
+    # UNIT mailflow_config_last_reload_success_timestamp_seconds seconds
     mailflow_config_last_reload_success_timestamp_seconds 1795075170.0
     # HELP process_cpu_seconds Processor time that this process used, in user and kernel mode.
     # TYPE process_cpu_seconds counter
+    # UNIT process_cpu_seconds seconds
     process_cpu_seconds_total 1.5
     # HELP process_resident_memory_bytes Resident memory of this process.
     # TYPE process_resident_memory_bytes gauge
+    # UNIT process_resident_memory_bytes bytes
     process_resident_memory_bytes 4096
     # HELP process_open_fds Open file descriptors of this process.
     # TYPE process_open_fds gauge
     process_open_fds 12
     # HELP process_start_time_seconds When this process started.
     # TYPE process_start_time_seconds gauge
+    # UNIT process_start_time_seconds seconds
     process_start_time_seconds 1795075170.0
     "#);
 }
@@ -344,6 +357,33 @@ fn openmetrics_only_for_whoever_asks() {
 }
 
 #[test]
+fn openmetrics_says_the_unit_that_a_name_ends_with() {
+    let text = text(sample::fleet(), Format::OpenMetrics);
+    let units = text.lines().filter_map(|line| line.strip_prefix("# UNIT "));
+    for unit in units.clone() {
+        let (name, unit) = unit.split_once(' ').unwrap();
+        assert!(name.ends_with(&format!("_{unit}")), "{name} {unit}");
+    }
+    let with_unit = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .filter(|line| {
+            let name = line.split(' ').next().unwrap();
+            name.ends_with("_seconds") || name.ends_with("_bytes")
+        });
+    assert_eq!(units.count(), with_unit.count());
+}
+
+#[test]
+fn single_hosts_have_series_only_where_that_is_wanted() {
+    let mut snapshot = sample::fleet();
+    let series = "mailflow_smtp_host_phase_duration_seconds{address=\"203.0.113.80:25\",provider=\"self-hosted\",phase=\"connect\"} 0.021";
+    assert!(text(snapshot.clone(), Format::Classic).contains(series));
+    snapshot.per_host = false;
+    assert!(!text(snapshot, Format::Classic).contains("mailflow_smtp_host_phase"));
+}
+
+#[test]
 fn our_own_process_is_measured() {
     let facts = ProcessFacts::read(sample::at(sample::NOW));
     assert!(facts.resident > Some(1024 * 1024));
@@ -409,7 +449,7 @@ proptest! {
         snapshot.counters.notifications = [(name.as_str().into(), NotifierCounts::default())].into();
         let snapshot = Arc::new(snapshot);
         for format in [Format::Classic, Format::OpenMetrics] {
-            let text = render(&snapshot, facts(), format).unwrap();
+            let text = render(&snapshot, Wanted::All(facts(), Some("https://mail.msp.example/".into())), format).unwrap();
             let lines: Vec<&str> = text
                 .split('\n')
                 .filter(|line| line.starts_with("mailflow_notifications_pending{"))

@@ -517,6 +517,7 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         hands: Vec::new(),
         vitals: crate::snapshot::Vitals::default(),
         counters: counters(&domains),
+        per_host: true,
         domains,
         gateways: gateways(),
         providers: vec![
