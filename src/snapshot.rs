@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub vantage: Arc<Verdict>,
     /// All domains.
     pub domains: BTreeMap<DomainName, Arc<Verdict>>,
+    /// All routes, by client and destination.
+    pub routes: BTreeMap<(ClientId, DomainName), Arc<Verdict>>,
     /// All gateways.
     pub gateways: Vec<Arc<GatewayView>>,
     /// The recognised providers that some domain uses.

@@ -12,9 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::incident::Lifecycle;
 use crate::inventory::Inventory;
-use crate::model::{
-    Code, DomainName, Evidence, Hand, Incident, Message, Observation, Outcome, Severity, Target,
-};
+use crate::model::{Code, DomainName, Evidence, Hand, Incident, Message, Observation, Outcome, Severity};
 use crate::monitor::{Monitor, Unapprovable};
 use crate::net::Net;
 use crate::net::trust::Trust;
@@ -342,7 +340,7 @@ impl<N: Net> Engine<N> {
                     last_success: now,
                 };
                 tracing::info!(
-                    domains = self.monitor.picture().inventory.domains.len(),
+                    domains = self.monitor.picture().inventory.watched().count(),
                     "configuration reloaded"
                 );
                 let _ = done.send(());
@@ -378,9 +376,10 @@ impl<N: Net> Engine<N> {
     fn snapshot(&self, now: Timestamp, notifications: &BTreeMap<Arc<str>, NotifierCounts>) -> Snapshot {
         let view = self.monitor.view();
         let mut domains = view.domains;
+        let mut routes = view.routes;
         let mut gateways = view.gateways;
-        for (name, verdict) in &mut domains {
-            let target = Target::Domain(name.clone());
+        for verdict in domains.values_mut().chain(routes.values_mut()) {
+            let target = verdict.target.clone();
             let incident = self.life.incident_of(&target);
             if incident.is_some() {
                 let verdict = Arc::make_mut(verdict);
@@ -422,6 +421,7 @@ impl<N: Net> Engine<N> {
             clients: view.clients,
             vantage,
             domains,
+            routes,
             gateways,
             providers: view.providers,
             hosts: view.hosts,

@@ -109,7 +109,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     tokio::spawn(heed_signals(reload, stop.clone()));
     warn_of_names(net, settled.context.clone(), config.vantage.helo.is_some());
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.domains.len());
+    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.watched().count());
     tracing::info!(
         version,
         domains,

@@ -243,7 +243,8 @@ fn is_configured(target: &Target, inventory: &Inventory, notifiers: &Notifiers) 
         Target::Vantage(name) => *name == inventory.vantage,
         Target::Provider(name) => inventory.providers.named(name).is_some(),
         Target::Gateway(client, name) => inventory.gateway(client, name).is_some(),
-        Target::Domain(name) => inventory.domains.contains_key(name),
+        Target::Domain(name) => inventory.domains.get(name).is_some_and(|one| !one.is_destination),
+        Target::Route(client, to) => inventory.route(client, to).is_some(),
         Target::Notifier(name) => notifiers.contains_key(name),
     }
 }

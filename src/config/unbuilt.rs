@@ -8,8 +8,6 @@ pub(super) enum Part {
     Auth,
     ProbeAny,
     Validate,
-    Routes,
-    SenderNames,
     Canaries,
     BounceMailboxes,
     MailLogs,
@@ -23,10 +21,6 @@ impl Part {
             Self::Auth => "users and tokens of the page and the API",
             Self::ProbeAny => "probing domains that are not configured",
             Self::Validate => "checking DNSSEC signatures here; the resolver's word is taken",
-            Self::Routes => "routes",
-            Self::SenderNames => {
-                "checking the name that a sender greets with; its addresses are asked for at blocklists"
-            }
             Self::Canaries => "canaries",
             Self::BounceMailboxes => "mailboxes for bounces",
             Self::MailLogs => "reading mail logs",

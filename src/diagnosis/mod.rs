@@ -1,7 +1,7 @@
 //! Judgement: pure functions of the picture and the time.
 //!
 //! [`classify()`] says what one observation means by itself; [`explainers`] who is to be asked when it is a
-//! failure; then [`own_side`], [`outage`], [`gateway()`] and [`domain()`] judge, each standing on the ones
+//! failure; then [`own_side`], [`outage`], [`gateway()`], [`domain()`] and [`route()`] judge, each standing on the ones
 //! before. What they would still have to know is collected as [`Doubt`].
 
 mod accept;
@@ -25,6 +25,7 @@ mod provider;
 mod records;
 mod refusal;
 mod reputation;
+mod route;
 mod service;
 mod tls;
 mod trace;
@@ -43,6 +44,7 @@ pub use line::impairment;
 pub use note::{brief, note, summary};
 pub use path::stages;
 pub use provider::outage;
+pub use route::{Others, route};
 pub use service::ServiceView;
 pub use trace::{is_traced, unreachable};
 pub use vantage::{OwnSide, Suspicion, own_side, refuters};

@@ -110,6 +110,9 @@ fn is_own_target(root: &Root, target: &Target) -> bool {
         (RootKind::Provider, Target::Provider(name)) | (RootKind::Notifier, Target::Notifier(name)) => {
             root.name == *name
         }
+        (RootKind::Route, Target::Route(client, to)) => {
+            root.client.as_ref() == Some(client) && *root.name == *to.as_str()
+        }
         (RootKind::Domain, Target::Domain(name)) => *root.name == *name.as_str(),
         _ => false,
     }

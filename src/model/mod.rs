@@ -15,6 +15,7 @@ mod name;
 mod observation;
 pub mod policy;
 pub mod reach;
+pub mod sender;
 pub mod service;
 pub mod smtp;
 pub mod snmp;
@@ -37,7 +38,7 @@ pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
 pub use service::{Service, ServiceKind};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
-pub use subject::{Anchor, Endpoint, ProbeKind, Subject};
+pub use subject::{Anchor, Endpoint, ProbeKind, Recipient, Subject};
 pub use verdict::{
     Cause, Confidence, EvidenceNote, Hop, Owner, Proof, Root, RootKind, State, Target, Verdict, Warning,
 };

@@ -58,8 +58,17 @@ impl Monitor {
         };
         let mut targets = BTreeSet::new();
         match subject {
-            Subject::Mx(name) | Subject::NameServers(name) | Subject::Policy(name, _) => {
+            Subject::Mx(name) | Subject::NameServers(name) => {
                 targets.insert(Target::Domain(name.clone()));
+            }
+            Subject::Policy(name, _) => {
+                targets.insert(Target::Domain(name.clone()));
+                let client = picture.domain(name).and_then(|domain| domain.client.clone());
+                targets.extend(client.into_iter().flat_map(|client| self.routes_from(&client)));
+            }
+            Subject::Sender(client, _) => targets.extend(self.routes_from(client)),
+            Subject::Recipient(recipient) => {
+                targets.insert(Target::Domain(recipient.domain.clone()));
             }
             Subject::Addresses(host) | Subject::Tlsa(host) => {
                 targets.extend(domains(picture.leads().domains(host).cloned().collect()));
@@ -95,6 +104,9 @@ impl Monitor {
                 let own = picture.inventory.domains.values();
                 let own = own.filter(|domain| picture.own_mail_addresses(domain).contains(address));
                 targets.extend(domains(own.map(|domain| domain.name.clone()).collect()));
+                let senders = picture.inventory.clients.values();
+                let senders = senders.filter(|client| client.senders.contains(address));
+                targets.extend(senders.flat_map(|client| self.routes_from(&client.id)));
             }
             Subject::Anchor(_) | Subject::Resolver(_) => {}
         }

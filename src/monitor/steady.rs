@@ -102,7 +102,7 @@ impl Monitor {
                 let addresses = provider.map(|provider| self.picture.provider_addresses(provider));
                 addresses.into_iter().flatten().map(Subject::Smtp).collect()
             }
-            Target::Domain(name) => {
+            Target::Domain(name) | Target::Route(_, name) => {
                 let hosts = self.picture.host_names(name);
                 let addresses = hosts
                     .iter()

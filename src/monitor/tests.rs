@@ -10,6 +10,7 @@ mod chaos;
 mod coverage;
 mod gateways;
 mod policies;
+mod routes;
 mod scenarios;
 mod sim;
 mod steady;

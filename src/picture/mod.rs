@@ -21,6 +21,7 @@ mod line;
 mod offers;
 mod outside;
 mod reputation;
+mod routes;
 mod services;
 mod track;
 mod zone;

@@ -114,6 +114,14 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
         }
         (Subject::Tlsa(host), _) => policy::tlsa(net, context, host, timeout).await,
         (Subject::Service(service), _) => service::run(net, context, trust, service, timeout).await,
+        (Subject::Sender(_, address), Detail::Sender { greets_as, domains }) => {
+            policy::sender(net, context, *address, greets_as.as_ref(), domains, timeout).await
+        }
+        (Subject::Sender(_, address), _) => policy::sender(net, context, *address, None, &[], timeout).await,
+        (Subject::Recipient(recipient), Detail::Recipient { peers, patience }) => {
+            smtp::ask_for(net, context, trust, recipient, peers, *patience, timeout).await
+        }
+        (Subject::Recipient(_), _) => Seen::unrunnable("no mail server of the recipient's is known"),
         (Subject::Blocklist(zone), _) => blocklist::self_test(net, context, zone, timeout).await,
         (Subject::Listing(zone, address), _) => {
             blocklist::listing(net, context, zone, *address, timeout).await
@@ -154,6 +162,20 @@ pub enum Detail {
         ping: bool,
         /// TCP ports.
         ports: Vec<u16>,
+    },
+    /// An address that mail leaves from.
+    Sender {
+        /// The name that it is configured to greet with.
+        greets_as: Option<DomainName>,
+        /// The domains that it sends for.
+        domains: Vec<DomainName>,
+    },
+    /// A recipient: the servers to ask, in this order, each with the name to send as SNI.
+    Recipient {
+        /// Those of the recipient's mail servers that take mail at the moment.
+        peers: Vec<(SocketAddr, Option<DomainName>)>,
+        /// How long the answers to MAIL and RCPT may take (RFC 5321 4.5.3.2).
+        patience: Duration,
     },
     /// DKIM: the selectors to ask for.
     Dkim {

@@ -109,15 +109,7 @@ impl Client {
     }
 
     fn note_unbuilt(&self, t: &Table<'_>) {
-        let used = [
-            (
-                "senders",
-                Part::SenderNames,
-                self.senders.iter().all(|sender| sender.helo.is_none()),
-            ),
-            ("routes", Part::Routes, self.routes.is_empty()),
-            ("canaries", Part::Canaries, self.canaries.is_empty()),
-        ];
+        let used = [("canaries", Part::Canaries, self.canaries.is_empty())];
         for (key, part, unused) in used {
             if let Some(node) = t.entry(key).filter(|_| !unused) {
                 node.unbuilt(part);

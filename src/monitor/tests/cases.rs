@@ -28,6 +28,7 @@ fn cases_hold(
         "policy",
         "provider",
         "reputation",
+        "route",
         "service",
         "several",
         "smtp",
@@ -273,6 +274,7 @@ impl Playing<'_> {
         expect(&step.providers, &|known, name| {
             known == format!("provider {name}")
         });
+        expect(&step.routes, &|known, name| known == format!("route from {name}"));
         expect(&step.vantages, &|known, name| known == format!("vantage {name}"));
         expected
     }

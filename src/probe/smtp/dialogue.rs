@@ -78,6 +78,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
+    /// MAIL (RFC 5321 4.1.1.2); `from` is empty for the null sender.
+    pub(in crate::probe) async fn mail(&mut self, from: &str) -> Result<Reply, SmtpFailureKind> {
+        wanted(self.ask(&format!("MAIL FROM:<{from}>")).await?, 250)
+    }
+
+    /// RCPT (RFC 5321 4.1.1.3). 251 and 252 take the mail as well.
+    pub(in crate::probe) async fn recipient(&mut self, to: &str) -> Result<Reply, SmtpFailureKind> {
+        let reply = self.ask(&format!("RCPT TO:<{to}>")).await?;
+        let code = if matches!(reply.code, 251 | 252) {
+            reply.code
+        } else {
+            250
+        };
+        wanted(reply, code)
+    }
+
+    /// RSET, so that nothing is left of the envelope (RFC 5321 4.1.1.5).
+    pub(in crate::probe) async fn reset(&mut self) -> Result<Reply, SmtpFailureKind> {
+        wanted(self.ask("RSET").await?, 250)
+    }
+
     /// QUIT and its 221.
     pub(in crate::probe) async fn quit(&mut self) -> Result<Reply, SmtpFailureKind> {
         wanted(self.ask("QUIT").await?, 221)

@@ -243,6 +243,8 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/domains", get(api::domains))
         .route("/domains/{domain}", get(api::domain))
         .route("/domains/{domain}/approve", post(operate::approve))
+        .route("/routes", get(api::routes))
+        .route("/routes/{client}/{destination}", get(api::route))
         .route("/gateways", get(api::gateways))
         .route("/hosts", get(api::hosts))
         .route("/hosts/{address}", get(api::host))

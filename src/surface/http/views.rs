@@ -157,8 +157,7 @@ pub(super) struct IncidentView<'a> {
     held: Option<&'a Held>,
     cause: Cause,
     domains: Vec<AffectedDomain<'a>>,
-    /// No routes are watched yet, so none can be touched.
-    routes: [(); 0],
+    routes: Vec<AffectedRoute<'a>>,
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a [LogEntry]>,
@@ -176,6 +175,15 @@ struct AcknowledgedView<'a> {
 struct AffectedDomain<'a> {
     client: Option<&'a ClientId>,
     domain: &'a DomainName,
+    state: State,
+    since: Timestamp,
+}
+
+/// A route that an incident touches.
+#[derive(Serialize)]
+struct AffectedRoute<'a> {
+    from: &'a ClientId,
+    to: &'a DomainName,
     state: State,
     since: Timestamp,
 }
@@ -200,7 +208,7 @@ impl<'a> IncidentView<'a> {
             held: incident.held.as_ref(),
             cause: brief_cause(&incident.cause),
             domains: incident.affected.iter().filter_map(affected_domain).collect(),
-            routes: [],
+            routes: incident.affected.iter().filter_map(affected_route).collect(),
             url: format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id),
             log: None,
         }
@@ -224,6 +232,18 @@ fn affected_domain(affected: &Affected) -> Option<AffectedDomain<'_>> {
             state: affected.state,
             since: affected.since,
         }),
-        Target::Gateway(..) | Target::Provider(_) | Target::Vantage(_) | Target::Notifier(_) => None,
+        _ => None,
+    }
+}
+
+fn affected_route(affected: &Affected) -> Option<AffectedRoute<'_>> {
+    match &affected.target {
+        Target::Route(from, to) => Some(AffectedRoute {
+            from,
+            to,
+            state: affected.state,
+            since: affected.since,
+        }),
+        _ => None,
     }
 }

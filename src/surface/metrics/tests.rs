@@ -132,6 +132,26 @@ fn gateways_and_our_side_in_the_classic_text() {
 }
 
 #[test]
+fn routes_in_openmetrics() {
+    let text = text(sample::fleet(), Format::OpenMetrics);
+    insta::assert_snapshot!(only(&text, &["mailflow_route_state", "mailflow_route_cause"]), @r#"
+    # HELP mailflow_route_state Whether mail from the client to the destination is in this state (1) or not (0).
+    # TYPE mailflow_route_state gauge
+    mailflow_route_state{client="acme",destination="partner.test",state="flowing"} 1
+    mailflow_route_state{client="acme",destination="partner.test",state="degraded"} 0
+    mailflow_route_state{client="acme",destination="partner.test",state="broken"} 0
+    mailflow_route_state{client="acme",destination="partner.test",state="unknown"} 0
+    mailflow_route_state{client="initech",destination="partner.test",state="flowing"} 0
+    mailflow_route_state{client="initech",destination="partner.test",state="degraded"} 0
+    mailflow_route_state{client="initech",destination="partner.test",state="broken"} 1
+    mailflow_route_state{client="initech",destination="partner.test",state="unknown"} 0
+    # HELP mailflow_route_cause The one root cause of the route's state, while it holds.
+    # TYPE mailflow_route_cause gauge
+    mailflow_route_cause{client="initech",destination="partner.test",code="recipient.unknown"} 1
+    "#);
+}
+
+#[test]
 fn alerting_in_openmetrics() {
     let text = text(sample::fleet(), Format::OpenMetrics);
     assert!(text.ends_with("# EOF\n"));
@@ -198,6 +218,7 @@ fn the_rest_in_openmetrics() {
     mailflow_probes_total{probe="policy"} 0
     mailflow_probes_total{probe="blocklist"} 0
     mailflow_probes_total{probe="service"} 0
+    mailflow_probes_total{probe="recipient"} 0
     # HELP mailflow_probe_errors Probes that could not be run, for a reason on our side.
     # TYPE mailflow_probe_errors counter
     mailflow_probe_errors_total{probe="vantage"} 0
@@ -209,6 +230,7 @@ fn the_rest_in_openmetrics() {
     mailflow_probe_errors_total{probe="policy"} 0
     mailflow_probe_errors_total{probe="blocklist"} 0
     mailflow_probe_errors_total{probe="service"} 0
+    mailflow_probe_errors_total{probe="recipient"} 0
     # HELP mailflow_client_info The clients' names by their ids.
     # TYPE mailflow_client_info gauge
     mailflow_client_info{client="acme",name="ACME Ltd"} 1

@@ -56,6 +56,7 @@ fn note(probe: ProbeKind, peer: &str, summary: &str, transcript: &[&str]) -> Evi
 
 fn cause(code: Code, root: Root, subject: &str, detail: &str, owner: Owner) -> Cause {
     Cause {
+        on_route: false,
         code,
         root,
         subject: subject.into(),
@@ -518,6 +519,7 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         vitals: crate::snapshot::Vitals::default(),
         counters: counters(&domains),
         domains,
+        routes: routes(),
         gateways: gateways(),
         providers: vec![
             provider("BIGMAIL", State::Degraded),
@@ -533,6 +535,33 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         },
         pending_domains: 0,
     }
+}
+
+/// One route that flows, and one whose recipient is no longer there.
+fn routes() -> BTreeMap<(ClientId, DomainName), Arc<Verdict>> {
+    let route = |from: &str, to: &str, state| {
+        let target = Target::Route(client(from), domain(to));
+        ((client(from), domain(to)), verdict(target, Some(from), state))
+    };
+    let (unknown, mut broken) = route("initech", "partner.test", State::Broken);
+    let root = Root {
+        kind: RootKind::Route,
+        client: Some(client("initech")),
+        name: "partner.test".into(),
+    };
+    let detail = "Asked for old@partner.test, it answered \"550 5.1.1 User unknown\" at stage rcpt.";
+    broken.cause = Some(Cause {
+        on_route: true,
+        ..cause(
+            Code::RecipientUnknown,
+            root,
+            "old@partner.test",
+            detail,
+            Owner::Client,
+        )
+    });
+    let (flowing, well) = route("acme", "partner.test", State::Flowing);
+    [(unknown, Arc::new(broken)), (flowing, Arc::new(well))].into()
 }
 
 /// A router down, a provider's host down, a certificate expired; the rest is well.

@@ -115,6 +115,15 @@ pub enum Fault {
     Listed { addresses: Vec<String> },
     /// How the blocklist is.
     Blocklist { is: ListIs },
+
+    /// What a mail server says at a stage when it is asked for a recipient.
+    Asked {
+        address: String,
+        at: SmtpStage,
+        line: String,
+    },
+    /// What is wrong with a sending address.
+    Sender { address: String, is: SenderIs },
 }
 
 /// How a server is that does not work as it should.
@@ -133,6 +142,16 @@ pub enum ServerIs {
     Plain,
     /// With what it offers overwritten.
     Masked,
+}
+
+/// What is wrong with a sending address.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SenderIs {
+    Nameless,
+    Misnamed,
+    /// No domain lets it send.
+    Uncovered,
 }
 
 /// How name servers are.

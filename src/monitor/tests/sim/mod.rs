@@ -8,11 +8,12 @@ mod fault;
 mod inject;
 pub mod published;
 mod reach;
+mod routes;
 mod run;
 mod seen;
 mod smtp;
 mod world;
 
-pub use fault::Fault;
+pub use fault::{Fault, SenderIs};
 pub use run::{CONFIG, Sim, start};
 pub use world::{List, NameServers, Server, World};
