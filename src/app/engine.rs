@@ -109,6 +109,8 @@ pub struct Aside {
 pub struct Engine<N: Net> {
     pub(super) net: Arc<N>,
     pub(super) context: Context,
+    /// What canaries' tokens are signed with.
+    pub(super) token_key: Arc<[u8]>,
     pub(super) trust: Arc<Trust>,
     pub(super) monitor: Monitor,
     pub(super) life: Lifecycle,
@@ -325,6 +327,7 @@ impl<N: Net> Engine<N> {
         match command {
             Command::Reload(settled, done) => {
                 let settled = *settled;
+                settled.context.canaries.sign_with(&self.token_key);
                 self.context = settled.context;
                 self.trust = settled.trust;
                 self.retention = settled.retention;
@@ -378,6 +381,12 @@ impl<N: Net> Engine<N> {
         let mut domains = view.domains;
         let mut routes = view.routes;
         let mut gateways = view.gateways;
+        let mut canaries = view.canaries;
+        for canary in &mut canaries {
+            let verdict = &mut Arc::make_mut(canary).verdict;
+            verdict.incident = self.life.incident_of(&verdict.target);
+            verdict.flapping = self.life.flaps(&verdict.target);
+        }
         for verdict in domains.values_mut().chain(routes.values_mut()) {
             let target = verdict.target.clone();
             let incident = self.life.incident_of(&target);
@@ -422,6 +431,7 @@ impl<N: Net> Engine<N> {
             vantage,
             domains,
             routes,
+            canaries,
             gateways,
             providers: view.providers,
             hosts: view.hosts,

@@ -1,5 +1,6 @@
 //! The daemon's only wiring: every room built, joined and shut down, in one readable function.
 
+mod canaries;
 mod captured;
 mod engine;
 mod follow;
@@ -54,6 +55,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let (store, mut memory) = start::store(&config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let captured = start::captured(&mut memory, &keeper);
+    let token_key = canaries::key(&mut memory, &keeper)?;
     let listener = start::listen(config.server.listen).await?;
 
     let clock: Clock = Arc::new({
@@ -71,7 +73,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         outcome_sender,
         count_sender,
     );
-    let engine = start::engine(&net, &settled, &memory, keeper.clone(), now);
+    let engine = start::engine(&net, &settled, &memory, keeper.clone(), token_key, now);
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
     let reload = Arc::new(Reload {
         settle: start::settler(config_path, Arc::clone(&net)),

@@ -28,7 +28,7 @@ use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 use super::operate::Settle;
 use super::ways::Ways;
-use super::{captured, settings, snmp};
+use super::{canaries, captured, settings, snmp};
 
 /// Reads the configuration and logs its warnings.
 ///
@@ -93,6 +93,7 @@ pub fn vantage(config: &Config, net: &impl Net) -> Result<(Inventory, Context, T
         helo: helo(config).into(),
         ipv6: inventory.ipv6,
         snmp: Arc::new(snmp::logins(config)),
+        canaries: Arc::new(canaries::plans(config)),
     };
     Ok((inventory, context, trust))
 }
@@ -170,8 +171,10 @@ pub(super) fn engine<N: Net>(
     settled: &Settled,
     memory: &Loaded,
     keeper: Keeper,
+    token_key: Arc<[u8]>,
     now: Timestamp,
 ) -> Engine<N> {
+    settled.context.canaries.sign_with(&token_key);
     let facts = memory.facts.iter().filter_map(|fact| {
         serde_json::from_value::<NewFact>(fact.value.clone())
             .inspect_err(|error| tracing::warn!("a learnt fact about {} is lost: {error}", fact.subject))
@@ -203,6 +206,7 @@ pub(super) fn engine<N: Net>(
     let mut engine = Engine {
         net: Arc::clone(net),
         context: settled.context.clone(),
+        token_key,
         trust: Arc::clone(&settled.trust),
         monitor: Monitor::new(
             Mode::Watch,
@@ -244,6 +248,7 @@ fn is_configured(target: &Target, inventory: &Inventory, notifiers: &Notifiers) 
         Target::Provider(name) => inventory.providers.named(name).is_some(),
         Target::Gateway(client, name) => inventory.gateway(client, name).is_some(),
         Target::Domain(name) => inventory.domains.get(name).is_some_and(|one| !one.is_destination),
+        Target::Canary(client, name) => inventory.canary(client, name).is_some(),
         Target::Route(client, to) => inventory.route(client, to).is_some(),
         Target::Notifier(name) => notifiers.contains_key(name),
     }

@@ -8,7 +8,6 @@ pub(super) enum Part {
     Auth,
     ProbeAny,
     Validate,
-    Canaries,
     BounceMailboxes,
     MailLogs,
 }
@@ -21,7 +20,6 @@ impl Part {
             Self::Auth => "users and tokens of the page and the API",
             Self::ProbeAny => "probing domains that are not configured",
             Self::Validate => "checking DNSSEC signatures here; the resolver's word is taken",
-            Self::Canaries => "canaries",
             Self::BounceMailboxes => "mailboxes for bounces",
             Self::MailLogs => "reading mail logs",
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::model::policy::PolicyPart;
-use crate::model::{Anchor, DomainName, Service, Subject};
+use crate::model::{Anchor, ClientId, DomainName, Service, Subject};
 use crate::picture::{Picture, SMTP_PORT};
 
 use super::provider::neighbours;
@@ -64,8 +64,18 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
         | Subject::Policy(..)
         | Subject::Blocklist(_)
         | Subject::Sender(..) => {}
+        Subject::Canary(client, name) => asked.extend(canary_places(picture, client, name)),
     }
     asked
+}
+
+/// What stands before and beside the servers of a canary.
+fn canary_places(picture: &Picture, client: &ClientId, name: &str) -> Vec<Subject> {
+    let gateways = picture.inventory.gateways.iter();
+    let own = gateways.filter(|gateway| gateway.client == *client);
+    let mail = picture.canary_addresses(client, name).into_iter();
+    let mail = mail.map(|address| Subject::Smtp(SocketAddr::new(address, SMTP_PORT)));
+    own.map(|gateway| gateway.subject()).chain(mail).collect()
 }
 
 fn services(found: impl IntoIterator<Item = Service>) -> impl Iterator<Item = Subject> {
@@ -98,6 +108,7 @@ fn own_side(picture: &Picture, subject: &Subject) -> Vec<Subject> {
         // What a server says of a recipient, it says whatever our line is like; where it broke off, it does not.
         Subject::Recipient(recipient) if route::recipient::server(picture, recipient).is_none() => Vec::new(),
         Subject::Recipient(_) => anchors.collect(),
+        Subject::Canary(..) => anchors.chain(resolvers).collect(),
         // Its name may be what fails, and any anchor can clear or explain the rest.
         Subject::Service(_) => anchors.chain(resolvers).collect(),
         Subject::Mx(_) | Subject::Addresses(_) | Subject::NameServers(_) | Subject::Resolver(_) => anchors

@@ -73,6 +73,7 @@ pub(super) struct Parts<'a> {
     pub(super) zone: Vec<Finding>,
     /// Somebody there who agreed to be asked for.
     pub(super) asked: Asked,
+    pub(super) now: Timestamp,
     /// What only a route has, where one is judged.
     pub(super) route: Option<Beside<'a>>,
 }
@@ -133,6 +134,7 @@ pub(super) fn gather<'a>(
         reputation: reputation(picture, domain),
         zone: zone_warnings(picture, domain, now),
         asked: asked.unwrap_or_default(),
+        now,
         route: None,
     }
 }

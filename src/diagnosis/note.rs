@@ -12,6 +12,7 @@ use crate::model::tls::TlsFailure;
 use crate::model::trace::TraceHop;
 use crate::model::{Evidence, EvidenceNote, Observation, Subject};
 
+use super::canary;
 use super::records::{published, records};
 use super::route;
 use super::zone::zone_look;
@@ -21,6 +22,7 @@ pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
     let transcript = match &observation.evidence {
         Evidence::Smtp(smtp) | Evidence::Recipient(smtp) => smtp.transcript.clone(),
         Evidence::Service(service) => service.transcript.clone(),
+        Evidence::Canary(canary) => canary.transcript.clone(),
         Evidence::NameServers(servers) => {
             let closer = servers.closer.iter().flat_map(zone_look);
             servers.servers.iter().map(name_server).chain(closer).collect()
@@ -94,6 +96,7 @@ pub fn summary(observation: &Observation) -> String {
             .complaint()
             .unwrap_or_else(|| "it passes its self-test".into()),
         Evidence::Listing(evidence) => listing(evidence),
+        Evidence::Canary(evidence) => canary::summary(evidence),
         Evidence::Sender(evidence) => route::sender::summary(evidence),
         Evidence::Recipient(evidence) if evidence.accepted_recipient() => "accepted".into(),
         Evidence::Recipient(evidence) => smtp(evidence),

@@ -14,9 +14,11 @@ use crate::model::{
     Accepted, Anchor, ClientId, DomainName, Endpoint, ProbeKind, Recipient, Service, Subject,
 };
 
+mod canaries;
 mod providers;
 mod routes;
 
+pub use canaries::Canary;
 pub use providers::{Provider, Providers};
 pub use routes::Route;
 
@@ -48,6 +50,8 @@ pub struct Inventory {
     senders_to: BTreeMap<DomainName, BTreeSet<ClientId>>,
     /// Everybody who agreed to be asked for, with the settings for that.
     pub recipients: BTreeMap<Recipient, ResolvedProbe>,
+    /// All canaries.
+    pub canaries: Vec<Arc<Canary>>,
     /// All gateways.
     pub gateways: Vec<Arc<Gateway>>,
     /// The providers that are recognised.
@@ -211,6 +215,7 @@ impl Inventory {
             routes: BTreeMap::new(),
             senders_to: BTreeMap::new(),
             recipients: BTreeMap::new(),
+            canaries: canaries::canaries(config),
             gateways: gateways(config),
             providers,
             blocklists: config.blocklists.iter().map(|list| list.zone.clone()).collect(),

@@ -47,6 +47,7 @@ impl Serialize for Verdict {
             Target::Vantage(name) => map.serialize_entry("vantage", name)?,
             Target::Provider(name) => map.serialize_entry("provider", name)?,
             Target::Notifier(name) => map.serialize_entry("notifier", name)?,
+            Target::Canary(_, name) => map.serialize_entry("canary", name)?,
             Target::Route(from, to) => map.serialize_entry("route", &RouteEnds { from, to })?,
         }
         map.serialize_entry("state", &self.state)?;

@@ -3,6 +3,7 @@
 //! No I/O, no clocks, no async. Times are [`jiff::Timestamp`] (UTC); spans are [`std::time::Duration`].
 
 pub mod blocklist;
+mod canary;
 pub mod catalogue;
 mod code;
 pub mod dns;
@@ -26,6 +27,7 @@ pub mod tls;
 pub mod trace;
 mod verdict;
 
+pub use canary::{CanaryEvidence, CanaryOutcome, CanaryStage, LateCanary, MethodResult};
 pub use code::{Code, UnknownCode};
 pub use hand::{Accepted, Hand, HandError, HandId, HandKind, Matchers, Measure, When};
 pub use hours::{Hours, HoursError};

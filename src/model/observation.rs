@@ -14,7 +14,7 @@ use super::sender::SenderEvidence;
 use super::service::ServiceEvidence;
 use super::smtp::SmtpEvidence;
 use super::trace::Trace;
-use super::{SmtpStage, Subject};
+use super::{CanaryEvidence, SmtpStage, Subject};
 
 /// What one probe saw of one subject at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +82,8 @@ pub enum Evidence {
     Sender(SenderEvidence),
     /// Of [`Subject::Recipient`]: the session, up to RCPT where it came so far.
     Recipient(Box<SmtpEvidence>),
+    /// Of [`Subject::Canary`].
+    Canary(Box<CanaryEvidence>),
     /// The probe could not be run: no descriptor, no right, a panic. It says nothing about anybody else.
     Unrunnable {
         /// What stood in the way, in words.

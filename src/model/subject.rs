@@ -45,6 +45,8 @@ pub enum Subject {
     Sender(ClientId, IpAddr),
     /// Whether somebody who agreed to it would be given mail.
     Recipient(Recipient),
+    /// A small message that we send and look for.
+    Canary(ClientId, Arc<str>),
 }
 
 impl Subject {
@@ -61,6 +63,7 @@ impl Subject {
             Self::Service(_) => ProbeKind::Service,
             Self::Blocklist(_) | Self::Listing(..) => ProbeKind::Blocklist,
             Self::Recipient(_) => ProbeKind::Recipient,
+            Self::Canary(..) => ProbeKind::Canary,
         }
     }
 }
@@ -84,6 +87,7 @@ impl fmt::Display for Subject {
             Self::Listing(zone, address) => write!(f, "{address} at blocklist {zone}"),
             Self::Sender(client, address) => write!(f, "sending address {address} of {client}"),
             Self::Recipient(recipient) => write!(f, "recipient {}", recipient.address),
+            Self::Canary(client, name) => write!(f, "canary {name} of {client}"),
         }
     }
 }
@@ -175,11 +179,13 @@ pub enum ProbeKind {
     Service,
     /// Whether a recipient who agreed to it would be given mail.
     Recipient,
+    /// Whole messages.
+    Canary,
 }
 
 impl ProbeKind {
     /// All of them, in the order in which evidence stands on evidence.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Vantage,
         Self::Dns,
         Self::Nameserver,
@@ -190,6 +196,7 @@ impl ProbeKind {
         Self::Blocklist,
         Self::Service,
         Self::Recipient,
+        Self::Canary,
     ];
 
     /// The name in configuration, labels and texts.
@@ -205,6 +212,7 @@ impl ProbeKind {
             Self::Blocklist => "blocklist",
             Self::Service => "service",
             Self::Recipient => "recipient",
+            Self::Canary => "canary",
         }
     }
 }

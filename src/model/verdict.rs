@@ -78,6 +78,8 @@ pub enum Target {
     Domain(DomainName),
     /// Mail that a client sends to a destination.
     Route(ClientId, DomainName),
+    /// A client's canary.
+    Canary(ClientId, Arc<str>),
     /// One of our own ways to tell people.
     Notifier(Arc<str>),
 }
@@ -90,6 +92,7 @@ impl fmt::Display for Target {
             Self::Gateway(client, name) => write!(f, "gateway {name} of {client}"),
             Self::Domain(name) => name.fmt(f),
             Self::Route(client, to) => write!(f, "route from {client} to {to}"),
+            Self::Canary(client, name) => write!(f, "canary {name} of {client}"),
             Self::Notifier(name) => write!(f, "notifier {name}"),
         }
     }

@@ -42,6 +42,7 @@ impl Monitor {
         let mut targets = BTreeSet::from([self.vantage_target()]);
         targets.extend(inventory.gateways.iter().map(|one| gateway_target(one)));
         targets.extend(inventory.domains.keys().cloned().map(Target::Domain));
+        targets.extend(inventory.canaries.iter().map(|canary| canary.target()));
         let providers = inventory
             .domains
             .keys()
@@ -66,6 +67,14 @@ impl Monitor {
                 let client = picture.domain(name).and_then(|domain| domain.client.clone());
                 targets.extend(client.into_iter().flat_map(|client| self.routes_from(&client)));
             }
+            Subject::Canary(client, name) => {
+                targets.insert(Target::Canary(client.clone(), Arc::clone(name)));
+                let to = picture
+                    .inventory
+                    .canary(client, name)
+                    .map(|canary| canary.to.clone());
+                targets.extend(to.map(Target::Domain));
+            }
             Subject::Sender(client, _) => targets.extend(self.routes_from(client)),
             Subject::Recipient(recipient) => {
                 targets.insert(Target::Domain(recipient.domain.clone()));
@@ -86,6 +95,7 @@ impl Monitor {
             }
             Subject::Gateway(client, name) => {
                 targets.insert(Target::Gateway(client.clone(), Arc::clone(name)));
+                targets.extend(self.canaries_of(client).iter().map(|canary| canary.target()));
                 if let Some(gateway) = picture.inventory.gateway(client, name) {
                     targets.extend(domains(self.domains_behind(gateway).collect()));
                 }

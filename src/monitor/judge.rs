@@ -23,6 +23,11 @@ impl Monitor {
         for gateway in self.take_gateways(&mut targets) {
             if self.judge_gateway(&gateway, now) {
                 targets.extend(self.domains_behind(&gateway).map(Target::Domain));
+                targets.extend(
+                    self.canaries_of(&gateway.client)
+                        .iter()
+                        .map(|canary| canary.target()),
+                );
             }
         }
         for name in take_providers(&mut targets) {
@@ -45,6 +50,7 @@ impl Monitor {
                     let to = self.picture.inventory.routes_to(&name);
                     routes.extend(to.map(|route| (route.client.clone(), name.clone())));
                 }
+                Target::Canary(client, name) => self.judge_canary(&client, &name, now),
                 Target::Route(client, to) => {
                     routes.insert((client, to));
                 }

@@ -22,6 +22,7 @@ use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView, ServiceView};
 
+mod canaries;
 mod dependents;
 mod judge;
 mod own_side;
@@ -124,6 +125,7 @@ struct Counts {
     lag: BTreeMap<ProbeKind, Histogram>,
     phases: BTreeMap<(Arc<str>, SmtpStage), Histogram>,
     pings: BTreeMap<Target, view::Pings>,
+    flights: BTreeMap<Target, canaries::Flights>,
 }
 
 impl Monitor {

@@ -140,7 +140,7 @@ impl Monitor {
         }
     }
 
-    fn unwatch(&mut self, subject: &Subject) {
+    pub(super) fn unwatch(&mut self, subject: &Subject) {
         self.agenda.unwatch(subject);
         self.picture.forget(subject);
         self.refusals.remove(subject);

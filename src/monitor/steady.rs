@@ -96,6 +96,7 @@ impl Monitor {
             }
             // Its health is known to those who deliver.
             Target::Notifier(_) => BTreeSet::new(),
+            Target::Canary(client, name) => [Subject::Canary(client.clone(), name.clone())].into(),
             Target::Gateway(client, name) => [Subject::Gateway(client.clone(), name.clone())].into(),
             Target::Provider(name) => {
                 let provider = inventory.providers.named(name);

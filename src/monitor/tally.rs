@@ -28,6 +28,10 @@ impl Monitor {
                 let target = Target::Gateway(client.clone(), Arc::clone(name));
                 self.counts.pings.entry(target).or_default().add(gateway);
             }
+            (Subject::Canary(client, name), _) => {
+                let target = Target::Canary(client.clone(), Arc::clone(name));
+                self.counts.flights.entry(target).or_default().add(observation);
+            }
             _ => {}
         }
     }

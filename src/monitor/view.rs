@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::picture::Health;
 use crate::snapshot::{
-    ClientView, Counters, GatewayView, Histogram, HostView, ListingView, ServiceView, StageView,
+    CanaryView, ClientView, Counters, GatewayView, Histogram, HostView, ListingView, ServiceView, StageView,
 };
 
 use super::{Mode, Monitor};
@@ -51,6 +51,8 @@ pub struct View {
     pub domains: BTreeMap<DomainName, Arc<Verdict>>,
     /// All routes, by client and destination.
     pub routes: BTreeMap<(ClientId, DomainName), Arc<Verdict>>,
+    /// All canaries.
+    pub canaries: Vec<Arc<CanaryView>>,
     /// All gateways.
     pub gateways: Vec<Arc<GatewayView>>,
     /// Recognised providers in use.
@@ -73,6 +75,7 @@ impl Monitor {
         let vantage = self.vantage();
         let mut domains = BTreeMap::new();
         let mut routes = BTreeMap::new();
+        let mut canaries = Vec::new();
         let mut gateways = Vec::new();
         let mut providers = Vec::new();
         for (target, verdict) in &self.verdicts {
@@ -83,6 +86,7 @@ impl Monitor {
                 Target::Route(client, to) => {
                     routes.insert((client.clone(), to.clone()), Arc::clone(verdict));
                 }
+                Target::Canary(..) => canaries.push(Arc::new(self.canary_view(target, verdict))),
                 Target::Gateway(..) => gateways.push(Arc::new(self.gateway_view(target, verdict))),
                 Target::Provider(_) => providers.push(Arc::clone(verdict)),
                 Target::Vantage(_) | Target::Notifier(_) => {}
@@ -99,6 +103,7 @@ impl Monitor {
             vantage,
             domains,
             routes,
+            canaries,
             gateways,
             providers,
             hosts: self.host_views.values().cloned().collect(),

@@ -53,6 +53,7 @@ impl Monitor {
                 self.watch(&Subject::Policy(domain.name.clone(), part), first);
             }
         }
+        self.watch_canaries(now);
         for (index, sender) in self.sending_addresses().into_iter().enumerate() {
             let first = self.spread(index, Duration::MAX, now);
             self.watch(&sender, first);
@@ -60,7 +61,7 @@ impl Monitor {
     }
 
     /// When the first probe of one of many is due: they are spread, no further than `most`.
-    fn spread(&self, index: usize, most: Duration, now: Timestamp) -> Timestamp {
+    pub(super) fn spread(&self, index: usize, most: Duration, now: Timestamp) -> Timestamp {
         let wait = SPREAD
             .saturating_mul(u32::try_from(index).unwrap_or(u32::MAX))
             .min(most);
@@ -122,6 +123,9 @@ impl Monitor {
             Subject::Anchor(_) | Subject::Resolver(_) => inventory.vantage_settings.clone(),
             Subject::Policy(name, _) => of_domain(name, |domain| &domain.policy),
             Subject::Sender(..) => inventory.sender_settings.clone(),
+            Subject::Canary(client, name) => inventory
+                .canary(client, name)
+                .map_or_else(|| inventory.fallback().clone(), |canary| canary.settings.clone()),
             Subject::Recipient(recipient) => {
                 let known = inventory.recipients.get(recipient);
                 known.unwrap_or_else(|| inventory.fallback()).clone()
@@ -336,6 +340,7 @@ impl Monitor {
             self.refusals.remove(&subject);
         }
         self.drop_routes(&before);
+        self.drop_canaries(&before);
         self.watch_everything(now);
         self.follow_listings(now);
         let hosts: Vec<Subject> = self

@@ -290,6 +290,7 @@ impl Telling<'_> {
     fn what(&self) -> String {
         match self.destinations() {
             Some(to) if !is_ours(self.incident) => self.what_of_routes(&to),
+            _ if self.incident.cause.root.kind == RootKind::Canary => self.what_of_canaries().to_owned(),
             _ => self.what_of_domains().to_owned(),
         }
     }
@@ -311,6 +312,14 @@ impl Telling<'_> {
             Some(State::Broken) => format!("no mail to {to}"),
             Some(State::Degraded) => format!("mail to {to} passes, but something is wrong"),
             _ => format!("we cannot tell whether mail to {to} passes"),
+        }
+    }
+
+    fn what_of_canaries(&self) -> &'static str {
+        match worst(&self.incident.affected) {
+            Some(State::Broken) => "test messages do not arrive",
+            Some(State::Degraded) => "test messages arrive, but something is wrong",
+            _ => "our test messages cannot be sent",
         }
     }
 

@@ -13,6 +13,7 @@ use crate::model::{Accepted, DomainName, Evidence, Observation, Service, Subject
 use crate::net::Routes;
 
 mod boot;
+mod canaries;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod graph;

@@ -4,6 +4,7 @@
 
 mod ask;
 pub mod blocklist;
+pub mod canary;
 pub mod dns;
 #[cfg(test)]
 mod fixtures;
@@ -40,6 +41,8 @@ pub struct Context {
     pub ipv6: bool,
     /// How to ask gateways by SNMP, by client and name, where that is configured.
     pub snmp: Arc<SnmpLogins>,
+    /// What canaries are made of.
+    pub canaries: Arc<canary::Canaries>,
 }
 
 /// Logins of gateways' SNMP agents, by client and name.
@@ -122,6 +125,7 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
             smtp::ask_for(net, context, trust, recipient, peers, *patience, timeout).await
         }
         (Subject::Recipient(_), _) => Seen::unrunnable("no mail server of the recipient's is known"),
+        (Subject::Canary(client, name), _) => canary::run(net, context, trust, client, name).await,
         (Subject::Blocklist(zone), _) => blocklist::self_test(net, context, zone, timeout).await,
         (Subject::Listing(zone, address), _) => {
             blocklist::listing(net, context, zone, *address, timeout).await

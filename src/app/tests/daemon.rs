@@ -191,7 +191,14 @@ impl Bench {
         };
         let (keeper, store) = Keeper::start(Box::new(mortal)).unwrap();
         let settled = settle(&config, &*net).unwrap();
-        let engine = engine(&net, &settled, &memory, keeper.clone(), now);
+        let engine = engine(
+            &net,
+            &settled,
+            &memory,
+            keeper.clone(),
+            Arc::from([7_u8; 32]),
+            now,
+        );
         let (snapshot_sender, snapshots) = watch::channel(Arc::new(engine.first_snapshot(now)));
         let (order_sender, orders) = mpsc::channel(1024);
         let (outcome_sender, outcomes) = mpsc::unbounded_channel();

@@ -132,7 +132,11 @@ const MOST_CONFIRM: u32 = 100;
 impl Read for Probes {
     fn read(node: Node<'_>) -> Option<Self> {
         node.table(|t| {
-            let kinds = ProbeKind::ALL.into_iter().filter_map(|kind| {
+            // A canary says itself how often it is sent, and how long it may take.
+            let kinds = ProbeKind::ALL
+                .into_iter()
+                .filter(|kind| *kind != ProbeKind::Canary);
+            let kinds = kinds.filter_map(|kind| {
                 let node = t.entry(kind.as_str())?;
                 if let Some(part) = unbuilt(kind) {
                     node.unbuilt(part);
@@ -159,7 +163,8 @@ fn unbuilt(kind: ProbeKind) -> Option<Part> {
         | ProbeKind::Policy
         | ProbeKind::Blocklist
         | ProbeKind::Service
-        | ProbeKind::Recipient => None,
+        | ProbeKind::Recipient
+        | ProbeKind::Canary => None,
     }
 }
 

@@ -61,7 +61,12 @@ impl Parts<'_> {
         let spoken = self.hosts.iter().any(|host| host.state == HostState::Usable);
         let dialogue = spoken.then_some(Proof::Dialogue);
         let accepted = (spoken && self.asked.accepted).then_some(Proof::Rcpt);
-        dialogue.into_iter().chain(accepted).collect()
+        let client = self.route.as_ref().map(|route| route.client);
+        let arrived = self
+            .picture
+            .is_proven_by_canary(&self.domain.name, client, self.now)
+            .then_some(Proof::Canary);
+        dialogue.into_iter().chain(accepted).chain(arrived).collect()
     }
 
     /// The cause of a route's verdict. Of what everybody who sends there meets it is said that it is not about this

@@ -22,6 +22,7 @@ const HEALED: f64 = 30.0;
 #[rstest]
 fn cases_hold(
     #[values(
+        "canary",
         "dns",
         "gateway",
         "host",
@@ -273,6 +274,9 @@ impl Playing<'_> {
         });
         expect(&step.providers, &|known, name| {
             known == format!("provider {name}")
+        });
+        expect(&step.canaries, &|known, name| {
+            known.starts_with(&format!("canary {name} of "))
         });
         expect(&step.routes, &|known, name| known == format!("route from {name}"));
         expect(&step.vantages, &|known, name| known == format!("vantage {name}"));

@@ -8,18 +8,15 @@ use serde::Deserialize;
 use super::case::{CASES, Case};
 use crate::model::Code;
 
-/// What no probe of today finds: it needs canaries, bounces or failing notifiers, which have scenarios of their
+/// What no probe of today finds: it needs bounces or failing notifiers, which have scenarios of their
 /// own kind. A code that has a case or a scenario must leave this list.
 const NOT_FOUND_BY_WATCHING: &[&str] = &[
     "reputation.sender-blocked",
     "sender.rate-limited",
     "sender.account-blocked",
-    "sender.submission-failed",
     "message.",
     "routing.",
     "queue.",
-    "canary.",
-    "delivery.",
     "notifier.",
 ];
 

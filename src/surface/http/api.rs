@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Server;
 use super::error::{ApiError, Name, Names, Params, quoted};
 use super::paging::{Item, ListQuery, page};
-use super::views::{self, Domain, Gateway, Host};
+use super::views::{self, Canary, Domain, Gateway, Host};
 use crate::model::{ClientId, DomainName, Target, Verdict};
 
 type Answer = Result<Json<Value>, ApiError>;
@@ -79,6 +79,42 @@ pub(super) async fn route(
             "no route from \"{}\" to \"{}\" is watched",
             quoted(&client),
             quoted(&to)
+        ))),
+    }
+}
+
+/// `GET /api/v1/canaries`
+pub(super) async fn canaries(Shared(server): Shared<Server>, Params(query): Params<ListQuery>) -> Answer {
+    let snapshot = server.snapshot();
+    let items = snapshot.canaries.iter().map(|canary| Item {
+        key: match &canary.verdict.target {
+            Target::Canary(client, name) => format!("{client}/{name}"),
+            other => other.to_string(),
+        },
+        state: Some(canary.verdict.state),
+        client: client_of(&canary.verdict),
+        value: Canary::brief(canary),
+    });
+    page("canaries", items, &query).map(Json)
+}
+
+/// `GET /api/v1/canaries/{client}/{name}`
+pub(super) async fn canary(
+    Shared(server): Shared<Server>,
+    Names(client, name): Names,
+) -> Result<Response, ApiError> {
+    let snapshot = server.snapshot();
+    let meant = |target: &Target| matches!(target, Target::Canary(of, known) if of.as_str() == client && **known == *name);
+    match snapshot
+        .canaries
+        .iter()
+        .find(|canary| meant(&canary.verdict.target))
+    {
+        Some(canary) => Ok(Json(Canary::full(canary)).into_response()),
+        None => Err(ApiError::not_found(format!(
+            "no canary \"{}\" of \"{}\" is sent",
+            quoted(&name),
+            quoted(&client)
         ))),
     }
 }

@@ -245,6 +245,8 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/domains/{domain}/approve", post(operate::approve))
         .route("/routes", get(api::routes))
         .route("/routes/{client}/{destination}", get(api::route))
+        .route("/canaries", get(api::canaries))
+        .route("/canaries/{client}/{name}", get(api::canary))
         .route("/gateways", get(api::gateways))
         .route("/hosts", get(api::hosts))
         .route("/hosts/{address}", get(api::host))

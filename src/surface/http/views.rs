@@ -10,7 +10,7 @@ use crate::model::{
     Affected, Cause, ClientId, Code, DomainName, Flaps, Held, Incident, IncidentId, IncidentState, LogEntry,
     Severity, State, Target, Verdict,
 };
-use crate::snapshot::{GatewayView, HostView, ServiceView};
+use crate::snapshot::{CanaryView, GatewayView, HostView, ServiceView};
 
 /// A verdict for a list: without evidence and path, which the single one has.
 pub(super) fn brief(verdict: &Verdict) -> Verdict {
@@ -74,6 +74,36 @@ impl<'a> From<&'a GatewayView> for Gateway<'a> {
             address: &gateway.address,
             pings: gateway.pings,
             pings_lost: gateway.pings_lost,
+        }
+    }
+}
+
+/// A canary: its verdict and what was counted of it.
+#[derive(Serialize)]
+pub(super) struct Canary {
+    #[serde(flatten)]
+    verdict: Verdict,
+    sent: u64,
+    failed: u64,
+    last_success: Option<Timestamp>,
+}
+
+impl Canary {
+    /// As in the list: without evidence and path.
+    pub(super) fn brief(canary: &CanaryView) -> Self {
+        Self {
+            verdict: brief(&canary.verdict),
+            sent: canary.sent,
+            failed: canary.failed,
+            last_success: canary.last_success,
+        }
+    }
+
+    /// With evidence and path.
+    pub(super) fn full(canary: &CanaryView) -> Self {
+        Self {
+            verdict: canary.verdict.clone(),
+            ..Self::brief(canary)
         }
     }
 }

@@ -7,13 +7,15 @@ use jiff::Timestamp;
 
 use super::ProcessFacts;
 use super::family::{Family, Label, Sample, Value};
+use super::outbound;
 use crate::model::{ClientId, Code, ProbeKind, Severity, State, Target, Verdict, catalogue};
 use crate::snapshot::{Histogram, NotifierCounts, NotifierHealth, Snapshot};
 
 /// Every family of one scrape. A counter and a state are there from the start, a measured fact once measured.
 pub(super) fn families<'a>(snapshot: &'a Snapshot, process: &'a ProcessFacts) -> Vec<Family<'a>> {
     let mut all = domains(snapshot);
-    all.extend(routes(snapshot));
+    all.extend(outbound::routes(snapshot));
+    all.extend(outbound::canaries(snapshot));
     all.extend(gateways(snapshot));
     all.extend(vantage(snapshot));
     all.extend(services(snapshot));
@@ -81,34 +83,6 @@ fn domains(snapshot: &Snapshot) -> Vec<Family<'_>> {
                     let labels = [("client", client_of(verdict)), ("domain", name.as_str())];
                     Some(Sample::new(labels, seconds(*expiry)))
                 }),
-        ),
-    ]
-}
-
-fn routes(snapshot: &Snapshot) -> Vec<Family<'_>> {
-    let each = || {
-        let routes = snapshot.routes.iter();
-        routes.map(|((client, to), verdict)| (client.as_str(), to.as_str(), &**verdict))
-    };
-    vec![
-        Family::gauges(
-            "mailflow_route_state",
-            "Whether mail from the client to the destination is in this state (1) or not (0).",
-            each().flat_map(|(client, destination, verdict)| {
-                states(verdict.state).map(move |(state, value)| {
-                    let labels = [("client", client), ("destination", destination), ("state", state)];
-                    Sample::new(labels, value)
-                })
-            }),
-        ),
-        Family::gauges(
-            "mailflow_route_cause",
-            "The one root cause of the route's state, while it holds.",
-            each().filter_map(|(client, destination, verdict)| {
-                let code = verdict.cause.as_ref()?.code.as_str();
-                let labels = [("client", client), ("destination", destination), ("code", code)];
-                Some(Sample::new(labels, Value::Whole(1)))
-            }),
         ),
     ]
 }
@@ -390,7 +364,7 @@ fn own<'a>(snapshot: &'a Snapshot, process: &ProcessFacts) -> Vec<Family<'a>> {
 }
 
 /// Each state's name, with 1 for the one that holds.
-fn states(holds: State) -> impl Iterator<Item = (&'static str, Value<'static>)> {
+pub(super) fn states(holds: State) -> impl Iterator<Item = (&'static str, Value<'static>)> {
     State::ALL
         .into_iter()
         .map(move |state| (state.as_str(), Value::Whole(u64::from(state == holds))))
@@ -407,6 +381,6 @@ fn client_of(verdict: &Verdict) -> &str {
     verdict.client.as_ref().map_or("", ClientId::as_str)
 }
 
-fn seconds(at: Timestamp) -> Value<'static> {
+pub(super) fn seconds(at: Timestamp) -> Value<'static> {
     Value::Real(at.as_duration().as_secs_f64())
 }

@@ -9,6 +9,7 @@ mod families;
 mod family;
 mod negotiate;
 mod openmetrics;
+mod outbound;
 mod process;
 #[cfg(test)]
 mod tests;

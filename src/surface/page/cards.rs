@@ -189,6 +189,7 @@ impl DomainCard {
             Target::Vantage(name)
             | Target::Provider(name)
             | Target::Gateway(_, name)
+            | Target::Canary(_, name)
             | Target::Notifier(name) => (name.to_string(), name.to_string()),
         };
         Self {

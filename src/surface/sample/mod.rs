@@ -520,6 +520,7 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         counters: counters(&domains),
         domains,
         routes: routes(),
+        canaries: canaries(),
         gateways: gateways(),
         providers: vec![
             provider("BIGMAIL", State::Degraded),
@@ -562,6 +563,23 @@ fn routes() -> BTreeMap<(ClientId, DomainName), Arc<Verdict>> {
     });
     let (flowing, well) = route("acme", "partner.test", State::Flowing);
     [(unknown, Arc::new(broken)), (flowing, Arc::new(well))].into()
+}
+
+/// A canary that arrives.
+fn canaries() -> Vec<Arc<CanaryView>> {
+    let mut took = Histogram::within(Histogram::DELIVERY);
+    took.record(Duration::from_secs(3));
+    vec![Arc::new(CanaryView {
+        verdict: verdict(
+            Target::Canary(client("acme"), "round-trip".into()),
+            Some("acme"),
+            State::Flowing,
+        ),
+        sent: 2,
+        failed: 1,
+        took,
+        last_success: Some(at(NOW)),
+    })]
 }
 
 /// A router down, a provider's host down, a certificate expired; the rest is well.

@@ -26,6 +26,7 @@ impl World {
             Subject::Service(service) => self.service(service),
             Subject::Blocklist(_) => self.blocklist(),
             Subject::Sender(_, address) => self.sender(*address, &task.detail),
+            Subject::Canary(..) => self.canary(),
             Subject::Recipient(_) => self.recipient(&task.detail),
             Subject::Listing(_, address) => self.listing(*address),
         }

@@ -122,6 +122,8 @@ pub enum Fault {
         at: SmtpStage,
         line: String,
     },
+    /// What becomes of canaries.
+    Canary { is: CanaryIs },
     /// What is wrong with a sending address.
     Sender { address: String, is: SenderIs },
 }
@@ -142,6 +144,19 @@ pub enum ServerIs {
     Plain,
     /// With what it offers overwritten.
     Masked,
+}
+
+/// What becomes of canaries.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CanaryIs {
+    /// Their server does not take them.
+    Refused,
+    WrongPassword,
+    Lost,
+    Slow,
+    Junk,
+    MailboxAway,
 }
 
 /// What is wrong with a sending address.

@@ -3,6 +3,7 @@
 
 mod answer;
 mod beside;
+mod canaries;
 mod dns;
 mod fault;
 mod inject;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::fault::SenderIs;
+use super::fault::{CanaryIs, SenderIs};
 use super::run::start;
 use crate::model::dns::ZoneLook;
 use crate::model::policy::{PolicyPart, TlsaRecord};
@@ -111,6 +111,8 @@ pub struct World {
     pub list: List,
     /// What a server says when it is asked for a recipient, and at which stage; nothing: it takes everybody.
     pub asked: BTreeMap<&'static str, (SmtpStage, &'static str)>,
+    /// What becomes of canaries; nothing: they arrive.
+    pub canary: Option<CanaryIs>,
     /// What is wrong with a sending address.
     pub senders: BTreeMap<&'static str, SenderIs>,
     /// How many of a round's five pings are lost on the way to a router, by its address.
@@ -194,6 +196,7 @@ impl World {
             service_certificate: (ChainVerdict::Trusted, None, 90),
             list: List::Of(vec![]),
             asked: BTreeMap::new(),
+            canary: None,
             senders: BTreeMap::new(),
             lossy: BTreeMap::new(),
             slow: BTreeMap::new(),

@@ -350,6 +350,7 @@ impl Plan {
             helo: Arc::from("probe.msp.example"),
             ipv6: false,
             snmp: Arc::default(),
+            canaries: Arc::default(),
         };
         // On a task of its own, as the daemon runs it: the future has to be `Send`.
         let session = tokio::spawn(async move {

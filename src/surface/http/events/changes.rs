@@ -74,6 +74,7 @@ pub(super) fn changes(before: &Snapshot, after: &Snapshot) -> VecDeque<Change> {
 
 fn verdicts(snapshot: &Snapshot) -> impl Iterator<Item = (&Target, &Verdict)> {
     let domains = snapshot.domains.values().map(|verdict| &**verdict);
+    let canaries = snapshot.canaries.iter().map(|canary| &canary.verdict);
     let routes = snapshot.routes.values().map(|verdict| &**verdict);
     let gateways = snapshot.gateways.iter().map(|gateway| &gateway.verdict);
     let providers = snapshot.providers.iter().map(|verdict| &**verdict);
@@ -83,6 +84,7 @@ fn verdicts(snapshot: &Snapshot) -> impl Iterator<Item = (&Target, &Verdict)> {
         .chain(gateways)
         .chain(domains)
         .chain(routes)
+        .chain(canaries)
         .map(|verdict| (&verdict.target, verdict))
 }
 
