@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use aws_lc_rs::rand;
 
 use crate::config::{self, Config, HostPort, Secret};
+use crate::model::text::{from_hex, hex};
 use crate::probe::canary::{Canaries, Credential, Identity, Place, Plan};
 use crate::store::{Batch, Fact, Loaded};
 
@@ -72,11 +73,10 @@ pub(super) fn key(memory: &mut Loaded, keeper: &Keeper) -> anyhow::Result<Arc<[u
     }
     let mut key = [0; KEY];
     rand::fill(&mut key).map_err(|_| anyhow!("this machine gives no randomness"))?;
-    let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     let fact = Fact {
         subject: SUBJECT.into(),
         name: NAME.into(),
-        value: digits.into(),
+        value: hex(&key).into(),
     };
     drop(keeper.commit(Batch {
         facts: vec![fact],
@@ -86,9 +86,7 @@ pub(super) fn key(memory: &mut Loaded, keeper: &Keeper) -> anyhow::Result<Arc<[u
 }
 
 fn read(digits: &str) -> Option<Vec<u8>> {
-    let whole = digits.len() == 2 * KEY && digits.is_ascii();
-    let bytes = (0..KEY).map(|at| u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok());
-    whole.then(|| bytes.collect())?
+    from_hex(digits).filter(|bytes| bytes.len() == KEY)
 }
 
 #[cfg(test)]

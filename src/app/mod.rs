@@ -55,7 +55,6 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
     let (store, mut memory) = start::store(&config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let captured = start::captured(&mut memory, &keeper);
-    let token_key = canaries::key(&mut memory, &keeper)?;
     let listener = start::listen(config.server.listen).await?;
 
     let clock: Clock = Arc::new({
@@ -73,7 +72,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
         outcome_sender,
         count_sender,
     );
-    let engine = start::engine(&net, &settled, &memory, keeper.clone(), token_key, now);
+    let engine = start::engine(&net, &settled, &mut memory, keeper.clone(), now)?;
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
     let reload = Arc::new(Reload {
         settle: start::settler(config_path, Arc::clone(&net)),

@@ -166,14 +166,17 @@ pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// The loop with everything that it remembers.
+///
+/// # Errors
+/// When the operating system gives no randomness for a key of ours.
 pub(super) fn engine<N: Net>(
     net: &Arc<N>,
     settled: &Settled,
-    memory: &Loaded,
+    memory: &mut Loaded,
     keeper: Keeper,
-    token_key: Arc<[u8]>,
     now: Timestamp,
-) -> Engine<N> {
+) -> anyhow::Result<Engine<N>> {
+    let token_key = canaries::key(memory, &keeper)?;
     settled.context.canaries.sign_with(&token_key);
     let facts = memory.facts.iter().filter_map(|fact| {
         serde_json::from_value::<NewFact>(fact.value.clone())
@@ -238,7 +241,7 @@ pub(super) fn engine<N: Net>(
         pruned: now,
     };
     engine.use_hands(now);
-    engine
+    Ok(engine)
 }
 
 /// Whether a target of before is still in the configuration: what left it while we were away is "removed".

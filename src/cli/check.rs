@@ -144,18 +144,16 @@ fn add_targets(
         return Err(anyhow!("{recipient} is at none of the domains that are checked"));
     }
     let at = |name: &DomainName| check.rcpt.as_ref().filter(|recipient| recipient.domain() == name);
-    let add = |name: &DomainName| match &client {
-        Some(client) => {
+    let add = |name: &DomainName| {
+        if let Some(client) = &client {
             inventory.add_route(config, client, name, at(name));
-            Target::Route(client.clone(), name.clone())
+            return Target::Route(client.clone(), name.clone());
         }
-        None => {
-            inventory.add_domain(config, name.clone());
-            if let Some(recipient) = at(name) {
-                inventory.add_recipient(config, recipient);
-            }
-            Target::Domain(name.clone())
+        inventory.add_domain(config, name.clone());
+        if let Some(recipient) = at(name) {
+            inventory.add_recipient(config, recipient);
         }
+        Target::Domain(name.clone())
     };
     Ok(names.iter().map(add).collect())
 }

@@ -108,9 +108,8 @@ fn own_side(picture: &Picture, subject: &Subject) -> Vec<Subject> {
         // What a server says of a recipient, it says whatever our line is like; where it broke off, it does not.
         Subject::Recipient(recipient) if route::recipient::server(picture, recipient).is_none() => Vec::new(),
         Subject::Recipient(_) => anchors.collect(),
-        Subject::Canary(..) => anchors.chain(resolvers).collect(),
         // Its name may be what fails, and any anchor can clear or explain the rest.
-        Subject::Service(_) => anchors.chain(resolvers).collect(),
+        Subject::Service(_) | Subject::Canary(..) => anchors.chain(resolvers).collect(),
         Subject::Mx(_) | Subject::Addresses(_) | Subject::NameServers(_) | Subject::Resolver(_) => anchors
             .filter(|anchor| {
                 matches!(anchor, Subject::Anchor(Anchor::Ping { .. })) || !inventory.anchors.is_empty()

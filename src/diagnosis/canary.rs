@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use crate::inventory::Canary;
 use crate::model::smtp::SmtpFailureKind;
 use crate::model::{
-    CanaryEvidence, CanaryOutcome, Cause, Code, Evidence, Hop, LateCanary, Observation, Proof, Root,
-    RootKind, State, Subject, Warning,
+    CanaryEvidence, CanaryOutcome, CanaryStage, Cause, Code, Evidence, Hop, LateCanary, Observation, Proof,
+    Root, RootKind, State, Subject, Warning,
 };
 use crate::picture::{Health, Picture, SMTP_PORT, Settled};
 
@@ -20,6 +20,7 @@ use super::doubt::Doubt;
 use super::finding::Finding;
 use super::gateway::{GatewayState, gateway};
 use super::note::brief;
+use super::route::recipient::of_recipient;
 use super::vantage::OwnSide;
 
 /// What the evidence says of a canary now.
@@ -49,6 +50,15 @@ pub(super) fn classify(picture: &Picture, observation: &Observation, evidence: &
     };
     match &evidence.outcome {
         CanaryOutcome::NoServer { definite: false, .. } => Health::Unrunnable,
+        // The client's own server may know the recipient itself.
+        CanaryOutcome::NotSubmitted {
+            stage: CanaryStage::Rcpt,
+            kind: SmtpFailureKind::Reply(reply),
+            ..
+        } => {
+            let known = of_recipient(reply, &reply.text().to_lowercase());
+            Health::Failed(known.unwrap_or(Code::SenderSubmissionFailed))
+        }
         CanaryOutcome::NoServer { .. } | CanaryOutcome::NotSubmitted { .. } => {
             Health::Failed(Code::SenderSubmissionFailed)
         }

@@ -75,7 +75,6 @@ pub fn summary(observation: &Observation) -> String {
         Evidence::Mx(evidence) => mx(evidence),
         Evidence::Addresses(evidence) => addresses(&observation.subject, evidence),
         Evidence::NameServers(evidence) => name_servers(evidence),
-        Evidence::Smtp(evidence) => smtp(evidence),
         Evidence::Host(evidence) => checks(&evidence.checks),
         Evidence::Trace(trace) => trace.sentence(),
         Evidence::Gateway(evidence) if evidence.address.is_none() => "its name does not resolve".into(),
@@ -99,7 +98,7 @@ pub fn summary(observation: &Observation) -> String {
         Evidence::Canary(evidence) => canary::summary(evidence),
         Evidence::Sender(evidence) => route::sender::summary(evidence),
         Evidence::Recipient(evidence) if evidence.accepted_recipient() => "accepted".into(),
-        Evidence::Recipient(evidence) => smtp(evidence),
+        Evidence::Smtp(evidence) | Evidence::Recipient(evidence) => smtp(evidence),
         Evidence::Unrunnable { reason } => format!("could not be probed: {reason}"),
     }
 }

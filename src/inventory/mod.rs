@@ -87,6 +87,10 @@ pub struct Client {
 
 /// A watched domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a plain fact, and none excludes another"
+)]
 pub struct Domain {
     /// The part after @.
     pub name: DomainName,

@@ -126,16 +126,13 @@ impl Inventory {
             is_destination: true,
             ..settle_domain(config, Some(client), &named)
         };
-        let watched = match self.domains.get_mut(&route.to) {
-            Some(known) => {
-                Arc::make_mut(known).quicken(&asked);
-                Arc::clone(known)
-            }
-            None => {
-                let new = Arc::new(asked);
-                self.domains.insert(route.to.clone(), Arc::clone(&new));
-                new
-            }
+        let watched = if let Some(known) = self.domains.get_mut(&route.to) {
+            Arc::make_mut(known).quicken(&asked);
+            Arc::clone(known)
+        } else {
+            let new = Arc::new(asked);
+            self.domains.insert(route.to.clone(), Arc::clone(&new));
+            new
         };
         let recipient = route
             .recipient

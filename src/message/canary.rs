@@ -7,14 +7,12 @@ use jiff::Timestamp;
 use super::authentication_results::results;
 use super::received::{Stamp, stamps};
 use crate::model::MethodResult;
+use crate::model::text::{from_hex, hex};
 
 /// The header that holds the token.
 pub const TOKEN_HEADER: &str = "X-Mailflow-Canary";
 /// What every canary's subject begins with, by which a mailbox is searched.
 pub const SUBJECT: &str = "mailflow canary";
-
-/// Bytes of a token's signature, as hexadecimal digits.
-const SIGNATURE_DIGITS: usize = 64;
 
 /// The key that tokens are signed with.
 #[derive(Debug, Clone)]
@@ -31,16 +29,16 @@ impl TokenKey {
 /// `acme/acme-round-trip`.
 pub fn mark(client: &str, name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let word = |text: &str| -> String {
-        text.bytes()
-            .map(|byte| {
-                if plain(byte) {
-                    char::from(byte).to_string()
-                } else {
-                    format!("%{byte:02x}")
-                }
-            })
-            .collect()
+    let word = |text: &str| {
+        text.bytes().fold(String::new(), |mut word, byte| {
+            if plain(byte) {
+                word.push(char::from(byte));
+            } else {
+                word.push('%');
+                word.push_str(&hex(&[byte]));
+            }
+            word
+        })
     };
     format!("{}/{}", word(client), word(name))
 }
@@ -66,12 +64,7 @@ impl Token {
     pub fn signed(&self, key: &TokenKey) -> String {
         let body = format!("v1;{};{};{}", self.canary, self.sent.as_millisecond(), self.nonce);
         let signature = hmac::sign(&key.0, body.as_bytes());
-        let digits: String = signature
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{body};{digits}")
+        format!("{body};{}", hex(signature.as_ref()))
     }
 
     /// Reads a token; `None` unless it was signed with `key`.
@@ -79,13 +72,8 @@ impl Token {
         // A long header may have been folded on the way.
         let text: String = text.split_ascii_whitespace().collect();
         let (body, signature) = text.rsplit_once(';')?;
-        if signature.len() != SIGNATURE_DIGITS || !signature.is_ascii() {
-            return None;
-        }
-        let bytes: Option<Vec<u8>> = (0..SIGNATURE_DIGITS / 2)
-            .map(|at| u8::from_str_radix(&signature[2 * at..2 * at + 2], 16).ok())
-            .collect();
-        hmac::verify(&key.0, body.as_bytes(), &bytes?).ok()?;
+        let bytes = from_hex(signature)?;
+        hmac::verify(&key.0, body.as_bytes(), &bytes).ok()?;
         let mut parts = body.split(';');
         let (version, canary, sent, nonce) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         (version == "v1" && parts.next().is_none()).then_some(())?;

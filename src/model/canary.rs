@@ -27,6 +27,20 @@ pub struct CanaryEvidence {
     pub transcript: Vec<String>,
 }
 
+impl CanaryEvidence {
+    /// Whether the server that it was handed to has said anything.
+    pub fn has_spoken(&self) -> bool {
+        match &self.outcome {
+            CanaryOutcome::NotSubmitted { kind, .. } => matches!(kind, SmtpFailureKind::Reply(_)),
+            CanaryOutcome::NoServer { .. } | CanaryOutcome::NotTrusted { .. } => false,
+            CanaryOutcome::LoginRefused { .. }
+            | CanaryOutcome::MailboxUnreachable { .. }
+            | CanaryOutcome::Lost { .. }
+            | CanaryOutcome::Arrived { .. } => true,
+        }
+    }
+}
+
 /// The steps of a canary, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

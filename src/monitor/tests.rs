@@ -4,6 +4,7 @@
 
 mod approval;
 mod beside;
+mod canaries;
 mod case;
 mod cases;
 mod chaos;

@@ -31,6 +31,7 @@ impl Picture {
             },
             Evidence::Host(host) if host.alive() => Some(Kind::Any),
             Evidence::Service(service) if service.has_spoken() => Some(Kind::Any),
+            Evidence::Canary(canary) if canary.has_spoken() => Some(Kind::Any),
             Evidence::Gateway(_) if health == Health::Good => Some(Kind::Any),
             Evidence::NameServers(servers)
                 if servers.servers.iter().any(|server| server.answer.is_definite()) =>
@@ -95,6 +96,7 @@ fn reached_over_ipv6(observation: &Observation) -> Option<bool> {
         (_, Evidence::Anchor(anchor)) => anchor.address?,
         (_, Evidence::Gateway(gateway)) => gateway.address?,
         (_, Evidence::Service(service)) => service.peer?.ip(),
+        (_, Evidence::Canary(canary)) => canary.peer?.ip(),
         (_, Evidence::Sts(sts)) => sts.fetch.as_ref()?.address?,
         (_, Evidence::NameServers(servers)) => {
             let answered = servers

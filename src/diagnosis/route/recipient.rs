@@ -192,8 +192,8 @@ fn read(reply: &Reply, stage: SmtpStage, provider: Option<&Provider>, picture: &
     }
 }
 
-/// What is said of the recipient: by the enhanced code (RFC 3463 3.2, 3.3; Microsoft's own), else by the words.
-fn of_recipient(reply: &Reply, text: &str) -> Option<Code> {
+/// What is said of the recipient, where `text` is the reply's in lower case: by the enhanced code (RFC 3463 3.2, 3.3; Microsoft's own), else by the words.
+pub(in crate::diagnosis) fn of_recipient(reply: &Reply, text: &str) -> Option<Code> {
     let permanent = reply.code >= 500;
     match reply.enhanced {
         Some(EnhancedCode(4 | 5, 2, 2)) => return Some(Code::RecipientMailboxFull),

@@ -2,6 +2,7 @@
 //! or one that no domain of the client lets send, is the client's to mend; whether a receiver minds is its own business,
 //! so it impairs and never breaks.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -182,9 +183,10 @@ fn in_words(
                 } else {
                     "and no DKIM key of it is known"
                 };
-                text.push_str(&format!(
+                let _ = write!(
+                    text,
                     " The DMARC policy of {domain} (p={policy}) asks receivers not to deliver such mail, {unless}."
-                ));
+                );
             }
             text
         }

@@ -21,6 +21,7 @@ use super::{Context, Seen};
 use crate::message::canary::{Token, TokenKey, compose, mark};
 use crate::message::received::journey;
 use crate::model::smtp::SmtpFailureKind;
+use crate::model::text::hex;
 use crate::model::{CanaryEvidence, CanaryOutcome, CanaryStage, ClientId, Evidence, LateCanary};
 use crate::net::Net;
 use crate::net::trust::Trust;
@@ -126,11 +127,16 @@ pub async fn run<N: Net>(
         shared,
         token: Token {
             canary: mark(client.as_str(), name),
-            sent: net.now(),
+            sent: to_the_millisecond(net.now()),
             nonce: nonce(),
         },
     };
     run.whole().await
+}
+
+/// A moment as a token keeps it: what comes back must be equal to what was sent.
+fn to_the_millisecond(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 /// Tells two canaries of the same moment apart.
@@ -138,7 +144,7 @@ fn nonce() -> String {
     let mut bytes = [0; 4];
     // Without randomness the moment alone tells them apart.
     let _ = aws_lc_rs::rand::fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&bytes)
 }
 
 struct Run<'a, N: Net> {

@@ -56,6 +56,10 @@ impl World {
                 ),
                 quick,
             ),
+            Some(CanaryIs::Unknown) => (
+                refused(CanaryStage::Rcpt, "550 5.1.1 <canary@acme.test>: User unknown"),
+                quick,
+            ),
             Some(CanaryIs::WrongPassword) => {
                 let said = "535 5.7.8 Authentication failed".to_owned();
                 (

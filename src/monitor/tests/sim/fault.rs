@@ -152,6 +152,8 @@ pub enum ServerIs {
 pub enum CanaryIs {
     /// Their server does not take them.
     Refused,
+    /// Their server does not know their recipient.
+    Unknown,
     WrongPassword,
     Lost,
     Slow,

@@ -15,6 +15,6 @@ mod seen;
 mod smtp;
 mod world;
 
-pub use fault::{Fault, SenderIs};
+pub use fault::{CanaryIs, Fault, SenderIs};
 pub use run::{CONFIG, Sim, start};
 pub use world::{List, NameServers, Server, World};

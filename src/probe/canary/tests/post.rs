@@ -24,8 +24,8 @@ use crate::net::{
     Routes, TracePlan,
 };
 
-/// When the tests' time begins.
-const BEGIN: &str = "2026-06-01T00:00:00Z";
+/// When the tests' time begins: clocks count more finely than tokens do.
+const BEGIN: &str = "2026-06-01T00:00:00.000456789Z";
 pub(super) const SERVER: &str = "192.0.2.25";
 
 /// A message in the mailbox.
