@@ -190,11 +190,11 @@ mod tests {
         assert_eq!(read(text.as_bytes(), &TokenKey::new(&[8; 32])), None);
         let forged = text.replace("acme/acme-round-trip", "acme/somebody-elses");
         assert_eq!(read(forged.as_bytes(), &key()), None);
-        let bare: String = text
+        let bare: Vec<&str> = text
             .lines()
             .filter(|line| !line.starts_with(TOKEN_HEADER))
-            .map(|line| format!("{line}\r\n"))
             .collect();
+        let bare = format!("{}\r\n", bare.join("\r\n"));
         assert_eq!(read(bare.as_bytes(), &key()), None);
     }
 

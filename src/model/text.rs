@@ -60,7 +60,7 @@ pub fn from_hex(digits: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::clean;
+    use super::{clean, from_hex, hex};
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {

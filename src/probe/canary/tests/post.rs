@@ -360,19 +360,13 @@ impl Server {
                     .iter_mut()
                     .filter(here)
                     .filter(|mail| mail.deleted && mail.folder == folder);
-                format!(
-                    "* SEARCH{}\r\n",
-                    found.map(|mail| format!(" {}", mail.uid)).collect::<String>()
-                )
+                search(found.map(|mail| mail.uid))
             }
             ["UID", "SEARCH", ..] => {
                 let canary = |mail: &&mut Mail| mail.text.contains("Subject: mailflow canary");
                 let found = state.mail.iter_mut().filter(here).filter(canary);
                 let found = found.filter(|mail| mail.folder == folder && !mail.deleted);
-                format!(
-                    "* SEARCH{}\r\n",
-                    found.map(|mail| format!(" {}", mail.uid)).collect::<String>()
-                )
+                search(found.map(|mail| mail.uid))
             }
             ["UID", "FETCH", ..] => {
                 let found = state
@@ -419,4 +413,12 @@ impl Server {
             _ => String::new(),
         }
     }
+}
+
+/// What a search found, as IMAP says it.
+fn search(found: impl Iterator<Item = u32>) -> String {
+    let found: Vec<String> = std::iter::once("* SEARCH".to_owned())
+        .chain(found.map(|uid| uid.to_string()))
+        .collect();
+    format!("{}\r\n", found.join(" "))
 }
