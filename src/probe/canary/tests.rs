@@ -38,7 +38,7 @@ fn ourselves(names: &[&str], port: u16) -> Context {
         from: "canary@acme.test".into(),
         to: "canary@acme.test".into(),
         mailbox: place(993),
-        deadline: Duration::from_secs(60),
+        deadline: Duration::from_mins(1),
     };
     let plans: BTreeMap<_, _> = names
         .iter()
@@ -124,7 +124,7 @@ async fn what_never_comes_is_lost_and_what_comes_late_is_matched() {
     let ourselves = ourselves(&["round-trip"], 587);
     let lost = send(&post, &ourselves, "round-trip").await;
     assert!(matches!(&lost.outcome, CanaryOutcome::Lost { accepted, .. } if accepted.contains("4711")));
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     post.manner.lock().unwrap().takes = Some(Duration::from_secs(2));
     let next = send(&post, &ourselves, "round-trip").await;
     assert!(matches!(next.outcome, CanaryOutcome::Arrived { .. }));

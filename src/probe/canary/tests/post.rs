@@ -262,7 +262,7 @@ impl Server {
                     return Some(stream.into_inner());
                 }
                 ("AUTH", _) if line == "AUTH LOGIN" => "334 VXNlcm5hbWU6\r\n".into(),
-                ("AUTH", _) => "235 2.7.0 Welcome\r\n".into(),
+                ("AUTH" | "aHVudGVyMg==", _) => "235 2.7.0 Welcome\r\n".into(),
                 ("DATA", _) => {
                     stream.write_all(b"354 Go on\r\n").await.ok()?;
                     let mut text = String::new();
@@ -276,7 +276,6 @@ impl Server {
                 }
                 ("QUIT", _) => "221 Bye\r\n".into(),
                 ("Y2FuYXJ5", _) => "334 UGFzc3dvcmQ6\r\n".into(),
-                ("aHVudGVyMg==", _) => "235 2.7.0 Welcome\r\n".into(),
                 _ => "250 Ok\r\n".into(),
             };
             stream.write_all(answer.as_bytes()).await.ok()?;
