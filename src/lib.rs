@@ -11,6 +11,7 @@ pub mod demo;
 pub mod diagnosis;
 pub mod incident;
 pub mod inventory;
+pub mod message;
 pub mod model;
 pub mod monitor;
 pub mod net;

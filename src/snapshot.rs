@@ -26,6 +26,10 @@ pub struct Snapshot {
     pub vantage: Arc<Verdict>,
     /// All domains.
     pub domains: BTreeMap<DomainName, Arc<Verdict>>,
+    /// All routes, by client and destination.
+    pub routes: BTreeMap<(ClientId, DomainName), Arc<Verdict>>,
+    /// All canaries.
+    pub canaries: Vec<Arc<CanaryView>>,
     /// All gateways.
     pub gateways: Vec<Arc<GatewayView>>,
     /// The recognised providers that some domain uses.
@@ -78,6 +82,21 @@ pub struct GatewayView {
     pub pings_lost: u64,
     /// Round-trip times.
     pub round_trips: Histogram,
+}
+
+/// A canary with its verdict and what was counted of it since the start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CanaryView {
+    /// The verdict; its target is the canary.
+    pub verdict: Verdict,
+    /// How many came to their end.
+    pub sent: u64,
+    /// Of these, how many did not arrive in time, or were not taken.
+    pub failed: u64,
+    /// How long those took that arrived.
+    pub took: Histogram,
+    /// When the last one arrived.
+    pub last_success: Option<Timestamp>,
 }
 
 /// One address that takes mail.
@@ -267,6 +286,20 @@ impl Histogram {
     pub const BOUNDS: &'static [f64] = &[
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     ];
+
+    /// From a second to an hour: messages on their way.
+    pub const DELIVERY: &'static [f64] = &[
+        1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0,
+    ];
+
+    /// An empty one with these bounds.
+    pub fn within(bounds: &'static [f64]) -> Self {
+        Self {
+            bounds,
+            counts: vec![0; bounds.len() + 1],
+            sum: 0.0,
+        }
+    }
 
     /// Counts one duration.
     pub fn record(&mut self, value: Duration) {

@@ -151,6 +151,25 @@ fn bad_usage_says_what_was_meant() {
 }
 
 #[test]
+fn a_route_needs_a_client_that_is_known() {
+    let err = mistake(&["check", "partner.test", "--from", "ACME"]);
+    assert!(err.contains("--config"), "{err}");
+    let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+    file.write_all(b"[[clients]]\nname = \"ACME Ltd\"\ndomains = [\"acme.test\"]\n")
+        .unwrap();
+    let config = path(file.path());
+    let err = mistake(&["check", "partner.test", "--config", config, "--from", "ACNE"]);
+    assert!(
+        err.contains("no client \"ACNE\"") && err.contains("acme-ltd"),
+        "{err}"
+    );
+    let err = mistake(&["check", "partner.test", "--rcpt", "postmaster@elsewhere.test"]);
+    assert!(err.contains("at none of the domains"), "{err}");
+    let err = mistake(&["check", "partner.test", "--rcpt", "postmaster"]);
+    assert!(err.contains("NAME@DOMAIN"), "{err}");
+}
+
+#[test]
 fn explain_at_80_columns() {
     let (code, out, err) = told(&mut mailflow(&["explain", "gateway.down"]));
     assert_eq!((code, err.as_str()), (0, ""));

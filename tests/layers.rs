@@ -23,7 +23,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Of `net` only the default routes, which are evidence like any other; of `config` how a probe is set.
     ("picture", &["config", "inventory", "model", "net"]),
     ("diagnosis", &["config", "inventory", "model", "picture"]),
-    ("probe", &["model", "net"]),
+    ("message", &["model"]),
+    // Of `message` what a canary is made of and known by.
+    ("probe", &["message", "model", "net"]),
     // Of `probe` only what a probe is told, of `net` the default routes: it starts nothing itself.
     (
         "monitor",
@@ -87,6 +89,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Rooms that neither wait nor look at a clock: time and evidence are handed in.
 const PURE: &[&str] = &[
     "model",
+    "message",
     "snapshot",
     "inventory",
     "schedule",

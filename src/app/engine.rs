@@ -12,9 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::incident::Lifecycle;
 use crate::inventory::Inventory;
-use crate::model::{
-    Code, DomainName, Evidence, Hand, Incident, Message, Observation, Outcome, Severity, Target,
-};
+use crate::model::{Code, DomainName, Evidence, Hand, Incident, Message, Observation, Outcome, Severity};
 use crate::monitor::{Monitor, Unapprovable};
 use crate::net::Net;
 use crate::net::trust::Trust;
@@ -118,6 +116,8 @@ pub struct Aside {
 pub struct Engine<N: Net> {
     pub(super) net: Arc<N>,
     pub(super) context: Context,
+    /// What canaries' tokens are signed with.
+    pub(super) token_key: Arc<[u8]>,
     pub(super) trust: Arc<Trust>,
     pub(super) monitor: Monitor,
     pub(super) life: Lifecycle,
@@ -335,6 +335,7 @@ impl<N: Net> Engine<N> {
         match command {
             Command::Reload(settled, done) => {
                 let settled = *settled;
+                settled.context.canaries.sign_with(&self.token_key);
                 self.context = settled.context;
                 self.trust = settled.trust;
                 self.retention = settled.retention;
@@ -352,7 +353,7 @@ impl<N: Net> Engine<N> {
                     last_success: now,
                 };
                 tracing::info!(
-                    domains = self.monitor.picture().inventory.domains.len(),
+                    domains = self.monitor.picture().inventory.watched().count(),
                     "configuration reloaded"
                 );
                 let _ = done.send(());
@@ -388,9 +389,16 @@ impl<N: Net> Engine<N> {
     fn snapshot(&self, now: Timestamp, notifications: &BTreeMap<Arc<str>, NotifierCounts>) -> Snapshot {
         let view = self.monitor.view();
         let mut domains = view.domains;
+        let mut routes = view.routes;
         let mut gateways = view.gateways;
-        for (name, verdict) in &mut domains {
-            let target = Target::Domain(name.clone());
+        let mut canaries = view.canaries;
+        for canary in &mut canaries {
+            let verdict = &mut Arc::make_mut(canary).verdict;
+            verdict.incident = self.life.incident_of(&verdict.target);
+            verdict.flapping = self.life.flaps(&verdict.target);
+        }
+        for verdict in domains.values_mut().chain(routes.values_mut()) {
+            let target = verdict.target.clone();
             let incident = self.life.incident_of(&target);
             if incident.is_some() {
                 let verdict = Arc::make_mut(verdict);
@@ -432,6 +440,8 @@ impl<N: Net> Engine<N> {
             clients: view.clients,
             vantage,
             domains,
+            routes,
+            canaries,
             gateways,
             providers: view.providers,
             hosts: view.hosts,

@@ -1,5 +1,6 @@
 //! The daemon's only wiring: every room built, joined and shut down, in one readable function.
 
+mod canaries;
 mod captured;
 mod engine;
 mod follow;
@@ -97,7 +98,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         outcome_sender,
         count_sender,
     );
-    let engine = start::engine(&net, &settled, &memory, keeper.clone(), now);
+    let engine = start::engine(&net, &settled, &mut memory, keeper.clone(), now)?;
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
     let reload = Arc::new(Reload {
         settle: start::settler(read, Arc::clone(&net)),
@@ -137,7 +138,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     tokio::spawn(heed_signals(reload, stop.clone()));
     warn_of_names(net, settled.context.clone(), config.vantage.helo.is_some());
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.domains.len());
+    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.watched().count());
     tracing::info!(
         version,
         domains,

@@ -30,7 +30,7 @@ use super::keeper::Keeper;
 use super::operate::Settle;
 use super::prober::Asking;
 use super::ways::Ways;
-use super::{captured, settings, snmp};
+use super::{canaries, captured, settings, snmp};
 
 /// Reads the configuration and logs its warnings.
 ///
@@ -97,6 +97,7 @@ pub fn vantage(config: &Config, net: &impl Net) -> Result<(Inventory, Context, T
         helo: helo(config).into(),
         ipv6: inventory.ipv6,
         snmp: Arc::new(snmp::logins(config)),
+        canaries: Arc::new(canaries::plans(config)),
     };
     Ok((inventory, context, trust))
 }
@@ -169,13 +170,18 @@ pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// The loop with everything that it remembers.
+///
+/// # Errors
+/// When the operating system gives no randomness for a key of ours.
 pub(super) fn engine<N: Net>(
     net: &Arc<N>,
     settled: &Settled,
-    memory: &Loaded,
+    memory: &mut Loaded,
     keeper: Keeper,
     now: Timestamp,
-) -> Engine<N> {
+) -> anyhow::Result<Engine<N>> {
+    let token_key = canaries::key(memory, &keeper)?;
+    settled.context.canaries.sign_with(&token_key);
     let facts = memory.facts.iter().filter_map(|fact| {
         serde_json::from_value::<NewFact>(fact.value.clone())
             .inspect_err(|error| tracing::warn!("a learnt fact about {} is lost: {error}", fact.subject))
@@ -207,6 +213,7 @@ pub(super) fn engine<N: Net>(
     let mut engine = Engine {
         net: Arc::clone(net),
         context: settled.context.clone(),
+        token_key,
         trust: Arc::clone(&settled.trust),
         monitor: Monitor::new(
             Mode::Watch,
@@ -239,7 +246,7 @@ pub(super) fn engine<N: Net>(
         per_host: settled.per_host,
     };
     engine.use_hands(now);
-    engine
+    Ok(engine)
 }
 
 /// Whether a target of before is still in the configuration: what left it while we were away is "removed".
@@ -248,7 +255,9 @@ fn is_configured(target: &Target, inventory: &Inventory, notifiers: &Notifiers) 
         Target::Vantage(name) => *name == inventory.vantage,
         Target::Provider(name) => inventory.providers.named(name).is_some(),
         Target::Gateway(client, name) => inventory.gateway(client, name).is_some(),
-        Target::Domain(name) => inventory.domains.contains_key(name),
+        Target::Domain(name) => inventory.domains.get(name).is_some_and(|one| !one.is_destination),
+        Target::Canary(client, name) => inventory.canary(client, name).is_some(),
+        Target::Route(client, to) => inventory.route(client, to).is_some(),
         Target::Notifier(name) => notifiers.contains_key(name),
     }
 }

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use reqwest::Url;
 
+use crate::config::MailAddress;
 use crate::model::DomainName;
 
 /// Watches whether mail can reach, and leave, the domains you look after; when it cannot, says which part broke,
@@ -95,6 +96,13 @@ pub struct Check {
     /// Take settings, gateways and learnt facts from this configuration.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Judge mail from this client of the configuration: the route, with the sender's side. Its id or its name.
+    #[arg(long, value_name = "CLIENT", requires = "config")]
+    pub from: Option<String>,
+    /// Ask the domain's server whether it would take mail for this address, whose owner has agreed to it. Nothing is
+    /// sent.
+    #[arg(long, value_name = "ADDRESS", value_parser = recipient)]
+    pub rcpt: Option<MailAddress>,
     /// Ask this resolver instead of the system's.
     #[arg(long, value_name = "ADDRESS", value_parser = resolver)]
     pub resolver: Option<SocketAddr>,
@@ -426,6 +434,10 @@ pub enum ConfigCommand {
 }
 
 /// An address of a resolver, with or without port.
+fn recipient(text: &str) -> Result<MailAddress, String> {
+    text.parse::<MailAddress>().map_err(|error| error.to_string())
+}
+
 fn resolver(text: &str) -> Result<SocketAddr, String> {
     let with_port = text.parse::<SocketAddr>();
     let bare = text.trim_start_matches('[').trim_end_matches(']').parse();

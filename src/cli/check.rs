@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::app::{self, look};
 use crate::config::{Config, StoreUrl};
 use crate::inventory::Inventory;
-use crate::model::{DomainName, State, Target, Verdict};
+use crate::model::{ClientId, DomainName, State, Target, Verdict};
 use crate::monitor::Monitor;
 use crate::net::RealNet;
 use crate::picture::Learnt;
@@ -108,10 +108,8 @@ async fn diagnose(
 ) -> anyhow::Result<Vec<Arc<Verdict>>> {
     let net = Arc::new(RealNet::new());
     let (mut inventory, context, trust) = app::vantage(config, &*net).map_err(|reason| anyhow!(reason))?;
-    for name in names {
-        inventory.add_domain(config, name.clone());
-    }
-    only(&mut inventory, names);
+    let targets = add_targets(&mut inventory, check, config, names)?;
+    only(&mut inventory, &targets);
     let trust = Arc::new(trust);
     let wanted = look::Look {
         net: &net,
@@ -125,19 +123,82 @@ async fn diagnose(
     let mut shown = progress::Shown::new(live);
     let monitor = look::once(wanted, |step| shown.step(step)).await;
     shown.end();
-    names.iter().map(|name| verdict(&monitor, name)).collect()
+    targets.iter().map(|target| verdict(&monitor, target)).collect()
 }
 
-/// Of a configuration with a thousand domains only those asked for are looked at.
-fn only(inventory: &mut Inventory, names: &[DomainName]) {
-    inventory.domains.retain(|name, _| names.contains(name));
+/// Takes what is asked for into the inventory: domains, or with `--from` the routes there.
+fn add_targets(
+    inventory: &mut Inventory,
+    check: &Check,
+    config: &Config,
+    names: &[DomainName],
+) -> anyhow::Result<Vec<Target>> {
+    let client = check
+        .from
+        .as_deref()
+        .map(|from| client(config, from))
+        .transpose()?;
+    if let Some(recipient) = &check.rcpt
+        && !names.contains(recipient.domain())
+    {
+        return Err(anyhow!("{recipient} is at none of the domains that are checked"));
+    }
+    let at = |name: &DomainName| check.rcpt.as_ref().filter(|recipient| recipient.domain() == name);
+    let add = |name: &DomainName| {
+        if let Some(client) = &client {
+            inventory.add_route(config, client, name, at(name));
+            return Target::Route(client.clone(), name.clone());
+        }
+        inventory.add_domain(config, name.clone());
+        if let Some(recipient) = at(name) {
+            inventory.add_recipient(config, recipient);
+        }
+        Target::Domain(name.clone())
+    };
+    Ok(names.iter().map(add).collect())
 }
 
-fn verdict(monitor: &Monitor, name: &DomainName) -> anyhow::Result<Arc<Verdict>> {
+/// The client that is meant, by id or by name.
+fn client(config: &Config, wanted: &str) -> anyhow::Result<ClientId> {
+    let mut clients = config.clients.iter();
+    let found =
+        clients.find(|client| client.id.as_str() == wanted || client.name.eq_ignore_ascii_case(wanted));
+    found.map(|client| client.id.clone()).ok_or_else(|| {
+        let known: Vec<&str> = config
+            .clients
+            .iter()
+            .map(|client| client.id.as_str())
+            .take(10)
+            .collect();
+        let wanted = crate::model::text::clean(wanted.as_bytes(), 80);
+        anyhow!(
+            "the configuration has no client \"{wanted}\"; it has {}",
+            known.join(", ")
+        )
+    })
+}
+
+/// Of a configuration with a thousand domains only those asked for are looked at; for a route also what its client
+/// publishes.
+fn only(inventory: &mut Inventory, targets: &[Target]) {
+    let wanted = |name: &DomainName, client: Option<&ClientId>| {
+        targets.iter().any(|target| match target {
+            Target::Domain(of) => of == name,
+            Target::Route(from, to) => to == name || client == Some(from),
+            _ => false,
+        })
+    };
+    inventory
+        .domains
+        .retain(|name, domain| wanted(name, domain.client.as_ref()));
+    inventory.only_routes(|route| targets.contains(&route.target()));
+}
+
+fn verdict(monitor: &Monitor, target: &Target) -> anyhow::Result<Arc<Verdict>> {
     monitor
-        .verdict(&Target::Domain(name.clone()))
+        .verdict(target)
         .cloned()
-        .with_context(|| format!("{name} got no verdict: this is a fault in mailflow"))
+        .with_context(|| format!("{target} got no verdict: this is a fault in mailflow"))
 }
 
 fn show(check: &Check, verdicts: &[Arc<Verdict>]) {

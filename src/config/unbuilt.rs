@@ -7,9 +7,6 @@ pub(super) enum Part {
     Tls,
     Auth,
     Validate,
-    Routes,
-    SenderNames,
-    Canaries,
     BounceMailboxes,
     MailLogs,
 }
@@ -21,11 +18,6 @@ impl Part {
             Self::Tls => "TLS of the page and the API",
             Self::Auth => "users and tokens of the page and the API",
             Self::Validate => "checking DNSSEC signatures here; the resolver's word is taken",
-            Self::Routes => "routes",
-            Self::SenderNames => {
-                "checking the name that a sender greets with; its addresses are asked for at blocklists"
-            }
-            Self::Canaries => "canaries",
             Self::BounceMailboxes => "mailboxes for bounces",
             Self::MailLogs => "reading mail logs",
         }

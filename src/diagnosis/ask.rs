@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::model::policy::PolicyPart;
-use crate::model::{Anchor, DomainName, Service, Subject};
+use crate::model::{Anchor, ClientId, DomainName, Service, Subject};
 use crate::picture::{Picture, SMTP_PORT};
 
 use super::provider::neighbours;
+use super::route;
 use super::vantage::refuters;
 
 /// The most siblings of an address, or addresses behind a gateway, that one failure asks.
@@ -57,9 +58,24 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             asked.extend(services(beside.into_iter().filter(|other| other != service)));
         }
         Subject::Listing(zone, _) => asked.push(Subject::Blocklist(zone.clone())),
-        Subject::Host(_) | Subject::Trace(_) | Subject::Policy(..) | Subject::Blocklist(_) => {}
+        Subject::Recipient(recipient) => asked.extend(route::recipient::server(picture, recipient)),
+        Subject::Host(_)
+        | Subject::Trace(_)
+        | Subject::Policy(..)
+        | Subject::Blocklist(_)
+        | Subject::Sender(..) => {}
+        Subject::Canary(client, name) => asked.extend(canary_places(picture, client, name)),
     }
     asked
+}
+
+/// What stands before and beside the servers of a canary.
+fn canary_places(picture: &Picture, client: &ClientId, name: &str) -> Vec<Subject> {
+    let gateways = picture.inventory.gateways.iter();
+    let own = gateways.filter(|gateway| gateway.client == *client);
+    let mail = picture.canary_addresses(client, name).into_iter();
+    let mail = mail.map(|address| Subject::Smtp(SocketAddr::new(address, SMTP_PORT)));
+    own.map(|gateway| gateway.subject()).chain(mail).collect()
 }
 
 fn services(found: impl IntoIterator<Item = Service>) -> impl Iterator<Item = Subject> {
@@ -83,13 +99,17 @@ fn own_side(picture: &Picture, subject: &Subject) -> Vec<Subject> {
         | Subject::Tlsa(_)
         | Subject::Blocklist(_)
         | Subject::Listing(..)
+        | Subject::Sender(..)
         | Subject::Policy(_, PolicyPart::Spf | PolicyPart::Dmarc | PolicyPart::Dkim) => Vec::new(),
         Subject::Gateway(..)
         | Subject::Smtp(_)
         | Subject::Anchor(_)
         | Subject::Policy(_, PolicyPart::Sts) => anchors.filter(|anchor| anchor != subject).collect(),
+        // What a server says of a recipient, it says whatever our line is like; where it broke off, it does not.
+        Subject::Recipient(recipient) if route::recipient::server(picture, recipient).is_none() => Vec::new(),
+        Subject::Recipient(_) => anchors.collect(),
         // Its name may be what fails, and any anchor can clear or explain the rest.
-        Subject::Service(_) => anchors.chain(resolvers).collect(),
+        Subject::Service(_) | Subject::Canary(..) => anchors.chain(resolvers).collect(),
         Subject::Mx(_) | Subject::Addresses(_) | Subject::NameServers(_) | Subject::Resolver(_) => anchors
             .filter(|anchor| {
                 matches!(anchor, Subject::Anchor(Anchor::Ping { .. })) || !inventory.anchors.is_empty()

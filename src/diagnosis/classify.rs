@@ -14,7 +14,7 @@ use crate::picture::{Health, MxSet, Picture, mx_set};
 
 use super::policy;
 use super::refusal::{self, Refusal};
-use super::{reputation, service};
+use super::{canary, reputation, route, service};
 
 /// What an observation means by itself.
 pub fn classify(picture: &Picture, observation: &Observation) -> Health {
@@ -61,6 +61,9 @@ pub fn classify(picture: &Picture, observation: &Observation) -> Health {
             _ => Health::Failed(Code::VantageResolverFailed),
         },
         (_, Evidence::Service(evidence)) => service::classify(picture, observation, evidence),
+        (_, Evidence::Canary(evidence)) => canary::classify(picture, observation, evidence),
+        (_, Evidence::Sender(evidence)) => route::sender::classify(evidence),
+        (_, Evidence::Recipient(evidence)) => route::recipient::classify(picture, evidence),
         (_, Evidence::Blocklist(evidence)) => reputation::classify_list(evidence),
         (_, Evidence::Listing(evidence)) => reputation::classify_listing(evidence),
         _ => Health::Unrunnable,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::inventory::Domain;
-use crate::model::{Cause, Code, Hop, Proof, State, Warning};
+use crate::model::{Cause, ClientId, Code, Hop, Proof, Recipient, State, Warning};
 use crate::picture::{MailHosts, Picture};
 
 use super::accept::{accepted, set_aside};
@@ -15,6 +15,8 @@ use super::finding::Finding;
 use super::host::{HostView, host};
 use super::policy::{Policies, policies};
 use super::reputation::{Reputation, reputation};
+use super::route::Beside;
+use super::route::recipient::{Asked, asked};
 use super::service::{ServiceView, services};
 use super::vantage::OwnSide;
 use super::zone::zone_warnings;
@@ -69,6 +71,11 @@ pub(super) struct Parts<'a> {
     pub(super) services: Vec<ServiceView>,
     pub(super) reputation: Reputation,
     pub(super) zone: Vec<Finding>,
+    /// Somebody there who agreed to be asked for.
+    pub(super) asked: Asked,
+    pub(super) now: Timestamp,
+    /// What only a route has, where one is judged.
+    pub(super) route: Option<Beside<'a>>,
 }
 
 /// The outcome of the roll-up: a state with the finding that gives it.
@@ -90,9 +97,22 @@ pub fn domain(
     now: Timestamp,
     doubt: &mut Doubt,
 ) -> Judgement {
+    let recipient = domain.recipient.as_ref().map(|one| (domain.client.as_ref(), one));
+    let parts = gather(picture, own, domain, recipient, now, doubt);
+    judged(&parts, outage, now, doubt)
+}
+
+/// What the judgement on a domain, or on a route to it, is made of. `recipient` is who is asked for there, and for whom.
+pub(super) fn gather<'a>(
+    picture: &'a Picture,
+    own: &'a OwnSide,
+    domain: &'a Domain,
+    recipient: Option<(Option<&ClientId>, &Recipient)>,
+    now: Timestamp,
+    doubt: &mut Doubt,
+) -> Parts<'a> {
     let dns = dns(picture, own, domain, now, doubt);
-    let mail_hosts = picture.mail_hosts(&domain.name);
-    let implicit = mail_hosts == MailHosts::Implicit;
+    let implicit = picture.mail_hosts(&domain.name) == MailHosts::Implicit;
     let mut hosts = Vec::new();
     if domain.receives && matches!(dns, DnsState::Known(_)) {
         for name in picture.host_names(&domain.name) {
@@ -101,7 +121,8 @@ pub fn domain(
     }
     wait_for_siblings(picture, &hosts, doubt);
     let policies = policies(picture, domain, &hosts, now, doubt);
-    let parts = Parts {
+    let asked = recipient.map(|(client, to)| asked(picture, client, domain, to, now, doubt));
+    Parts {
         picture,
         domain,
         own,
@@ -112,10 +133,24 @@ pub fn domain(
         services: services(picture, own, domain, now),
         reputation: reputation(picture, domain),
         zone: zone_warnings(picture, domain, now),
-    };
+        asked: asked.unwrap_or_default(),
+        now,
+        route: None,
+    }
+}
+
+/// The judgement on what was gathered.
+pub(super) fn judged(
+    parts: &Parts<'_>,
+    outage: Option<&Finding>,
+    now: Timestamp,
+    doubt: &mut Doubt,
+) -> Judgement {
+    let (picture, domain) = (parts.picture, parts.domain);
     let known = accepted(picture, domain, now);
-    let mut verdict = parts.roll_up(outage, &mail_hosts);
+    let mut verdict = parts.roll_up(outage, &picture.mail_hosts(&domain.name));
     set_aside(&mut verdict, &known);
+    parts.add_recipient(&mut verdict);
     parts.add_beside(&mut verdict, now, doubt);
     set_aside(&mut verdict, &known);
     parts.judgement(verdict, &known)

@@ -87,14 +87,54 @@ impl Finding {
 
     /// As the cause of a verdict about something of `client`, whose mail hosts `provider` operates.
     pub fn cause(&self, picture: &Picture, client: Option<&ClientId>, provider: Option<&str>) -> Cause {
-        let owner = match self.code.entry().role {
+        let owner = match self.owner(provider) {
+            Owner::Recipient => Owner::Client,
+            other => other,
+        };
+        let contact = contact(picture, &self.root, owner, client, provider);
+        self.caused(picture, owner, contact)
+    }
+
+    /// As the cause of a verdict about a route (`semantics` 20): the sender is the client, and `receiver` the client that
+    /// the destination belongs to, where it is one of ours.
+    pub fn cause_on_route(
+        &self,
+        picture: &Picture,
+        sender: &ClientId,
+        receiver: Option<&ClientId>,
+        provider: Option<&str>,
+    ) -> Cause {
+        let own = self.root.client.as_ref() == Some(sender) && self.root.kind != RootKind::Route;
+        let owner = match self.owner(provider) {
+            // What is wrong with the sender's own domains is the sender's.
+            Owner::Recipient if own => Owner::Client,
+            other => other,
+        };
+        let whose = match owner {
+            Owner::Recipient => receiver,
+            _ => Some(sender),
+        };
+        let contact = contact(picture, &self.root, owner, whose, provider);
+        Cause {
+            on_route: true,
+            ..self.caused(picture, owner, contact)
+        }
+    }
+
+    /// Whose it is by role: the client sends, the recipient receives.
+    fn owner(&self, provider: Option<&str>) -> Owner {
+        match self.code.entry().role {
             Role::Us | Role::Nobody => Owner::Us,
             Role::Network => Owner::Network,
             Role::Provider => Owner::Provider,
-            // What a provider hosts is the provider's to mend; names stay the client's.
+            // What a provider hosts is the provider's to mend; names stay the receiver's.
             Role::Receiver if provider.is_some() && is_hosted(self.code) => Owner::Provider,
-            Role::Receiver | Role::Sender => Owner::Client,
-        };
+            Role::Receiver => Owner::Recipient,
+            Role::Sender => Owner::Client,
+        }
+    }
+
+    fn caused(&self, picture: &Picture, owner: Owner, contact: Option<String>) -> Cause {
         let mut evidence: Vec<_> = self
             .evidence
             .iter()
@@ -109,10 +149,11 @@ impl Finding {
             subject: self.subject.clone(),
             detail: self.detail.clone(),
             owner,
-            contact: contact(picture, &self.root, owner, client, provider),
+            contact,
             confidence: self.confidence,
             confidence_reason: self.confidence_reason.clone(),
             evidence,
+            on_route: false,
             stands_on: self.evidence.iter().map(|seen| seen.subject.clone()).collect(),
         }
     }

@@ -12,14 +12,17 @@ use crate::model::tls::TlsFailure;
 use crate::model::trace::TraceHop;
 use crate::model::{Evidence, EvidenceNote, Observation, Subject};
 
+use super::canary;
 use super::records::{published, records};
+use super::route;
 use super::zone::zone_look;
 
 /// An observation as a piece of evidence.
 pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
     let transcript = match &observation.evidence {
-        Evidence::Smtp(smtp) => smtp.transcript.clone(),
+        Evidence::Smtp(smtp) | Evidence::Recipient(smtp) => smtp.transcript.clone(),
         Evidence::Service(service) => service.transcript.clone(),
+        Evidence::Canary(canary) => canary.transcript.clone(),
         Evidence::NameServers(servers) => {
             let closer = servers.closer.iter().flat_map(zone_look);
             servers.servers.iter().map(name_server).chain(closer).collect()
@@ -51,6 +54,9 @@ fn peer(observation: &Observation) -> String {
         (_, Evidence::Addresses(evidence)) => format!("{} (resolver)", evidence.server),
         (Subject::Smtp(address) | Subject::Trace(address), _) => address.to_string(),
         (Subject::Host(address), _) => address.to_string(),
+        (Subject::Recipient(recipient), Evidence::Recipient(smtp)) => {
+            format!("{} at {}", recipient.address, smtp.peer)
+        }
         (Subject::Service(service), Evidence::Service(evidence)) => match evidence.peer {
             Some(peer) => format!("{} ({})", service.label(), peer.ip()),
             None => service.label(),
@@ -69,7 +75,6 @@ pub fn summary(observation: &Observation) -> String {
         Evidence::Mx(evidence) => mx(evidence),
         Evidence::Addresses(evidence) => addresses(&observation.subject, evidence),
         Evidence::NameServers(evidence) => name_servers(evidence),
-        Evidence::Smtp(evidence) => smtp(evidence),
         Evidence::Host(evidence) => checks(&evidence.checks),
         Evidence::Trace(trace) => trace.sentence(),
         Evidence::Gateway(evidence) if evidence.address.is_none() => "its name does not resolve".into(),
@@ -90,6 +95,10 @@ pub fn summary(observation: &Observation) -> String {
             .complaint()
             .unwrap_or_else(|| "it passes its self-test".into()),
         Evidence::Listing(evidence) => listing(evidence),
+        Evidence::Canary(evidence) => canary::summary(evidence),
+        Evidence::Sender(evidence) => route::sender::summary(evidence),
+        Evidence::Recipient(evidence) if evidence.accepted_recipient() => "accepted".into(),
+        Evidence::Smtp(evidence) | Evidence::Recipient(evidence) => smtp(evidence),
         Evidence::Unrunnable { reason } => format!("could not be probed: {reason}"),
     }
 }

@@ -17,7 +17,9 @@ use super::service::ServiceView;
 
 /// Draws the path: our side, DNS, then each address of each host with what stands before and behind it.
 pub(super) fn draw(parts: &Parts<'_>) -> Vec<Hop> {
-    let mut hops = vec![vantage(parts), dns(parts)];
+    let mut hops = vec![vantage(parts)];
+    hops.extend(parts.route.iter().flat_map(|route| route.hops.iter().cloned()));
+    hops.push(dns(parts));
     for host in &parts.hosts {
         if host.addresses.is_empty() {
             hops.push(bare_host(host));
@@ -29,6 +31,7 @@ pub(super) fn draw(parts: &Parts<'_>) -> Vec<Hop> {
     hops.push(policy(parts));
     hops.extend(parts.services.iter().map(service));
     hops.extend(reputation(parts));
+    hops.extend(parts.asked.hop.clone());
     hops
 }
 

@@ -90,7 +90,7 @@ pub fn neighbours(picture: &Picture, address: SocketAddr) -> Vec<SocketAddr> {
     let clients = |socket: SocketAddr| -> BTreeSet<ClientId> {
         let domains = picture.domains_at(socket).into_iter();
         domains
-            .filter_map(|name| picture.domain(&name)?.client.clone())
+            .flat_map(|name| picture.inventory.clients_of(&name).cloned().collect::<Vec<_>>())
             .collect()
     };
     let own = clients(address);
@@ -127,7 +127,7 @@ fn used_by_clients<'a>(
         let domains = picture.domains_at(*socket);
         let clients = domains
             .iter()
-            .filter_map(|name| picture.domain(name)?.client.clone());
+            .flat_map(|name| picture.inventory.clients_of(name).cloned());
         for client in clients {
             used.entry(client).or_default().insert(*socket);
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::inventory::Domain;
 use crate::model::blocklist::{BlocklistEvidence, Listing, ListingEvidence};
-use crate::model::{Code, DomainName, Evidence, Observation, Root, RootKind, Subject};
+use crate::model::{ClientId, Code, DomainName, Evidence, Observation, Root, RootKind, Subject};
 use crate::picture::{Health, Picture, Settled};
 
 use super::doubt::Doubt;
@@ -56,14 +56,7 @@ pub(super) fn reputation(picture: &Picture, domain: &Domain) -> Reputation {
         return told;
     }
     for address in picture.own_mail_addresses(domain) {
-        let answers: Vec<(&DomainName, &Settled)> = lists
-            .iter()
-            .filter(|zone| picture.believes(zone, address))
-            .filter_map(|zone| {
-                let track = picture.track(&Subject::Listing(zone.clone(), address))?;
-                Some((zone, track.settled.as_ref()?))
-            })
-            .collect();
+        let answers = answers(picture, address);
         if answers.is_empty() {
             continue;
         }
@@ -71,14 +64,38 @@ pub(super) fn reputation(picture: &Picture, domain: &Domain) -> Reputation {
         told.lists = told.lists.max(answers.len());
         let newest = answers.iter().map(|(_, settled)| settled.observation.ended());
         told.checked = told.checked.max(newest.max());
-        told.listed.extend(listed(picture, domain, address, &answers));
+        told.listed
+            .extend(listed(picture, domain.client.as_ref(), address, &answers));
     }
     told
 }
 
+/// Judges addresses of a client by themselves: those that are listed, each with what that still waits for.
+pub(super) fn of_addresses(
+    picture: &Picture,
+    client: Option<&ClientId>,
+    addresses: impl Iterator<Item = IpAddr>,
+) -> Vec<(Finding, Doubt)> {
+    addresses
+        .filter_map(|address| listed(picture, client, address, &answers(picture, address)))
+        .collect()
+}
+
+/// What the believed lists say of an address.
+fn answers(picture: &Picture, address: IpAddr) -> Vec<(&DomainName, &Settled)> {
+    let lists = picture.inventory.blocklists.iter();
+    lists
+        .filter(|zone| picture.believes(zone, address))
+        .filter_map(|zone| {
+            let track = picture.track(&Subject::Listing(zone.clone(), address))?;
+            Some((zone, track.settled.as_ref()?))
+        })
+        .collect()
+}
+
 fn listed(
     picture: &Picture,
-    domain: &Domain,
+    client: Option<&ClientId>,
     address: IpAddr,
     answers: &[(&DomainName, &Settled)],
 ) -> Option<(Finding, Doubt)> {
@@ -107,7 +124,7 @@ fn listed(
         .collect();
     let root = Root {
         kind: RootKind::Sender,
-        client: domain.client.clone(),
+        client: client.cloned(),
         name: address.to_string().into(),
     };
     let detail = format!("{address} is listed at {}.", said.join("; and at "));

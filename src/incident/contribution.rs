@@ -32,7 +32,7 @@ pub(super) fn effect(verdict: &Verdict) -> Effect<'_> {
 /// Whether an unknown is a fault of our own at this very target, rather than mere absence of evidence.
 fn speaks_of_ourselves(target: &Target, code: Code) -> bool {
     match code {
-        Code::VantageRefused => true,
+        Code::VantageRefused | Code::CanaryCredentials => true,
         Code::VantageOffline | Code::VantagePort25Blocked | Code::VantageResolverFailed => {
             matches!(target, Target::Vantage(_))
         }
@@ -104,11 +104,15 @@ pub(super) fn rank<'a>(
 fn is_own_target(root: &Root, target: &Target) -> bool {
     match (root.kind, target) {
         (RootKind::Vantage | RootKind::Resolver, Target::Vantage(_)) => true,
-        (RootKind::Gateway, Target::Gateway(client, name)) => {
+        (RootKind::Gateway, Target::Gateway(client, name))
+        | (RootKind::Canary, Target::Canary(client, name)) => {
             root.client.as_ref() == Some(client) && root.name == *name
         }
         (RootKind::Provider, Target::Provider(name)) | (RootKind::Notifier, Target::Notifier(name)) => {
             root.name == *name
+        }
+        (RootKind::Route, Target::Route(client, to)) => {
+            root.client.as_ref() == Some(client) && *root.name == *to.as_str()
         }
         (RootKind::Domain, Target::Domain(name)) => *root.name == *name.as_str(),
         _ => false,

@@ -42,6 +42,7 @@ pub(crate) fn root(kind: RootKind, name: &str) -> Root {
 
 pub(crate) fn cause(code: Code, root: Root) -> Cause {
     Cause {
+        on_route: false,
         code,
         subject: root.name.to_string(),
         root,

@@ -1,7 +1,7 @@
 //! Clients, domains, gateways and providers as the daemon knows them: the configuration without its secrets
 //! and its layers, every setting settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,17 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::{self, DnssecMode, ExpectMx, IpNet, ProbeOverrides, ResolvedProbe, TlsPolicy};
-use crate::model::{Accepted, Anchor, ClientId, DomainName, Endpoint, ProbeKind, Service, Subject};
+use crate::model::{
+    Accepted, Anchor, ClientId, DomainName, Endpoint, ProbeKind, Recipient, Service, Subject,
+};
 
+mod canaries;
 mod providers;
+mod routes;
 
+pub use canaries::Canary;
 pub use providers::{Provider, Providers};
+pub use routes::Route;
 
 /// Where provider-hosted addresses are looked at unless an interval is written anywhere.
 const PROVIDER_INTERVAL: Duration = Duration::from_mins(5);
@@ -36,8 +42,16 @@ pub struct Inventory {
     pub dnssec: bool,
     /// Clients by id.
     pub clients: BTreeMap<ClientId, Client>,
-    /// Domains by name.
+    /// Domains by name, the destinations of routes among them.
     pub domains: BTreeMap<DomainName, Arc<Domain>>,
+    /// Routes by client and destination.
+    pub routes: routes::Routes,
+    /// Who sends to a destination.
+    senders_to: BTreeMap<DomainName, BTreeSet<ClientId>>,
+    /// Everybody who agreed to be asked for, with the settings for that.
+    pub recipients: BTreeMap<Recipient, ResolvedProbe>,
+    /// All canaries.
+    pub canaries: Vec<Arc<Canary>>,
     /// All gateways.
     pub gateways: Vec<Arc<Gateway>>,
     /// The providers that are recognised.
@@ -46,6 +60,8 @@ pub struct Inventory {
     pub blocklists: Vec<DomainName>,
     /// Settings of blocklist probes.
     pub blocklist_settings: ResolvedProbe,
+    /// Settings of the looks at sending addresses.
+    pub sender_settings: ResolvedProbe,
     /// How much we ask of other people's servers.
     pub budgets: config::Budgets,
     /// Settings of vantage probes.
@@ -65,10 +81,16 @@ pub struct Client {
     pub contact: Option<String>,
     /// Where its mail leaves from, as configured.
     pub senders: Vec<IpAddr>,
+    /// The names that these greet with, where configured.
+    pub greets_as: BTreeMap<IpAddr, DomainName>,
 }
 
 /// A watched domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a plain fact, and none excludes another"
+)]
 pub struct Domain {
     /// The part after @.
     pub name: DomainName,
@@ -100,6 +122,11 @@ pub struct Domain {
     pub dkim_selectors: Vec<String>,
     /// Known conditions that count neither for its state nor for messages.
     pub accepted: Vec<Accepted>,
+    /// It is only where somebody sends mail to: it gets no verdict of its own, and what it publishes about its own
+    /// sending is nobody's business here.
+    pub is_destination: bool,
+    /// Somebody there who agreed to be asked for, where that is asked of the domain itself.
+    pub recipient: Option<Recipient>,
 }
 
 /// A client's gateway.
@@ -176,10 +203,11 @@ impl Inventory {
                     .iter()
                     .flat_map(|sender| sender.addresses.iter().copied())
                     .collect(),
+                greets_as: greetings(client),
             };
             (client.id.clone(), known)
         });
-        Self {
+        let mut inventory = Self {
             vantage: config.vantage.name.as_str().into(),
             resolvers: resolvers.into(),
             witnesses: witnesses(&config.vantage.anchors, &providers),
@@ -188,22 +216,36 @@ impl Inventory {
             dnssec: config.resolver.dnssec != DnssecMode::Off,
             clients: clients.collect(),
             domains: domains(config),
+            routes: BTreeMap::new(),
+            senders_to: BTreeMap::new(),
+            recipients: BTreeMap::new(),
+            canaries: canaries::canaries(config),
             gateways: gateways(config),
             providers,
             blocklists: config.blocklists.iter().map(|list| list.zone.clone()).collect(),
             blocklist_settings: config.probes.resolve(ProbeKind::Blocklist, &[]),
+            sender_settings: config.probes.resolve(ProbeKind::Policy, &[]),
             budgets: config.budgets.clone(),
             vantage_settings: config.probes.resolve(ProbeKind::Vantage, &[]),
             fallback: config.probes.resolve(ProbeKind::Smtp, &[]),
-        }
+        };
+        inventory.take_routes(config);
+        inventory
     }
 
     /// Adds a domain that no configuration names, with everybody's settings.
     pub fn add_domain(&mut self, config: &config::Config, name: DomainName) {
         let domain = config::Domain::new(name.clone());
-        self.domains
-            .entry(name)
-            .or_insert_with(|| Arc::new(settle_domain(config, None, &domain)));
+        let settled = || Arc::new(settle_domain(config, None, &domain));
+        let known = self.domains.entry(name).or_insert_with(settled);
+        if known.is_destination {
+            *known = settled();
+        }
+    }
+
+    /// The domains that are watched for their own sake.
+    pub fn watched(&self) -> impl Iterator<Item = &Arc<Domain>> {
+        self.domains.values().filter(|domain| !domain.is_destination)
     }
 
     /// The client's name as people know it.
@@ -313,7 +355,23 @@ fn settle_domain(
         service: config.probes.resolve(ProbeKind::Service, &levels),
         dkim_selectors: domain.dkim_selectors.clone(),
         accepted: domain.accept.iter().map(accepted).collect(),
+        is_destination: false,
+        recipient: None,
     }
+}
+
+/// The names that a client's addresses greet with.
+fn greetings(client: &config::Client) -> BTreeMap<IpAddr, DomainName> {
+    let named = client.senders.iter().filter_map(|sender| {
+        let name = sender.helo.as_ref()?;
+        Some(
+            sender
+                .addresses
+                .iter()
+                .map(move |address| (*address, name.clone())),
+        )
+    });
+    named.flatten().collect()
 }
 
 /// The last day counts whole, as the day ends in UTC.

@@ -1,9 +1,17 @@
 //! The JSON of causes and verdicts, as the API and `check --json` give it: what is stored, and beside it what
 //! the catalogue says of the code.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
-use super::{Cause, Target, Verdict};
+use super::{Cause, ClientId, DomainName, Target, Verdict};
+
+/// The ends of a route, as the API names them.
+#[derive(Serialize)]
+struct RouteEnds<'a> {
+    from: &'a ClientId,
+    to: &'a DomainName,
+}
 
 impl Serialize for Cause {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -16,11 +24,14 @@ impl Serialize for Cause {
         map.serialize_entry("detail", &self.detail)?;
         map.serialize_entry("contact", &self.contact)?;
         map.serialize_entry("title", entry.title)?;
-        map.serialize_entry("explanation", entry.explanation)?;
-        map.serialize_entry("action", entry.action)?;
+        map.serialize_entry("explanation", self.explanation())?;
+        map.serialize_entry("action", self.action())?;
         map.serialize_entry("confidence", &self.confidence)?;
         map.serialize_entry("confidence_reason", &self.confidence_reason)?;
         map.serialize_entry("root", &self.root)?;
+        if self.on_route {
+            map.serialize_entry("on_route", &true)?;
+        }
         map.serialize_entry("evidence", &self.evidence)?;
         map.end()
     }
@@ -36,6 +47,8 @@ impl Serialize for Verdict {
             Target::Vantage(name) => map.serialize_entry("vantage", name)?,
             Target::Provider(name) => map.serialize_entry("provider", name)?,
             Target::Notifier(name) => map.serialize_entry("notifier", name)?,
+            Target::Canary(_, name) => map.serialize_entry("canary", name)?,
+            Target::Route(from, to) => map.serialize_entry("route", &RouteEnds { from, to })?,
         }
         map.serialize_entry("state", &self.state)?;
         map.serialize_entry("since", &self.since)?;

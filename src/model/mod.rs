@@ -3,6 +3,7 @@
 //! No I/O, no clocks, no async. Times are [`jiff::Timestamp`] (UTC); spans are [`std::time::Duration`].
 
 pub mod blocklist;
+mod canary;
 pub mod catalogue;
 mod code;
 pub mod dns;
@@ -15,6 +16,7 @@ mod name;
 mod observation;
 pub mod policy;
 pub mod reach;
+pub mod sender;
 pub mod service;
 pub mod smtp;
 pub mod snmp;
@@ -25,6 +27,7 @@ pub mod tls;
 pub mod trace;
 mod verdict;
 
+pub use canary::{CanaryEvidence, CanaryOutcome, CanaryStage, LateCanary, MethodResult};
 pub use code::{Code, UnknownCode};
 pub use hand::{Accepted, Hand, HandError, HandId, HandKind, Matchers, Measure, When};
 pub use hours::{Hours, HoursError};
@@ -37,7 +40,7 @@ pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
 pub use service::{Service, ServiceKind};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
-pub use subject::{Anchor, Endpoint, ProbeKind, Subject};
+pub use subject::{Anchor, Endpoint, ProbeKind, Recipient, Subject};
 pub use verdict::{
     Cause, Confidence, EvidenceNote, Hop, Owner, Proof, Root, RootKind, State, Target, Verdict, Warning,
 };

@@ -10,10 +10,11 @@ use super::blocklist::{BlocklistEvidence, ListingEvidence};
 use super::dns::{AddressEvidence, MxEvidence, NameServerEvidence, ResolverEvidence};
 use super::policy::{DkimEvidence, DmarcEvidence, SpfEvidence, StsEvidence, TlsaEvidence};
 use super::reach::{AnchorEvidence, GatewayEvidence, HostEvidence};
+use super::sender::SenderEvidence;
 use super::service::ServiceEvidence;
 use super::smtp::SmtpEvidence;
 use super::trace::Trace;
-use super::{SmtpStage, Subject};
+use super::{CanaryEvidence, SmtpStage, Subject};
 
 /// What one probe saw of one subject at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,12 @@ pub enum Evidence {
     Blocklist(BlocklistEvidence),
     /// Of [`Subject::Listing`].
     Listing(ListingEvidence),
+    /// Of [`Subject::Sender`].
+    Sender(SenderEvidence),
+    /// Of [`Subject::Recipient`]: the session, up to RCPT where it came so far.
+    Recipient(Box<SmtpEvidence>),
+    /// Of [`Subject::Canary`].
+    Canary(Box<CanaryEvidence>),
     /// The probe could not be run: no descriptor, no right, a panic. It says nothing about anybody else.
     Unrunnable {
         /// What stood in the way, in words.

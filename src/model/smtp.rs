@@ -136,6 +136,16 @@ pub struct SmtpEvidence {
 }
 
 impl SmtpEvidence {
+    /// Whether the session came to MAIL, and so says something of a recipient.
+    pub fn has_asked(&self) -> bool {
+        self.stages.iter().any(|timing| timing.stage == SmtpStage::Mail)
+    }
+
+    /// Whether a recipient was accepted.
+    pub fn accepted_recipient(&self) -> bool {
+        self.failure.is_none() && self.stages.iter().any(|timing| timing.stage == SmtpStage::Rcpt)
+    }
+
     /// The stage that failed, if one did.
     pub fn failed_stage(&self) -> Option<SmtpStage> {
         self.failure.as_ref().map(|failure| failure.stage)

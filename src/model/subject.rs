@@ -41,6 +41,12 @@ pub enum Subject {
     Blocklist(DomainName),
     /// What a blocklist says of an address.
     Listing(DomainName, IpAddr),
+    /// An address that a client's mail leaves from: its name, and whether the client's domains let it send.
+    Sender(ClientId, IpAddr),
+    /// Whether somebody who agreed to it would be given mail.
+    Recipient(Recipient),
+    /// A small message that we send and look for.
+    Canary(ClientId, Arc<str>),
 }
 
 impl Subject {
@@ -53,9 +59,11 @@ impl Subject {
             Self::Host(_) | Self::Trace(_) => ProbeKind::Host,
             Self::Gateway(..) => ProbeKind::Gateway,
             Self::Anchor(_) | Self::Resolver(_) => ProbeKind::Vantage,
-            Self::Policy(..) | Self::Tlsa(_) => ProbeKind::Policy,
+            Self::Policy(..) | Self::Tlsa(_) | Self::Sender(..) => ProbeKind::Policy,
             Self::Service(_) => ProbeKind::Service,
             Self::Blocklist(_) | Self::Listing(..) => ProbeKind::Blocklist,
+            Self::Recipient(_) => ProbeKind::Recipient,
+            Self::Canary(..) => ProbeKind::Canary,
         }
     }
 }
@@ -77,8 +85,22 @@ impl fmt::Display for Subject {
             Self::Service(service) => f.write_str(&service.label()),
             Self::Blocklist(zone) => write!(f, "blocklist {zone}"),
             Self::Listing(zone, address) => write!(f, "{address} at blocklist {zone}"),
+            Self::Sender(client, address) => write!(f, "sending address {address} of {client}"),
+            Self::Recipient(recipient) => write!(f, "recipient {}", recipient.address),
+            Self::Canary(client, name) => write!(f, "canary {name} of {client}"),
         }
     }
+}
+
+/// Somebody who agreed to be asked for: only then are MAIL and RCPT tried (`etiquette` 3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Recipient {
+    /// The part after @, whose mail hosts are asked.
+    pub domain: DomainName,
+    /// The whole address, without angle brackets.
+    pub address: Arc<str>,
+    /// The envelope sender, without angle brackets; empty: the null sender of notifications (RFC 5321 4.5.5).
+    pub from: Arc<str>,
 }
 
 /// A witness of our own uplink, as written in the configuration: `ping:HOST` or `smtp:HOST:PORT`.
@@ -155,11 +177,15 @@ pub enum ProbeKind {
     Blocklist,
     /// Submission, IMAP and the like.
     Service,
+    /// Whether a recipient who agreed to it would be given mail.
+    Recipient,
+    /// Whole messages.
+    Canary,
 }
 
 impl ProbeKind {
     /// All of them, in the order in which evidence stands on evidence.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Vantage,
         Self::Dns,
         Self::Nameserver,
@@ -169,6 +195,8 @@ impl ProbeKind {
         Self::Policy,
         Self::Blocklist,
         Self::Service,
+        Self::Recipient,
+        Self::Canary,
     ];
 
     /// The name in configuration, labels and texts.
@@ -183,6 +211,8 @@ impl ProbeKind {
             Self::Policy => "policy",
             Self::Blocklist => "blocklist",
             Self::Service => "service",
+            Self::Recipient => "recipient",
+            Self::Canary => "canary",
         }
     }
 }

@@ -42,9 +42,25 @@ fn is_plain(c: char) -> bool {
         && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Bytes as hexadecimal digits, two each.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+/// The bytes that hexadecimal digits stand for; `None` where it is none, or half a byte.
+pub fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    let bytes = (0..digits.len() / 2).map(|at| u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok());
+    let plain = digits.len().is_multiple_of(2) && digits.bytes().all(|one| one.is_ascii_hexdigit());
+    plain.then(|| bytes.collect())?
+}
+
 #[cfg(test)]
 mod tests {
-    use super::clean;
+    use super::{clean, from_hex, hex};
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
@@ -59,5 +75,14 @@ mod tests {
     fn length_is_bounded() {
         assert_eq!(clean(&[b'a'; 1000], 3), "aaa…");
         assert_eq!(clean(b"abc", 3), "abc");
+    }
+
+    #[test]
+    fn hexadecimal_digits_there_and_back() {
+        assert_eq!(hex(&[0, 15, 255]), "000fff");
+        assert_eq!(from_hex("000fff"), Some(vec![0, 15, 255]));
+        for odd in ["0", "0g", "+1", "é"] {
+            assert_eq!(from_hex(odd), None, "{odd}");
+        }
     }
 }

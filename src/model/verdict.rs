@@ -76,6 +76,10 @@ pub enum Target {
     Gateway(ClientId, Arc<str>),
     /// A mail domain.
     Domain(DomainName),
+    /// Mail that a client sends to a destination.
+    Route(ClientId, DomainName),
+    /// A client's canary.
+    Canary(ClientId, Arc<str>),
     /// One of our own ways to tell people.
     Notifier(Arc<str>),
 }
@@ -87,6 +91,8 @@ impl fmt::Display for Target {
             Self::Provider(name) => write!(f, "provider {name}"),
             Self::Gateway(client, name) => write!(f, "gateway {name} of {client}"),
             Self::Domain(name) => name.fmt(f),
+            Self::Route(client, to) => write!(f, "route from {client} to {to}"),
+            Self::Canary(client, name) => write!(f, "canary {name} of {client}"),
             Self::Notifier(name) => write!(f, "notifier {name}"),
         }
     }
@@ -255,10 +261,41 @@ pub struct Cause {
     pub confidence_reason: Option<String>,
     /// What it rests on.
     pub evidence: Vec<EvidenceNote>,
+    /// Whether it is the cause of a route's verdict: then the catalogue has words of its own for it.
+    #[serde(default)]
+    pub on_route: bool,
     /// What was observed that it rests on; not kept over a restart.
     #[serde(skip)]
     pub stands_on: Vec<Subject>,
 }
+
+impl Cause {
+    /// What it means, in the catalogue's words.
+    pub fn explanation(&self) -> &'static str {
+        let entry = self.code.entry();
+        if self.on_route {
+            entry.route_explanation()
+        } else {
+            entry.explanation
+        }
+    }
+
+    /// What to do about it, in the catalogue's words.
+    pub fn action(&self) -> &'static str {
+        let entry = self.code.entry();
+        let theirs = matches!(self.owner, Owner::Recipient | Owner::Provider);
+        match entry.route {
+            Some(words) if self.on_route => words.action,
+            // What the catalogue tells whoever runs the server is nothing that the sender can do.
+            None if self.on_route && theirs && self.code.layer() != "recipient" => FOR_THE_RECIPIENT,
+            _ => entry.action,
+        }
+    }
+}
+
+/// What to do about what only the recipient's side can mend.
+const FOR_THE_RECIPIENT: &str = "This is the recipient's side to mend; nothing is wrong with the sender. Phone the \
+    recipient's organisation, or write to it from another mail account, and have its IT look at what is shown here.";
 
 /// Something that does not change the state but that somebody should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -92,6 +92,7 @@ impl Monitor {
         let mut targets = BTreeSet::from([self.vantage_target()]);
         targets.extend(inventory.gateways.iter().map(|one| gateway_target(one)));
         targets.extend(inventory.domains.keys().cloned().map(Target::Domain));
+        targets.extend(inventory.canaries.iter().map(|canary| canary.target()));
         let providers = inventory
             .domains
             .keys()
@@ -108,8 +109,25 @@ impl Monitor {
         };
         let mut targets = BTreeSet::new();
         match subject {
-            Subject::Mx(name) | Subject::NameServers(name) | Subject::Policy(name, _) => {
+            Subject::Mx(name) | Subject::NameServers(name) => {
                 targets.insert(Target::Domain(name.clone()));
+            }
+            Subject::Policy(name, _) => {
+                targets.insert(Target::Domain(name.clone()));
+                let client = picture.domain(name).and_then(|domain| domain.client.clone());
+                targets.extend(client.into_iter().flat_map(|client| self.routes_from(&client)));
+            }
+            Subject::Canary(client, name) => {
+                targets.insert(Target::Canary(client.clone(), Arc::clone(name)));
+                let to = picture
+                    .inventory
+                    .canary(client, name)
+                    .map(|canary| canary.to.clone());
+                targets.extend(to.map(Target::Domain));
+            }
+            Subject::Sender(client, _) => targets.extend(self.routes_from(client)),
+            Subject::Recipient(recipient) => {
+                targets.insert(Target::Domain(recipient.domain.clone()));
             }
             Subject::Addresses(host) | Subject::Tlsa(host) => {
                 targets.extend(domains(picture.leads().domains(host).cloned().collect()));
@@ -127,6 +145,7 @@ impl Monitor {
             }
             Subject::Gateway(client, name) => {
                 targets.insert(Target::Gateway(client.clone(), Arc::clone(name)));
+                targets.extend(self.canaries_of(client).iter().map(|canary| canary.target()));
                 if let Some(gateway) = picture.inventory.gateway(client, name) {
                     targets.extend(domains(self.domains_behind(gateway).collect()));
                 }
@@ -148,6 +167,9 @@ impl Monitor {
                 let own = own.filter(|domain| domain.client.as_ref().is_some_and(theirs));
                 let own = own.filter(|domain| picture.own_mail_addresses(domain).contains(address));
                 targets.extend(domains(own.map(|domain| domain.name.clone()).collect()));
+                let senders = picture.inventory.clients.values();
+                let senders = senders.filter(|client| client.senders.contains(address));
+                targets.extend(senders.flat_map(|client| self.routes_from(&client.id)));
             }
             Subject::Anchor(_) | Subject::Resolver(_) => {}
         }

@@ -23,6 +23,11 @@ impl Monitor {
         for gateway in self.take_gateways(&mut targets) {
             if self.judge_gateway(&gateway, now) {
                 targets.extend(self.domains_behind(&gateway).map(Target::Domain));
+                targets.extend(
+                    self.canaries_of(&gateway.client)
+                        .iter()
+                        .map(|canary| canary.target()),
+                );
             }
         }
         for name in take_providers(&mut targets) {
@@ -36,10 +41,24 @@ impl Monitor {
                 targets.extend(names.map(Target::Domain));
             }
         }
+        // What mail to a domain comes to matters to all who send there.
+        let mut routes = BTreeSet::new();
         for target in targets {
-            if let Target::Domain(name) = &target {
-                self.judge_domain(name, now);
+            match target {
+                Target::Domain(name) => {
+                    self.judge_domain(&name, now);
+                    let to = self.picture.inventory.routes_to(&name);
+                    routes.extend(to.map(|route| (route.client.clone(), name.clone())));
+                }
+                Target::Canary(client, name) => self.judge_canary(&client, &name, now),
+                Target::Route(client, to) => {
+                    routes.insert((client, to));
+                }
+                _ => {}
             }
+        }
+        for (client, to) in routes {
+            self.judge_route(&client, &to, now);
         }
     }
 
@@ -140,9 +159,17 @@ impl Monitor {
     }
 
     fn judge_domain(&mut self, name: &DomainName, now: Timestamp) {
-        let Some(domain) = self.picture.domain(name).cloned() else {
+        let Some(domain) = self
+            .picture
+            .domain(name)
+            .filter(|one| !one.is_destination)
+            .cloned()
+        else {
             return;
         };
+        if let Some(recipient) = &domain.recipient {
+            self.follow_recipient(recipient, now);
+        }
         let mut doubt = Doubt::default();
         let provider = self
             .picture
@@ -156,19 +183,7 @@ impl Monitor {
             Some(at) => self.expiries.insert(name.clone(), at),
             None => self.expiries.remove(name),
         };
-        if provider
-            .as_ref()
-            .is_some_and(|provider| self.held.contains(&Target::Provider(Arc::clone(provider))))
-        {
-            // Whether the provider as a whole is down is just being found out.
-            let track = self.picture.track(&Subject::Mx(name.clone()));
-            if let Some(until) = track.and_then(|_| {
-                self.recheck_at
-                    .get(&Target::Provider(provider.unwrap_or_default()))
-            }) {
-                doubt.wait(*until);
-            }
-        }
+        self.wait_for_provider(name, provider, &mut doubt);
         let target = Target::Domain(name.clone());
         if self.is_first_sight(&target, &judged) {
             self.held.insert(target);
@@ -176,26 +191,53 @@ impl Monitor {
         }
         let accepted_until = judged.accepted_until;
         self.settle(target.clone(), Draft::from(judged), &doubt, now);
-        self.follow_way(name, now);
-        let stale = self
-            .picture
-            .track(&Subject::Mx(name.clone()))
-            .map(|track| track.fresh_until);
-        let soonest = stale.into_iter().chain(accepted_until);
+        self.follow_way(&target, name, now);
+        self.recheck_when_stale(
+            &target,
+            [Subject::Mx(name.clone())].into_iter(),
+            accepted_until,
+            now,
+        );
+    }
+
+    /// Whether the provider as a whole is down is just being found out.
+    pub(super) fn wait_for_provider(&self, name: &DomainName, provider: Option<Arc<str>>, doubt: &mut Doubt) {
+        let Some(target) = provider.map(Target::Provider) else {
+            return;
+        };
+        let looked_at = self.picture.track(&Subject::Mx(name.clone())).is_some();
+        if let Some(until) = self.recheck_at.get(&target)
+            && looked_at
+            && self.held.contains(&target)
+        {
+            doubt.wait(*until);
+        }
+    }
+
+    /// Judges a target anew when the first of `subjects` is too old, or something is accepted no longer.
+    pub(super) fn recheck_when_stale(
+        &mut self,
+        target: &Target,
+        subjects: impl Iterator<Item = Subject>,
+        accepted_until: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let stale = subjects.filter_map(|subject| Some(self.picture.track(&subject)?.fresh_until));
+        let soonest = stale.chain(accepted_until);
         let soonest = soonest.filter(|at| *at > now && *at < Timestamp::MAX).min();
         if let Some(stale) = soonest
-            && !self.held.contains(&target)
+            && !self.held.contains(target)
         {
             let after = stale
                 .checked_add(jiff::SignedDuration::from_millis(1))
                 .unwrap_or(stale);
-            self.recheck(&target, after);
+            self.recheck(target, after);
         }
     }
 
     /// Whether a domain of which nothing was known until now has yet to have its policies looked at: what is wrong
     /// with them belongs to the first verdict, and must not come as a turn after it (`semantics` 23).
-    fn is_first_sight(&self, target: &Target, judged: &Judgement) -> bool {
+    pub(super) fn is_first_sight(&self, target: &Target, judged: &Judgement) -> bool {
         let known = self.verdicts.get(target);
         judged.first_look
             && self.mode == Mode::Watch

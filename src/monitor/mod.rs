@@ -13,8 +13,8 @@ use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
 use crate::model::dns::Lookup;
 use crate::model::{
-    Accepted, Anchor, ClientId, Code, DomainName, Evidence, Observation, ProbeKind, SmtpStage, State,
-    Subject, Target, Verdict,
+    Accepted, Anchor, ClientId, Code, DomainName, Evidence, Observation, ProbeKind, Recipient, SmtpStage,
+    State, Subject, Target, Verdict,
 };
 use crate::net::Routes;
 use crate::picture::{Change, FactKey, Health, Learnt, Line, MxSet, NewFact, Picture, Taking, mx_set};
@@ -22,6 +22,7 @@ use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView, ServiceView};
 
+mod canaries;
 mod dependents;
 mod judge;
 mod own_side;
@@ -29,6 +30,7 @@ mod policies;
 mod publish;
 mod recover;
 mod restraint;
+mod routes;
 mod servers;
 mod steady;
 mod tally;
@@ -109,6 +111,8 @@ pub struct Monitor {
     listable: BTreeMap<IpAddr, BTreeSet<ClientId>>,
     listings: BTreeSet<Subject>,
     turning: BTreeMap<Target, steady::Turning>,
+    /// Where each recipient is asked for at the moment.
+    asked_at: BTreeMap<Recipient, SocketAddr>,
     counts: Counts,
     changes: Changes,
 }
@@ -121,6 +125,7 @@ struct Counts {
     lag: BTreeMap<ProbeKind, Histogram>,
     phases: BTreeMap<(Arc<str>, SmtpStage), Histogram>,
     pings: BTreeMap<Target, view::Pings>,
+    flights: BTreeMap<Target, canaries::Flights>,
 }
 
 impl Monitor {
@@ -157,6 +162,7 @@ impl Monitor {
             listable: BTreeMap::new(),
             listings: BTreeSet::new(),
             turning: BTreeMap::new(),
+            asked_at: BTreeMap::new(),
             counts: Counts::default(),
             changes,
         };
@@ -315,7 +321,10 @@ impl Monitor {
     /// # Errors
     /// [`Unapprovable`] where there is no such set, or where it is not for approval to say.
     pub fn approve(&mut self, domain: &DomainName, now: Timestamp) -> Result<MxSet, Unapprovable> {
-        let watched = self.picture.inventory.domains.get(domain);
+        let watched = self
+            .picture
+            .domain(domain)
+            .filter(|domain| !domain.is_destination);
         if watched.ok_or(Unapprovable::Unwatched)?.expect_mx.is_some() {
             return Err(Unapprovable::Configured);
         }

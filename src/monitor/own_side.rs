@@ -115,7 +115,8 @@ fn name_of(target: &Target) -> Arc<str> {
         Target::Vantage(name)
         | Target::Provider(name)
         | Target::Gateway(_, name)
+        | Target::Canary(_, name)
         | Target::Notifier(name) => Arc::clone(name),
-        Target::Domain(name) => name.as_str().into(),
+        Target::Domain(name) | Target::Route(_, name) => name.as_str().into(),
     }
 }

@@ -10,13 +10,14 @@ use super::Monitor;
 use super::dependents::certificate;
 
 impl Monitor {
-    /// Whether anybody goes by what a subject says: nobody looks at the MTA-STS of a domain that takes no mail, nor at
-    /// TLSA records without DNSSEC.
+    /// Whether anybody goes by what a subject says: nobody looks at the MTA-STS of a domain that takes no mail, at what
+    /// a mere destination says of its own sending, nor at TLSA records without DNSSEC.
     pub(super) fn matters(&self, subject: &Subject) -> bool {
         match subject {
-            Subject::Policy(name, PolicyPart::Sts) => {
-                self.picture.domain(name).is_some_and(|domain| domain.receives)
-            }
+            Subject::Policy(name, part) => self.picture.domain(name).is_some_and(|domain| match part {
+                PolicyPart::Sts => domain.receives,
+                PolicyPart::Spf | PolicyPart::Dmarc | PolicyPart::Dkim => !domain.is_destination,
+            }),
             Subject::Tlsa(_) => self.picture.inventory.dnssec,
             _ => true,
         }

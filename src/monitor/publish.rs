@@ -83,7 +83,9 @@ impl Monitor {
             self.remembered.remove(&target);
         }
         let client = match &target {
-            Target::Gateway(client, _) => Some(client.clone()),
+            Target::Gateway(client, _) | Target::Route(client, _) | Target::Canary(client, _) => {
+                Some(client.clone())
+            }
             Target::Domain(name) => self.picture.domain(name).and_then(|domain| domain.client.clone()),
             Target::Vantage(_) | Target::Provider(_) | Target::Notifier(_) => None,
         };

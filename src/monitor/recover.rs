@@ -26,10 +26,12 @@ impl Monitor {
                     return;
                 };
                 let services = self.picture.services_behind(gateway);
+                let canaries = self.canaries_of(client);
                 self.picture
                     .addresses_behind(gateway)
                     .into_iter()
                     .map(Subject::Smtp)
+                    .chain(canaries.iter().map(|canary| canary.subject()))
                     .chain(services.into_iter().map(Subject::Service))
                     .collect()
             }
@@ -224,6 +226,7 @@ impl Monitor {
             .chain(services)
             .chain(servers)
             .chain(self.everything_resolved())
+            .chain(self.canary_subjects())
             .collect()
     }
 

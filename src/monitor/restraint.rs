@@ -16,7 +16,12 @@ impl Monitor {
     /// How long an address that refused us is left alone: ten minutes, doubling, bounded. One look does not come
     /// back, and so waits for nothing.
     pub(super) fn backoff(&mut self, subject: &Subject, health: Health) -> Option<Duration> {
-        if self.mode == Mode::OneLook || !matches!(subject, Subject::Smtp(_) | Subject::Service(_)) {
+        if self.mode == Mode::OneLook
+            || !matches!(
+                subject,
+                Subject::Smtp(_) | Subject::Service(_) | Subject::Recipient(_)
+            )
+        {
             return None;
         }
         if health != Health::Refused {

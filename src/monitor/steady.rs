@@ -96,13 +96,14 @@ impl Monitor {
             }
             // Its health is known to those who deliver.
             Target::Notifier(_) => BTreeSet::new(),
+            Target::Canary(client, name) => [Subject::Canary(client.clone(), name.clone())].into(),
             Target::Gateway(client, name) => [Subject::Gateway(client.clone(), name.clone())].into(),
             Target::Provider(name) => {
                 let provider = inventory.providers.named(name);
                 let addresses = provider.map(|provider| self.picture.provider_addresses(provider));
                 addresses.into_iter().flatten().map(Subject::Smtp).collect()
             }
-            Target::Domain(name) => {
+            Target::Domain(name) | Target::Route(_, name) => {
                 let hosts = self.picture.host_names(name);
                 let addresses = hosts
                     .iter()

@@ -28,6 +28,10 @@ impl Monitor {
                 let target = Target::Gateway(client.clone(), Arc::clone(name));
                 self.counts.pings.entry(target).or_default().add(gateway);
             }
+            (Subject::Canary(client, name), _) => {
+                let target = Target::Canary(client.clone(), Arc::clone(name));
+                self.counts.flights.entry(target).or_default().add(observation);
+            }
             _ => {}
         }
     }
@@ -48,6 +52,14 @@ impl Monitor {
 
     /// Facts that outlive a restart (`semantics` 8).
     pub(super) fn learn(&mut self, observation: &Observation, health: Health) {
+        // Who changes hosts at a destination asks nobody here.
+        let destination = |domain: &DomainName| {
+            let known = self.picture.domain(domain);
+            known.is_some_and(|domain| domain.is_destination)
+        };
+        if matches!(&observation.subject, Subject::Mx(domain) if destination(domain)) {
+            return;
+        }
         let learnt = &mut self.picture.learnt;
         if let (Subject::Smtp(address), Evidence::Smtp(smtp)) = (&observation.subject, &observation.evidence)
             && let Some(capabilities) = &smtp.capabilities

@@ -4,12 +4,14 @@
 
 mod approval;
 mod beside;
+mod canaries;
 mod case;
 mod cases;
 mod chaos;
 mod coverage;
 mod gateways;
 mod policies;
+mod routes;
 mod scenarios;
 mod sim;
 mod steady;

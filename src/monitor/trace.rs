@@ -11,10 +11,10 @@ use super::{Mode, Monitor};
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
 impl Monitor {
-    /// Follows the way to the first unreachable address of a domain, once an outage, after the verdict has turned.
-    pub(super) fn follow_way(&mut self, name: &DomainName, now: Timestamp) {
-        let target = Target::Domain(name.clone());
-        if self.mode == Mode::OneLook || !self.verdicts.get(&target).is_some_and(|one| is_traced(one)) {
+    /// Follows the way to the first unreachable address of the domain that a target is about, once an outage, after the
+    /// verdict has turned.
+    pub(super) fn follow_way(&mut self, target: &Target, name: &DomainName, now: Timestamp) {
+        if self.mode == Mode::OneLook || !self.verdicts.get(target).is_some_and(|one| is_traced(one)) {
             return;
         }
         let Some((address, since)) = diagnosis::unreachable(&self.picture, name) else {

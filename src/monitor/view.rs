@@ -8,10 +8,12 @@ use jiff::Timestamp;
 
 use crate::diagnosis::{self, AddressState, Doubt};
 use crate::model::reach::{GatewayEvidence, LifeCheck};
-use crate::model::{Code, DomainName, Evidence, Observation, Service, State, Subject, Target, Verdict};
+use crate::model::{
+    ClientId, Code, DomainName, Evidence, Observation, Service, State, Subject, Target, Verdict,
+};
 use crate::picture::Health;
 use crate::snapshot::{
-    ClientView, Counters, GatewayView, Histogram, HostView, ListingView, ServiceView, StageView,
+    CanaryView, ClientView, Counters, GatewayView, Histogram, HostView, ListingView, ServiceView, StageView,
 };
 
 use super::{Mode, Monitor};
@@ -47,6 +49,10 @@ pub struct View {
     pub vantage: Arc<Verdict>,
     /// All domains.
     pub domains: BTreeMap<DomainName, Arc<Verdict>>,
+    /// All routes, by client and destination.
+    pub routes: BTreeMap<(ClientId, DomainName), Arc<Verdict>>,
+    /// All canaries.
+    pub canaries: Vec<Arc<CanaryView>>,
     /// All gateways.
     pub gateways: Vec<Arc<GatewayView>>,
     /// Recognised providers in use.
@@ -68,6 +74,8 @@ impl Monitor {
     pub fn view(&self) -> View {
         let vantage = self.vantage();
         let mut domains = BTreeMap::new();
+        let mut routes = BTreeMap::new();
+        let mut canaries = Vec::new();
         let mut gateways = Vec::new();
         let mut providers = Vec::new();
         for (target, verdict) in &self.verdicts {
@@ -75,6 +83,10 @@ impl Monitor {
                 Target::Domain(name) => {
                     domains.insert(name.clone(), Arc::clone(verdict));
                 }
+                Target::Route(client, to) => {
+                    routes.insert((client.clone(), to.clone()), Arc::clone(verdict));
+                }
+                Target::Canary(..) => canaries.push(Arc::new(self.canary_view(target, verdict))),
                 Target::Gateway(..) => gateways.push(Arc::new(self.gateway_view(target, verdict))),
                 Target::Provider(_) => providers.push(Arc::clone(verdict)),
                 Target::Vantage(_) | Target::Notifier(_) => {}
@@ -90,6 +102,8 @@ impl Monitor {
             clients: clients.collect(),
             vantage,
             domains,
+            routes,
+            canaries,
             gateways,
             providers,
             hosts: self.host_views.values().cloned().collect(),

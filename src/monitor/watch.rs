@@ -53,10 +53,15 @@ impl Monitor {
                 self.watch(&Subject::Policy(domain.name.clone(), part), first);
             }
         }
+        self.watch_canaries(now);
+        for (index, sender) in self.sending_addresses().into_iter().enumerate() {
+            let first = self.spread(index, Duration::MAX, now);
+            self.watch(&sender, first);
+        }
     }
 
     /// When the first probe of one of many is due: they are spread, no further than `most`.
-    fn spread(&self, index: usize, most: Duration, now: Timestamp) -> Timestamp {
+    pub(super) fn spread(&self, index: usize, most: Duration, now: Timestamp) -> Timestamp {
         let wait = SPREAD
             .saturating_mul(u32::try_from(index).unwrap_or(u32::MAX))
             .min(most);
@@ -117,6 +122,14 @@ impl Monitor {
             ),
             Subject::Anchor(_) | Subject::Resolver(_) => inventory.vantage_settings.clone(),
             Subject::Policy(name, _) => of_domain(name, |domain| &domain.policy),
+            Subject::Sender(..) => inventory.sender_settings.clone(),
+            Subject::Canary(client, name) => inventory
+                .canary(client, name)
+                .map_or_else(|| inventory.fallback().clone(), |canary| canary.settings.clone()),
+            Subject::Recipient(recipient) => {
+                let known = inventory.recipients.get(recipient);
+                known.unwrap_or_else(|| inventory.fallback()).clone()
+            }
             Subject::Tlsa(host) => self.picture.host_settings(host, |domain| &domain.policy),
             Subject::Service(service) => self.picture.service_settings(service),
             Subject::Blocklist(_) | Subject::Listing(..) => inventory.blocklist_settings.clone(),
@@ -125,36 +138,15 @@ impl Monitor {
 
     fn budgets(&self, subject: &Subject) -> Vec<(Budget, Allowance)> {
         let budgets = &self.picture.inventory.budgets;
+        let asked = match subject {
+            Subject::Recipient(recipient) => self.asked_at.get(recipient).copied(),
+            Subject::Smtp(address) => Some(*address),
+            _ => None,
+        };
+        if let Some(address) = asked {
+            return self.session_budgets(address);
+        }
         match subject {
-            Subject::Smtp(address) => {
-                let own = Allowance {
-                    concurrent: budgets.per_address.concurrent.get(),
-                    burst: 1,
-                    period: signed(budgets.per_address.interval),
-                };
-                let mut list = vec![(Budget::Address(*address), own)];
-                if let Some(provider) = self
-                    .picture
-                    .provider_of_address(*address)
-                    .filter(|_| !self.is_slow(*address))
-                {
-                    let concurrent = provider
-                        .concurrent
-                        .unwrap_or(budgets.per_provider.concurrent)
-                        .get();
-                    let per_minute = provider
-                        .per_minute
-                        .unwrap_or(budgets.per_provider.per_minute)
-                        .get();
-                    let shared = Allowance {
-                        concurrent,
-                        burst: concurrent,
-                        period: SignedDuration::from_mins(1) / i32::try_from(per_minute).unwrap_or(i32::MAX),
-                    };
-                    list.push((Budget::Provider(Arc::clone(&provider.name)), shared));
-                }
-                list
-            }
             Subject::NameServers(domain) => self.name_server_budgets(domain),
             // One question after the other, however many addresses there are.
             Subject::Blocklist(zone) | Subject::Listing(zone, _) => {
@@ -168,6 +160,38 @@ impl Monitor {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The budgets of an SMTP session with an address.
+    fn session_budgets(&self, address: SocketAddr) -> Vec<(Budget, Allowance)> {
+        let budgets = &self.picture.inventory.budgets;
+        let own = Allowance {
+            concurrent: budgets.per_address.concurrent.get(),
+            burst: 1,
+            period: signed(budgets.per_address.interval),
+        };
+        let mut list = vec![(Budget::Address(address), own)];
+        if let Some(provider) = self
+            .picture
+            .provider_of_address(address)
+            .filter(|_| !self.is_slow(address))
+        {
+            let concurrent = provider
+                .concurrent
+                .unwrap_or(budgets.per_provider.concurrent)
+                .get();
+            let per_minute = provider
+                .per_minute
+                .unwrap_or(budgets.per_provider.per_minute)
+                .get();
+            let shared = Allowance {
+                concurrent,
+                burst: concurrent,
+                period: SignedDuration::from_mins(1) / i32::try_from(per_minute).unwrap_or(i32::MAX),
+            };
+            list.push((Budget::Provider(Arc::clone(&provider.name)), shared));
+        }
+        list
     }
 
     /// Whether an address greets so slowly that it has a lane of its own (`semantics` 14).
@@ -203,6 +227,8 @@ impl Monitor {
                 None => Detail::Plain,
             },
             Subject::NameServers(domain) => self.name_server_detail(domain),
+            Subject::Sender(client, address) => self.sender_detail(client, *address),
+            Subject::Recipient(recipient) => self.recipient_detail(recipient),
             Subject::Policy(name, PolicyPart::Dkim) => Detail::Dkim {
                 selectors: self.selectors(name),
             },
@@ -274,6 +300,9 @@ impl Monitor {
             self.services.remove(name);
             self.drop_target(&Target::Domain(name.clone()));
         }
+        for domain in inventory.domains.values().filter(|one| one.is_destination) {
+            self.drop_target(&Target::Domain(domain.name.clone()));
+        }
         let strangers = self.picture.learnt.forget_strangers(&inventory);
         self.changes.unlearnt.extend(strangers);
         self.drop_gateways(&before, &inventory);
@@ -310,6 +339,8 @@ impl Monitor {
             self.picture.forget(&subject);
             self.refusals.remove(&subject);
         }
+        self.drop_routes(&before);
+        self.drop_canaries(&before);
         self.watch_everything(now);
         self.follow_listings(now);
         let hosts: Vec<Subject> = self
@@ -350,7 +381,7 @@ impl Monitor {
         }
     }
 
-    fn drop_target(&mut self, target: &Target) {
+    pub(super) fn drop_target(&mut self, target: &Target) {
         self.turning.remove(target);
         self.held.remove(target);
         if let Some(at) = self.recheck_at.remove(target) {

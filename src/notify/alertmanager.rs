@@ -164,7 +164,6 @@ fn labels(incident: &Incident, severity: Severity, root: &Root) -> Value {
 }
 
 fn annotations(notice: &Notice, incident: &Incident) -> Value {
-    let entry = incident.cause.code.entry();
     let mut all = Map::new();
     for (name, text) in [
         ("summary", notice.subject.as_str()),
@@ -173,7 +172,7 @@ fn annotations(notice: &Notice, incident: &Incident) -> Value {
         ("code", incident.cause.code.as_str()),
         ("subject", incident.cause.subject.as_str()),
         ("owner", incident.cause.owner.as_str()),
-        ("action", entry.action),
+        ("action", incident.cause.action()),
     ] {
         all.insert(name.to_owned(), json!(clean(text.as_bytes(), ANNOTATION)));
     }

@@ -104,6 +104,7 @@ impl Watch {
 
 fn cause(name: &Arc<str>, detail: String) -> Cause {
     Cause {
+        on_route: false,
         code: Code::NotifierFailed,
         root: Root {
             kind: RootKind::Notifier,

@@ -129,7 +129,7 @@ fn details(notice: &Notice, incident: &Incident, domains: &[String]) -> Value {
         "text": notice.text,
         "seen": clean(cause.detail.as_bytes(), DETAIL),
         "whose": clean(cause.contact.as_deref().unwrap_or(cause.owner.as_str()).as_bytes(), DETAIL),
-        "do": cause.code.entry().action,
+        "do": cause.action(),
         "affected": notice.affected,
         "domains": domains,
     })
@@ -148,6 +148,7 @@ fn domains(notice: &Notice, most: usize) -> Vec<String> {
     affected
         .filter_map(|one| match &one.target {
             Target::Domain(name) => Some(name.to_string()),
+            Target::Route(..) => Some(one.target.to_string()),
             _ => None,
         })
         .take(most)

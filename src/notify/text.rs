@@ -146,7 +146,7 @@ impl Telling<'_> {
 
     fn short(&self) -> String {
         let id = self.incident.id;
-        let count = count_of_domains(&self.incident.affected)
+        let count = count_of_touched(&self.incident.affected)
             .map(|count| format!(" {count}."))
             .unwrap_or_default();
         let flaps = self.flaps().map(|flaps| format!(" {flaps}")).unwrap_or_default();
@@ -162,7 +162,7 @@ impl Telling<'_> {
             sentence(&self.headline()),
             sentence(&clean(self.incident.cause.detail.as_bytes(), THEIRS)),
             sentence(&clean(self.whose().as_bytes(), THEIRS)),
-            sentence(self.incident.cause.code.entry().action)
+            sentence(self.incident.cause.action())
         );
         if let Some(senders) = what_senders_do(self.incident.cause.code) {
             let _ = write!(text, " {senders}");
@@ -173,7 +173,6 @@ impl Telling<'_> {
 
     fn long(&self) -> String {
         let incident = self.incident;
-        let entry = incident.cause.code.entry();
         let mut text = String::new();
         let mut line = |label: &str, what: &str| {
             let _ = writeln!(text, "{label}{}", clean(what.as_bytes(), PART));
@@ -186,23 +185,32 @@ impl Telling<'_> {
         }
         if self.event != Event::Resolved {
             line("Seen:  ", &sentence(&incident.cause.detail));
-            line("Means: ", entry.explanation);
+            line("Means: ", incident.cause.explanation());
             line("Whose: ", &self.whose());
-            line("Do:    ", entry.action);
+            line("Do:    ", incident.cause.action());
             if let Some(reason) = &incident.cause.confidence_reason {
                 line("Sure:  ", &format!("not entirely, {reason}"));
             }
         }
         let domains = domains_by_client(&incident.affected);
-        if let Some(count) = count_of_domains(&incident.affected) {
+        if let Some(count) = count_of_touched(&incident.affected) {
             line("", "");
             line("", &format!("{count}:"));
         }
-        let more = domains.len().saturating_sub(CLIENTS_IN_LIST);
+        let out = routes_by_client(&incident.affected);
+        let more = domains.len().max(out.len()).saturating_sub(CLIENTS_IN_LIST);
         for (client, names) in domains.iter().take(CLIENTS_IN_LIST) {
             let names: Vec<String> = names.iter().map(|name| name.display_unicode()).collect();
             let names = list(&names, DOMAINS_OF_CLIENT, "more");
             line("  ", &format!("{}: {names}", self.client_name(*client)));
+        }
+        for (client, names) in out.iter().take(CLIENTS_IN_LIST) {
+            let names: Vec<String> = names.iter().map(|name| name.display_unicode()).collect();
+            let names = list(&names, DOMAINS_OF_CLIENT, "more");
+            line(
+                "  ",
+                &format!("{}: mail to {names}", self.client_name(Some(client))),
+            );
         }
         if more > 0 {
             line("  ", &format!("and {more} more clients"));
@@ -264,7 +272,7 @@ impl Telling<'_> {
 
     fn stopped_mail(&self) -> bool {
         let affected = &self.incident.affected;
-        worst(affected) == Some(State::Broken) && count_of_domains(affected).is_some()
+        worst(affected) == Some(State::Broken) && count_of_touched(affected).is_some()
     }
 
     /// That it comes and goes, where it does.
@@ -279,8 +287,44 @@ impl Telling<'_> {
         })
     }
 
-    fn what(&self) -> &'static str {
-        let has_domains = count_of_domains(&self.incident.affected).is_some();
+    fn what(&self) -> String {
+        match self.destinations() {
+            Some(to) if !is_ours(self.incident) => self.what_of_routes(&to),
+            _ if self.incident.cause.root.kind == RootKind::Canary => self.what_of_canaries().to_owned(),
+            _ => self.what_of_domains().to_owned(),
+        }
+    }
+
+    /// Where mail goes that an incident touches, where it touches nothing else.
+    fn destinations(&self) -> Option<String> {
+        let affected = &self.incident.affected;
+        let to: BTreeSet<&DomainName> = routes(affected).map(|(_, to)| to).collect();
+        let others = affected.iter().any(|one| matches!(one.target, Target::Domain(_)));
+        let names: Vec<String> = to.into_iter().map(DomainName::display_unicode).collect();
+        (!others && !names.is_empty()).then(|| list(&names, DOMAINS_OF_CLIENT, "more"))
+    }
+
+    fn what_of_routes(&self, to: &str) -> String {
+        match worst(&self.incident.affected) {
+            Some(State::Broken) if self.incident.flapping().is_some() => {
+                format!("mail to {to} passes only now and then")
+            }
+            Some(State::Broken) => format!("no mail to {to}"),
+            Some(State::Degraded) => format!("mail to {to} passes, but something is wrong"),
+            _ => format!("we cannot tell whether mail to {to} passes"),
+        }
+    }
+
+    fn what_of_canaries(&self) -> &'static str {
+        match worst(&self.incident.affected) {
+            Some(State::Broken) => "test messages do not arrive",
+            Some(State::Degraded) => "test messages arrive, but something is wrong",
+            _ => "our test messages cannot be sent",
+        }
+    }
+
+    fn what_of_domains(&self) -> &'static str {
+        let has_domains = count_of_touched(&self.incident.affected).is_some();
         match worst(&self.incident.affected) {
             _ if self.incident.cause.root.kind == RootKind::Notifier => "alerts do not get through",
             _ if is_ours(self.incident) => "we cannot tell how mail is doing",
@@ -405,17 +449,38 @@ fn domains_by_client(affected: &[Affected]) -> BTreeMap<Option<&ClientId>, Vec<&
     all
 }
 
-/// `2 domains`; `None` when there is none.
-fn count_of_domains(affected: &[Affected]) -> Option<String> {
-    let count = affected
+/// The routes that are touched.
+fn routes(affected: &[Affected]) -> impl Iterator<Item = (&ClientId, &DomainName)> {
+    affected.iter().filter_map(|one| match &one.target {
+        Target::Route(client, to) => Some((client, to)),
+        _ => None,
+    })
+}
+
+fn routes_by_client(affected: &[Affected]) -> BTreeMap<&ClientId, Vec<&DomainName>> {
+    let mut all: BTreeMap<&ClientId, Vec<&DomainName>> = BTreeMap::new();
+    for (client, to) in routes(affected) {
+        all.entry(client).or_default().push(to);
+    }
+    all
+}
+
+/// `2 domains and 1 route`; `None` when there is none of either.
+fn count_of_touched(affected: &[Affected]) -> Option<String> {
+    let domains = affected
         .iter()
         .filter(|one| matches!(one.target, Target::Domain(_)))
         .count();
-    match count {
+    let counted = |count: usize, what: &str| match count {
         0 => None,
-        1 => Some("1 domain".into()),
-        count => Some(format!("{count} domains")),
-    }
+        1 => Some(format!("1 {what}")),
+        count => Some(format!("{count} {what}s")),
+    };
+    let parts: Vec<String> = counted(domains, "domain")
+        .into_iter()
+        .chain(counted(routes(affected).count(), "route"))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(" and "))
 }
 
 /// The first few of some names, and how many others there are.

@@ -13,6 +13,7 @@ use crate::model::{Accepted, DomainName, Evidence, Observation, Service, Subject
 use crate::net::Routes;
 
 mod boot;
+mod canaries;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod graph;
@@ -21,6 +22,7 @@ mod line;
 mod offers;
 mod outside;
 mod reputation;
+mod routes;
 mod services;
 mod track;
 mod zone;

@@ -22,13 +22,16 @@ impl Picture {
     /// Notes whether an observation proves that we reach the outside.
     pub(super) fn note_success(&mut self, observation: &Observation, health: Health) {
         let outside = match &observation.evidence {
-            Evidence::Smtp(evidence) if evidence.greeting.is_some() => Some(Kind::Smtp),
+            Evidence::Smtp(evidence) | Evidence::Recipient(evidence) if evidence.greeting.is_some() => {
+                Some(Kind::Smtp)
+            }
             Evidence::Anchor(anchor) if anchor.answered() => match &observation.subject {
                 Subject::Anchor(Anchor::Smtp { .. }) => Some(Kind::Smtp),
                 _ => Some(Kind::Any),
             },
             Evidence::Host(host) if host.alive() => Some(Kind::Any),
             Evidence::Service(service) if service.has_spoken() => Some(Kind::Any),
+            Evidence::Canary(canary) if canary.has_spoken() => Some(Kind::Any),
             Evidence::Gateway(_) if health == Health::Good => Some(Kind::Any),
             Evidence::NameServers(servers)
                 if servers.servers.iter().any(|server| server.answer.is_definite()) =>
@@ -88,11 +91,12 @@ impl Picture {
 /// Whether an answer came over IPv6; `None` where that is not known.
 fn reached_over_ipv6(observation: &Observation) -> Option<bool> {
     let address = match (&observation.subject, &observation.evidence) {
-        (_, Evidence::Smtp(smtp)) => smtp.peer.ip(),
+        (_, Evidence::Smtp(smtp) | Evidence::Recipient(smtp)) => smtp.peer.ip(),
         (Subject::Host(address), _) => *address,
         (_, Evidence::Anchor(anchor)) => anchor.address?,
         (_, Evidence::Gateway(gateway)) => gateway.address?,
         (_, Evidence::Service(service)) => service.peer?.ip(),
+        (_, Evidence::Canary(canary)) => canary.peer?.ip(),
         (_, Evidence::Sts(sts)) => sts.fetch.as_ref()?.address?,
         (_, Evidence::NameServers(servers)) => {
             let answered = servers

@@ -24,7 +24,7 @@ impl Picture {
     /// The addresses that a domain's mail leaves from or arrives at, as far as they are its client's own: configured
     /// senders, MX hosts that no recognised provider operates, and gateways in front of these.
     pub fn own_mail_addresses(&self, domain: &Domain) -> BTreeSet<IpAddr> {
-        let Some(id) = &domain.client else {
+        let Some(id) = domain.client.as_ref().filter(|_| !domain.is_destination) else {
             return BTreeSet::new();
         };
         let mut found: BTreeSet<IpAddr> = self

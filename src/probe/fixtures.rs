@@ -71,6 +71,7 @@ pub(super) fn context() -> Context {
         helo: "probe.msp.test".into(),
         ipv6: false,
         snmp: std::sync::Arc::default(),
+        canaries: std::sync::Arc::default(),
     }
 }
 

@@ -58,7 +58,7 @@ pub async fn disagreement<N: Net>(net: &N, context: &Context) -> Option<String> 
 }
 
 /// The name under which an address's PTR stands (RFC 1035 3.5).
-fn reverse_name(address: IpAddr) -> String {
+pub(super) fn reverse_name(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => {
             let [a, b, c, d] = address.octets();

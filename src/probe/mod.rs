@@ -4,6 +4,7 @@
 
 mod ask;
 pub mod blocklist;
+pub mod canary;
 pub mod dns;
 #[cfg(test)]
 mod fixtures;
@@ -40,6 +41,8 @@ pub struct Context {
     pub ipv6: bool,
     /// How to ask gateways by SNMP, by client and name, where that is configured.
     pub snmp: Arc<SnmpLogins>,
+    /// What canaries are made of.
+    pub canaries: Arc<canary::Canaries>,
 }
 
 /// Logins of gateways' SNMP agents, by client and name.
@@ -114,6 +117,15 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
         }
         (Subject::Tlsa(host), _) => policy::tlsa(net, context, host, timeout).await,
         (Subject::Service(service), _) => service::run(net, context, trust, service, timeout).await,
+        (Subject::Sender(_, address), Detail::Sender { greets_as, domains }) => {
+            policy::sender(net, context, *address, greets_as.as_ref(), domains, timeout).await
+        }
+        (Subject::Sender(_, address), _) => policy::sender(net, context, *address, None, &[], timeout).await,
+        (Subject::Recipient(recipient), Detail::Recipient { peers, patience }) => {
+            smtp::ask_for(net, context, trust, recipient, peers, *patience, timeout).await
+        }
+        (Subject::Recipient(_), _) => Seen::unrunnable("no mail server of the recipient's is known"),
+        (Subject::Canary(client, name), _) => canary::run(net, context, trust, client, name).await,
         (Subject::Blocklist(zone), _) => blocklist::self_test(net, context, zone, timeout).await,
         (Subject::Listing(zone, address), _) => {
             blocklist::listing(net, context, zone, *address, timeout).await
@@ -154,6 +166,20 @@ pub enum Detail {
         ping: bool,
         /// TCP ports.
         ports: Vec<u16>,
+    },
+    /// An address that mail leaves from.
+    Sender {
+        /// The name that it is configured to greet with.
+        greets_as: Option<DomainName>,
+        /// The domains that it sends for.
+        domains: Vec<DomainName>,
+    },
+    /// A recipient: the servers to ask, in this order, each with the name to send as SNI.
+    Recipient {
+        /// Those of the recipient's mail servers that take mail at the moment.
+        peers: Vec<(SocketAddr, Option<DomainName>)>,
+        /// How long the answers to MAIL and RCPT may take (RFC 5321 4.5.3.2).
+        patience: Duration,
     },
     /// DKIM: the selectors to ask for.
     Dkim {

@@ -191,6 +191,7 @@ impl World {
             helo: "probe.msp.test".into(),
             ipv6: false,
             snmp: Arc::default(),
+            canaries: Arc::default(),
         };
         let trust = Arc::new(Trust::only([self.authority.root.clone()]));
         let start: Timestamp = self.net.now();

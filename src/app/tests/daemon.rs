@@ -183,7 +183,7 @@ impl Bench {
         let now = net.now();
         let mut config = configured(text);
         config.store.url = StoreUrl::Sqlite(self.path());
-        let (_, memory) = start::store(&config, now).unwrap();
+        let (_, mut memory) = start::store(&config, now).unwrap();
         let writes_left = Arc::new(AtomicI64::new(i64::MAX));
         let mortal = Mortal {
             store: SqliteStore::open(&self.path()).unwrap(),
@@ -191,7 +191,7 @@ impl Bench {
         };
         let (keeper, store) = Keeper::start(Box::new(mortal)).unwrap();
         let settled = settle(&config, &*net).unwrap();
-        let engine = engine(&net, &settled, &memory, keeper.clone(), now);
+        let engine = engine(&net, &settled, &mut memory, keeper.clone(), now).unwrap();
         let (snapshot_sender, snapshots) = watch::channel(Arc::new(engine.first_snapshot(now)));
         let (order_sender, orders) = mpsc::channel(1024);
         let (outcome_sender, outcomes) = mpsc::unbounded_channel();

@@ -20,13 +20,22 @@ pub struct Login {
     pub password: Secret,
 }
 
+/// Where a canary is handed in; without a login at a relay that wants none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// The server and its port.
+    pub server: HostPort,
+    /// The user name and the password.
+    pub login: Option<(String, Secret)>,
+}
+
 /// One of `[[clients.canaries]]`: a small real message that we send and then look for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Canary {
     /// What people call it; unique within the client.
     pub name: String,
     /// Where to hand it in.
-    pub submit: Login,
+    pub submit: Submission,
     /// Its sender.
     pub from: MailAddress,
     /// Its recipient.
@@ -90,6 +99,26 @@ impl Read for Login {
                 server: server?,
                 username: username?,
                 password: password?,
+            })
+        })
+    }
+}
+
+impl Read for Submission {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let server = t
+                .required_entry("server")
+                .and_then(|node| node.parse("a server and a port", |text| HostPort::parse(text, None)));
+            let (user, password) = (t.get::<String>("username"), t.get::<Secret>("password"));
+            let login = match (user, password) {
+                (Some(user), Some(password)) => Some((user, password)),
+                (None, None) => None,
+                _ => return t.missing("a login is a `username` and a `password`"),
+            };
+            Some(Self {
+                server: server?,
+                login,
             })
         })
     }

@@ -2,7 +2,6 @@
 
 use super::{Canary, Domain, Gateway, ProbeOverrides, Route, Sender};
 use crate::config::reader::{Kind, Node, Read, Table};
-use crate::config::unbuilt::Part;
 use crate::model::ClientId;
 
 /// One of `[[clients]]`.
@@ -59,7 +58,6 @@ impl Read for Client {
                 probes,
             };
             client.check_names(t);
-            client.note_unbuilt(t);
             Some(client)
         })
     }
@@ -104,23 +102,6 @@ impl Client {
         for (list, kind, key) in lists {
             if let Some(node) = t.entry(list) {
                 node.define_all(kind, scope, key);
-            }
-        }
-    }
-
-    fn note_unbuilt(&self, t: &Table<'_>) {
-        let used = [
-            (
-                "senders",
-                Part::SenderNames,
-                self.senders.iter().all(|sender| sender.helo.is_none()),
-            ),
-            ("routes", Part::Routes, self.routes.is_empty()),
-            ("canaries", Part::Canaries, self.canaries.is_empty()),
-        ];
-        for (key, part, unused) in used {
-            if let Some(node) = t.entry(key).filter(|_| !unused) {
-                node.unbuilt(part);
             }
         }
     }

@@ -23,7 +23,7 @@ pub use alerting::{
     Alerting, CodePattern, EscalationStep, Heartbeat, HoursBySeverity, PageAfter, Requirement,
 };
 pub use budgets::{AddressBudget, Budgets, NameserverBudget, ProviderBudget};
-pub use canary::{BounceMailbox, Canary, Login, MailLog, MailLogFormat};
+pub use canary::{BounceMailbox, Canary, Login, MailLog, MailLogFormat, Submission};
 pub use client::Client;
 pub use domain::{Acceptance, Domain, ExpectMx, MailDirection, TlsPolicy};
 pub use gateway::{Check, Gateway};

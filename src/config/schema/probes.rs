@@ -59,18 +59,24 @@ impl ResolvedProbe {
     /// What holds where nothing is configured.
     pub fn built_in(kind: ProbeKind) -> Self {
         let slow_by_nature = has_own_interval(kind);
+        let is_asked_for = kind == ProbeKind::Recipient;
         Self {
             interval: Duration::from_mins(if slow_by_nature { 15 } else { 1 }),
             interval_explicit: false,
             timeout: Duration::from_secs(30),
             greeting_timeout: Duration::from_mins(5),
             confirm: 2,
-            confirm_interval: Duration::from_secs(5),
+            // Greylisting lets the same pair pass after a few minutes (`semantics` 15).
+            confirm_interval: if is_asked_for {
+                Duration::from_mins(6)
+            } else {
+                Duration::from_secs(5)
+            },
             ca_file: None,
         }
     }
 
-    fn apply(&mut self, level: &ProbeOverrides, with_interval: bool) {
+    fn apply(&mut self, level: &ProbeOverrides, with_interval: bool, with_pause: bool) {
         if let Some(interval) = level.interval.filter(|_| with_interval) {
             self.interval = interval;
             self.interval_explicit = true;
@@ -78,16 +84,22 @@ impl ResolvedProbe {
         self.timeout = level.timeout.unwrap_or(self.timeout);
         self.greeting_timeout = level.greeting_timeout.unwrap_or(self.greeting_timeout);
         self.confirm = level.confirm.unwrap_or(self.confirm);
-        self.confirm_interval = level.confirm_interval.unwrap_or(self.confirm_interval);
+        if let Some(pause) = level.confirm_interval.filter(|_| with_pause) {
+            self.confirm_interval = pause;
+        }
         if level.ca_file.is_some() {
             self.ca_file.clone_from(&level.ca_file);
         }
     }
 }
 
-/// Kinds whose interval only their own section changes: what they look at changes in hours, not minutes.
+/// Kinds whose interval only their own section changes: what they look at changes in hours, not minutes, or must not
+/// be asked more often.
 fn has_own_interval(kind: ProbeKind) -> bool {
-    matches!(kind, ProbeKind::Policy | ProbeKind::Blocklist)
+    matches!(
+        kind,
+        ProbeKind::Policy | ProbeKind::Blocklist | ProbeKind::Recipient
+    )
 }
 
 impl Probes {
@@ -98,12 +110,13 @@ impl Probes {
     pub fn resolve(&self, kind: ProbeKind, overrides: &[&ProbeOverrides]) -> ResolvedProbe {
         let mut resolved = ResolvedProbe::built_in(kind);
         let shared = !has_own_interval(kind);
-        resolved.apply(&self.all, shared);
+        let pause = kind != ProbeKind::Recipient;
+        resolved.apply(&self.all, shared, pause);
         if let Some(own) = self.kinds.get(&kind) {
-            resolved.apply(own, true);
+            resolved.apply(own, true, true);
         }
         for level in overrides {
-            resolved.apply(level, shared);
+            resolved.apply(level, shared, pause);
         }
         resolved
     }
@@ -119,7 +132,11 @@ const MOST_CONFIRM: u32 = 100;
 impl Read for Probes {
     fn read(node: Node<'_>) -> Option<Self> {
         node.table(|t| {
-            let kinds = ProbeKind::ALL.into_iter().filter_map(|kind| {
+            // A canary says itself how often it is sent, and how long it may take.
+            let kinds = ProbeKind::ALL
+                .into_iter()
+                .filter(|kind| *kind != ProbeKind::Canary);
+            let kinds = kinds.filter_map(|kind| {
                 let node = t.entry(kind.as_str())?;
                 if let Some(part) = unbuilt(kind) {
                     node.unbuilt(part);
@@ -145,7 +162,9 @@ fn unbuilt(kind: ProbeKind) -> Option<Part> {
         | ProbeKind::Gateway
         | ProbeKind::Policy
         | ProbeKind::Blocklist
-        | ProbeKind::Service => None,
+        | ProbeKind::Service
+        | ProbeKind::Recipient
+        | ProbeKind::Canary => None,
     }
 }
 

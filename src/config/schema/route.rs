@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::ProbeOverrides;
 use crate::config::MailAddress;
-use crate::config::reader::{Node, Read};
+use crate::config::problem::Draft;
+use crate::config::reader::{Node, Read, Table};
 use crate::model::DomainName;
 
 /// One of `[[clients.senders]]`: where a client's mail leaves from.
@@ -27,6 +28,18 @@ pub struct Route {
     pub mail_from: Option<MailAddress>,
     /// Probe settings for this route.
     pub probes: ProbeOverrides,
+}
+
+impl Route {
+    /// A route of which nothing but the destination is known.
+    pub fn new(to: DomainName) -> Self {
+        Self {
+            to,
+            recipient: None,
+            mail_from: None,
+            probes: ProbeOverrides::default(),
+        }
+    }
 }
 
 impl Read for Sender {
@@ -53,6 +66,7 @@ impl Read for Route {
         node.table(|t| {
             let (to, recipient, mail_from) = (t.required("to"), t.get("recipient"), t.get("mail_from"));
             let probes = ProbeOverrides::from_table(t);
+            check_recipient(t, to.as_ref(), recipient.as_ref());
             Some(Self {
                 to: to?,
                 recipient,
@@ -60,5 +74,19 @@ impl Read for Route {
                 probes,
             })
         })
+    }
+}
+
+/// The recipient is somebody at the destination, and a sender without one is of no use.
+fn check_recipient(t: &Table<'_>, to: Option<&DomainName>, recipient: Option<&MailAddress>) {
+    if let (Some(to), Some(recipient), Some(node)) = (to, recipient, t.entry("recipient"))
+        && recipient.domain() != to
+    {
+        let message = format!("the recipient of a route to {to} is somebody at {to}");
+        node.report(Draft::error(node.spot(), message));
+    }
+    if let (None, Some(node)) = (t.entry("recipient"), t.entry("mail_from")) {
+        let message = "`mail_from` is used with `recipient` only: without one nobody is asked for";
+        node.report(Draft::warning(node.spot(), message));
     }
 }

@@ -223,7 +223,14 @@ fn what_is_not_built_yet_is_told_once() {
         [[clients]]
         id = 'a'
         domains = [{ name = 'a.test', dkim_selectors = ['s1'] }, { name = 'b.test', dkim_selectors = ['s1'] }]
-        routes = [{ to = 'c.test' }]
+        [[mail_logs]]
+        client = 'a'
+        path = '/var/log/one.log'
+        format = 'postfix'
+        [[mail_logs]]
+        client = 'a'
+        path = '/var/log/two.log'
+        format = 'exim'
         [probes.policy]
         timeout = '1s'";
     let loaded = Folder::with(&[("mailflow.toml", text)]).load(&[]).unwrap();
@@ -232,7 +239,7 @@ fn what_is_not_built_yet_is_told_once() {
         .iter()
         .map(|warning| warning.message.as_str())
         .collect();
-    assert_eq!(warnings, ["not built yet: routes"]);
+    assert_eq!(warnings, ["not built yet: reading mail logs"]);
 }
 
 #[test]

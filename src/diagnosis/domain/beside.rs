@@ -17,17 +17,24 @@ impl Parts<'_> {
             .services
             .iter()
             .filter_map(|view| Some((view.finding.as_ref()?, &view.doubt)));
-        let listed = self
-            .reputation
-            .listed
-            .iter()
-            .map(|(finding, doubt)| (finding, doubt));
+        let sender = self.route.iter().flat_map(|route| &route.sender);
+        let listed = self.reputation.listed.iter().chain(sender);
+        let listed = listed.map(|(finding, doubt)| (finding, doubt));
         let (waiting, clear): (Vec<_>, Vec<_>) = services
             .chain(listed)
             .partition(|(_, doubt)| doubt.until(now).is_some());
+        if let Some(route) = &self.route {
+            verdict.warnings.extend(route.warnings.iter().cloned());
+        }
         let soon = self.services.iter().filter_map(|view| view.warning.clone());
         match verdict.state {
-            State::Unknown => {}
+            State::Unknown => {
+                let sender = self.route.iter().flat_map(|route| &route.sender);
+                let certain = sender.filter(|(_, doubt)| doubt.until(now).is_none());
+                verdict
+                    .warnings
+                    .extend(certain.map(|(finding, _)| finding.clone()));
+            }
             State::Broken => {
                 let explained = |finding: &Finding| {
                     verdict
@@ -53,7 +60,7 @@ impl Parts<'_> {
                         doubt.join(waits);
                     }
                 }
-                let mut beside = beside.into_iter().map(|(finding, _)| finding.clone());
+                let mut beside = beside.into_iter().map(|(finding, _)| self.with_control(finding));
                 if verdict.cause.is_none()
                     && let Some(first) = beside.next()
                 {
@@ -70,6 +77,48 @@ impl Parts<'_> {
                 verdict.others.extend(new);
             }
         }
+    }
+
+    /// What a server says of somebody who agreed to be asked for: it breaks what would flow otherwise, and is hidden by
+    /// whatever keeps mail from coming that far.
+    pub(super) fn add_recipient(&self, verdict: &mut Rolled) {
+        if !matches!(verdict.state, State::Flowing | State::Degraded) {
+            return;
+        }
+        verdict.warnings.extend(self.asked.warning.clone());
+        let Some(finding) = self.asked.finding.clone() else {
+            return;
+        };
+        if finding.state == State::Flowing {
+            verdict.warnings.push(finding);
+        } else if finding.state.urgency() > verdict.state.urgency() {
+            verdict.state = finding.state;
+            verdict.others.extend(verdict.cause.replace(finding));
+        } else {
+            verdict.others.push(finding);
+        }
+    }
+
+    /// A finding of the sender's side, beside what others who send to the same destination see of it.
+    fn with_control(&self, finding: &Finding) -> Finding {
+        let finding = finding.clone();
+        let Some(route) = &self.route else {
+            return finding;
+        };
+        let flowing = route.others.flowing;
+        if flowing == 0 || finding.root.client.as_ref() != Some(route.client) {
+            return finding;
+        }
+        let name = self.picture.inventory.client_name(route.client);
+        let others = if flowing == 1 {
+            "1 other client reaches".to_owned()
+        } else {
+            format!("{flowing} other clients reach")
+        };
+        finding.beside(Some(format!(
+            "{others} {}: suspect {name}'s side",
+            self.domain.name
+        )))
     }
 
     /// Whether a service that fails lies at an address that takes the domain's mail: then whatever the machine has

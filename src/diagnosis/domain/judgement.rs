@@ -10,8 +10,9 @@ use super::super::address::AddressState;
 use super::super::finding::Finding;
 use super::super::host::HostState;
 use super::super::path;
+use super::super::route::Beside;
 use super::{Judgement, Parts, Rolled};
-use crate::model::{Accepted, Code, Proof, Root, RootKind, State, Subject};
+use crate::model::{Accepted, Cause, Code, Proof, Root, RootKind, State, Subject};
 
 impl Parts<'_> {
     pub(super) fn judgement(&self, verdict: Rolled, known: &[&Accepted]) -> Judgement {
@@ -25,7 +26,6 @@ impl Parts<'_> {
             (State::Unknown, None) => Some(self.no_evidence()),
             (_, cause) => cause,
         };
-        let spoken = self.hosts.iter().any(|host| host.state == HostState::Usable);
         let code = cause.as_ref().map(|cause| cause.code);
         let symptoms = match (&cause, verdict.state) {
             (Some(_), State::Broken) => verdict.others.iter().map(|one| one.code).collect(),
@@ -34,9 +34,10 @@ impl Parts<'_> {
         let beside = verdict.others.iter().filter(|_| verdict.state == State::Degraded);
         Judgement {
             state: verdict.state,
-            cause: cause
-                .as_ref()
-                .map(|cause| cause.cause(picture, client, provider.as_deref())),
+            cause: cause.as_ref().map(|cause| match &self.route {
+                Some(route) => self.on_route(cause, route, provider.as_deref()),
+                None => cause.cause(picture, client, provider.as_deref()),
+            }),
             symptoms: dedup(symptoms, code),
             also: beside
                 .chain(&verdict.warnings)
@@ -44,15 +45,44 @@ impl Parts<'_> {
                 .chain(verdict.accepted.iter().map(|one| accept::warning(one, known)))
                 .collect(),
             accepted_until: known.iter().map(|one| one.until).min(),
-            proven_by: if spoken { vec![Proof::Dialogue] } else { Vec::new() },
+            proven_by: self.proofs(),
             checked: self.checked(),
             provider,
             path: path::draw(self),
             addresses: self.count(),
             certificate_expiry: path::earliest_expiry(self),
-            first_look: self.policies.first_look,
+            first_look: self.policies.first_look || self.route.as_ref().is_some_and(|route| route.first_look),
             services: self.services.clone(),
         }
+    }
+
+    /// What it rests on (`semantics` 6).
+    fn proofs(&self) -> Vec<Proof> {
+        let spoken = self.hosts.iter().any(|host| host.state == HostState::Usable);
+        let dialogue = spoken.then_some(Proof::Dialogue);
+        let accepted = (spoken && self.asked.accepted).then_some(Proof::Rcpt);
+        let client = self.route.as_ref().map(|route| route.client);
+        let arrived = self
+            .picture
+            .is_proven_by_canary(&self.domain.name, client, self.now)
+            .then_some(Proof::Canary);
+        dialogue.into_iter().chain(accepted).chain(arrived).collect()
+    }
+
+    /// The cause of a route's verdict. Of what everybody who sends there meets it is said that it is not about this
+    /// client.
+    fn on_route(&self, finding: &Finding, route: &Beside<'_>, provider: Option<&str>) -> Cause {
+        let mut finding = finding.clone();
+        let theirs = finding.root.client.as_ref() != Some(route.client) && finding.code.layer() != "vantage";
+        if theirs && finding.control.is_none() && route.others.clients > 0 {
+            let others = match route.others.clients {
+                1 => "1 other client that sends there".to_owned(),
+                more => format!("{more} other clients that send there"),
+            };
+            let name = self.picture.inventory.client_name(route.client);
+            finding.control = Some(format!("the same holds for {others}: it is not about {name}"));
+        }
+        finding.cause_on_route(self.picture, route.client, self.domain.client.as_ref(), provider)
     }
 
     fn no_evidence(&self) -> Finding {

@@ -51,6 +51,14 @@ pub(super) fn opinion(domain: &Domain, evidence: &DkimEvidence) -> Opinion {
     opinion
 }
 
+/// Whether any key can be used.
+pub(super) fn has_key(domain: &Domain, evidence: &DkimEvidence) -> bool {
+    evidence
+        .keys
+        .iter()
+        .any(|key| matches!(read(domain, key), Read::Good(_)))
+}
+
 enum Read {
     Good(DkimKey),
     Bad(String),

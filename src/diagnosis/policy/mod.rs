@@ -148,6 +148,37 @@ pub fn policies(
     now: Timestamp,
     doubt: &mut Doubt,
 ) -> Policies {
+    let (mut all, mut words) = parts_of(picture, domain, parts(domain), hosts, now, doubt);
+    if domain.receives {
+        words.extend(dane::judge(picture, domain, hosts, now, doubt, &mut all));
+    }
+    all.concluded(&words)
+}
+
+/// What stands of what a domain publishes for receivers of its mail.
+pub fn of_sender(picture: &Picture, domain: &Domain, now: Timestamp, doubt: &mut Doubt) -> Policies {
+    let parts = [PolicyPart::Spf, PolicyPart::Dmarc, PolicyPart::Dkim];
+    let (all, words) = parts_of(picture, domain, parts.into_iter(), &[], now, doubt);
+    all.concluded(&words)
+}
+
+/// Whether a key for a domain's signatures is known to be published.
+pub fn has_dkim_key(picture: &Picture, domain: &Domain) -> bool {
+    let track = picture.track(&Subject::Policy(domain.name.clone(), PolicyPart::Dkim));
+    track.is_some_and(|track| match &standing(track).evidence {
+        Evidence::Dkim(evidence) => dkim::has_key(domain, evidence),
+        _ => false,
+    })
+}
+
+fn parts_of(
+    picture: &Picture,
+    domain: &Domain,
+    parts: impl Iterator<Item = PolicyPart>,
+    hosts: &[HostView],
+    now: Timestamp,
+    doubt: &mut Doubt,
+) -> (Policies, Vec<String>) {
     let mut all = Policies {
         findings: Vec::new(),
         warnings: Vec::new(),
@@ -156,7 +187,7 @@ pub fn policies(
         words: String::new(),
     };
     let mut words = Vec::new();
-    for part in parts(domain) {
+    for part in parts {
         let subject = Subject::Policy(domain.name.clone(), part);
         let Some(track) = picture.track(&subject) else {
             all.first_look = true;
@@ -192,19 +223,26 @@ pub fn policies(
             all.findings.push(finding(picture, domain, seen, &fault));
         }
     }
-    if domain.receives {
-        words.extend(dane::judge(picture, domain, hosts, now, doubt, &mut all));
-    }
-    all.words = words.join(", ");
-    if let Some(worst) = all.findings.iter().max_by_key(|finding| finding.state.urgency()) {
-        all.state = worst.state;
-    }
-    all
+    (all, words)
 }
 
-/// The parts that matter for a domain: where no mail comes in, nobody looks at MTA-STS.
+impl Policies {
+    fn concluded(mut self, words: &[String]) -> Self {
+        self.words = words.join(", ");
+        if let Some(worst) = self.findings.iter().max_by_key(|finding| finding.state.urgency()) {
+            self.state = worst.state;
+        }
+        self
+    }
+}
+
+/// The parts that matter for a domain: where no mail comes in, nobody looks at MTA-STS, and of a mere destination only
+/// that matters.
 fn parts(domain: &Domain) -> impl Iterator<Item = PolicyPart> + '_ {
-    let matters = |part: &PolicyPart| domain.receives || *part != PolicyPart::Sts;
+    let matters = |part: &PolicyPart| match part {
+        PolicyPart::Sts => domain.receives,
+        PolicyPart::Spf | PolicyPart::Dmarc | PolicyPart::Dkim => !domain.is_destination,
+    };
     PolicyPart::ALL.into_iter().filter(matters)
 }
 

@@ -2,6 +2,7 @@
 
 pub mod dkim;
 pub mod dmarc;
+pub mod expand;
 pub mod spf;
 pub mod sts;
 pub mod tags;

@@ -1,6 +1,6 @@
 //! One SPF record as it is written (RFC 7208 4.6, 5, 6, 7, 12). What it leads to is for the probe to follow.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::DomainName;
 
@@ -33,14 +33,14 @@ pub enum SpfKind {
     All,
     /// Another record.
     Include(SpfTarget),
-    /// The addresses of a name.
-    A(SpfTarget),
-    /// The addresses of a domain's MX hosts.
-    Mx(SpfTarget),
+    /// The addresses of a name, and what lies near them.
+    A(SpfTarget, Lengths),
+    /// The addresses of a domain's MX hosts, and what lies near them.
+    Mx(SpfTarget, Lengths),
     /// The name of the sender's address.
     Ptr,
-    /// A network.
-    Ip,
+    /// A network: its address and how many bits of that count.
+    Ip(IpAddr, u8),
     /// Whether a name has an address.
     Exists(SpfTarget),
     /// Another record in place of this one.
@@ -54,14 +54,39 @@ pub enum SpfTarget {
     Own,
     /// This name.
     Name(DomainName),
-    /// A name that depends on the sender (a macro, RFC 7208 7): it cannot be looked up ahead.
-    Macro,
+    /// A name that depends on the sender (a macro, RFC 7208 7), as it is written: it cannot be looked up ahead.
+    Macro(String),
+}
+
+/// How many bits of an address count, for each family (RFC 7208 5.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lengths {
+    /// Of 32.
+    pub four: u8,
+    /// Of 128.
+    pub six: u8,
+}
+
+/// Whether the first `length` bits of two addresses of one family agree.
+pub fn agree(one: IpAddr, other: IpAddr, length: u8) -> bool {
+    let length = u32::from(length);
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            let differs = u32::from(one) ^ u32::from(other);
+            differs.leading_zeros() >= length
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            let differs = u128::from(one) ^ u128::from(other);
+            differs.leading_zeros() >= length
+        }
+        _ => false,
+    }
 }
 
 impl SpfKind {
     /// Whether it costs one of the ten DNS lookups (RFC 7208 4.6.4).
     pub fn costs_a_lookup(&self) -> bool {
-        !matches!(self, Self::All | Self::Ip)
+        !matches!(self, Self::All | Self::Ip(..))
     }
 }
 
@@ -157,15 +182,19 @@ fn mechanism(term: &str) -> Result<SpfTerm, String> {
         "all" => return Err("all takes nothing after it".into()),
         "include" => SpfKind::Include(target(needed(argument)?)?),
         "exists" => SpfKind::Exists(target(needed(argument)?)?),
-        "a" => SpfKind::A(host_and_lengths(rest)?),
-        "mx" => SpfKind::Mx(host_and_lengths(rest)?),
+        "a" => host_and_lengths(rest).map(|(host, lengths)| SpfKind::A(host, lengths))?,
+        "mx" => host_and_lengths(rest).map(|(host, lengths)| SpfKind::Mx(host, lengths))?,
         "ptr" if rest.is_empty() => SpfKind::Ptr,
         "ptr" => {
             target(needed(argument)?)?;
             SpfKind::Ptr
         }
-        "ip4" => network(needed(argument)?, 32, |text| text.parse::<Ipv4Addr>().is_ok())?,
-        "ip6" => network(needed(argument)?, 128, |text| text.parse::<Ipv6Addr>().is_ok())?,
+        "ip4" => network(needed(argument)?, 32, |text| {
+            Some(text.parse::<Ipv4Addr>().ok()?.into())
+        })?,
+        "ip6" => network(needed(argument)?, 128, |text| {
+            Some(text.parse::<Ipv6Addr>().ok()?.into())
+        })?,
         _ => return Err("there is no such mechanism".into()),
     };
     Ok(SpfTerm {
@@ -181,53 +210,46 @@ fn needed(argument: Option<&str>) -> Result<&str, String> {
         .ok_or_else(|| "something has to stand after its colon".to_owned())
 }
 
-fn network(text: &str, most: u32, is_address: fn(&str) -> bool) -> Result<SpfKind, String> {
+fn network(text: &str, most: u8, read: fn(&str) -> Option<IpAddr>) -> Result<SpfKind, String> {
     let (address, length) = match text.split_once('/') {
         Some((address, length)) => (address, Some(length)),
         None => (text, None),
     };
-    if !is_address(address) {
-        return Err(format!("\"{}\" is no such address", short(address)));
-    }
-    match length {
-        Some(length) => prefix(length, most).map(|()| SpfKind::Ip),
-        None => Ok(SpfKind::Ip),
-    }
+    let address = read(address).ok_or_else(|| format!("\"{}\" is no such address", short(address)))?;
+    let length = length.map_or(Ok(most), |length| prefix(length, most))?;
+    Ok(SpfKind::Ip(address, length))
 }
 
 /// A prefix length: digits, without a zero in front (RFC 7208 5.6).
-fn prefix(text: &str, most: u32) -> Result<(), String> {
+fn prefix(text: &str, most: u8) -> Result<u8, String> {
     let plain = !text.is_empty() && text.bytes().all(|one| one.is_ascii_digit());
     let padded = text.len() > 1 && text.starts_with('0');
-    match text.parse::<u32>() {
-        Ok(length) if plain && !padded && length <= most => Ok(()),
+    match text.parse::<u8>() {
+        Ok(length) if plain && !padded && length <= most => Ok(length),
         _ => Err(format!("\"/{}\" is no length of a network", short(text))),
     }
 }
 
 /// `[:DOMAIN][/LENGTH][//LENGTH]` of `a` and `mx`.
-fn host_and_lengths(rest: &str) -> Result<SpfTarget, String> {
+fn host_and_lengths(rest: &str) -> Result<(SpfTarget, Lengths), String> {
     let (rest, six) = match rest.split_once("//") {
         Some((rest, six)) => (rest, Some(six)),
         None => (rest, None),
     };
-    if let Some(six) = six {
-        prefix(six, 128)?;
-    }
+    let six = six.map_or(Ok(128), |six| prefix(six, 128))?;
     // A macro may hold a slash as a delimiter, so the last one counts, and only after its brace.
     let after = rest.rfind('}').map_or(0, |at| at + 1);
     let (host, four) = match rest[after..].find('/') {
         Some(at) => (&rest[..after + at], Some(&rest[after + at + 1..])),
         None => (rest, None),
     };
-    if let Some(four) = four {
-        prefix(four, 32)?;
-    }
-    match host.strip_prefix(':') {
-        Some(host) => target(needed(Some(host))?),
-        None if host.is_empty() => Ok(SpfTarget::Own),
-        None => Err("there is no such mechanism".into()),
-    }
+    let four = four.map_or(Ok(32), |four| prefix(four, 32))?;
+    let host = match host.strip_prefix(':') {
+        Some(host) => target(needed(Some(host))?)?,
+        None if host.is_empty() => SpfTarget::Own,
+        None => return Err("there is no such mechanism".into()),
+    };
+    Ok((host, Lengths { four, six }))
 }
 
 /// A domain-spec (RFC 7208 7.1): a name, with macros or without.
@@ -236,7 +258,7 @@ fn target(text: &str) -> Result<SpfTarget, String> {
         return Err("a name is missing".into());
     }
     if macros(text)? {
-        return Ok(SpfTarget::Macro);
+        return Ok(SpfTarget::Macro(text.to_owned()));
     }
     let name = DomainName::parse(text).map_err(|_| format!("\"{}\" is no name", short(text)))?;
     let last = name.as_str().rsplit('.').next().unwrap_or_default();

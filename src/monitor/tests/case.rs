@@ -89,6 +89,12 @@ pub struct Step {
     /// Likewise our own side.
     #[serde(default, rename = "vantage")]
     pub vantages: Vec<Turn>,
+    /// Likewise routes: `acme to partner.test`.
+    #[serde(default, rename = "route")]
+    pub routes: Vec<Turn>,
+    /// Likewise canaries, by their names alone.
+    #[serde(default, rename = "canary")]
+    pub canaries: Vec<Turn>,
     /// Likewise services, as they are configured: `imaps:mail.acme.test:993`. They have a state of their own and no
     /// turns: only how they are in the end is looked at.
     #[serde(default, rename = "service")]
@@ -238,6 +244,7 @@ impl Step {
     fn turns(&self) -> impl Iterator<Item = &Turn> {
         let own = self.vantages.iter().chain(&self.services);
         let theirs = self.domains.iter().chain(&self.gateways).chain(&self.providers);
+        let theirs = theirs.chain(&self.routes).chain(&self.canaries);
         theirs.chain(own)
     }
 }

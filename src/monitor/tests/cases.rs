@@ -22,12 +22,14 @@ const HEALED: f64 = 30.0;
 #[rstest]
 fn cases_hold(
     #[values(
+        "canary",
         "dns",
         "gateway",
         "host",
         "policy",
         "provider",
         "reputation",
+        "route",
         "service",
         "several",
         "smtp",
@@ -273,6 +275,10 @@ impl Playing<'_> {
         expect(&step.providers, &|known, name| {
             known == format!("provider {name}")
         });
+        expect(&step.canaries, &|known, name| {
+            known.starts_with(&format!("canary {name} of "))
+        });
+        expect(&step.routes, &|known, name| known == format!("route from {name}"));
         expect(&step.vantages, &|known, name| known == format!("vantage {name}"));
         expected
     }

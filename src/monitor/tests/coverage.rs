@@ -8,18 +8,15 @@ use serde::Deserialize;
 use super::case::{CASES, Case};
 use crate::model::Code;
 
-/// What no probe of today finds: it needs routes, canaries, bounces or failing notifiers, which have scenarios of their
+/// What no probe of today finds: it needs bounces or failing notifiers, which have scenarios of their
 /// own kind. A code that has a case or a scenario must leave this list.
 const NOT_FOUND_BY_WATCHING: &[&str] = &[
-    "smtp.greylisted",
     "reputation.sender-blocked",
-    "recipient.",
-    "sender.",
+    "sender.rate-limited",
+    "sender.account-blocked",
     "message.",
     "routing.",
     "queue.",
-    "canary.",
-    "delivery.",
     "notifier.",
 ];
 

@@ -39,7 +39,7 @@ fn of_incident(incident: &Incident, message: &Message, field: Field) -> Value {
         Field::Code => json!(cause.code),
         Field::Title => json!(cause.code.entry().title),
         Field::Cause => json!(clean(cause.subject.as_bytes(), THEIRS)),
-        Field::Action => json!(cause.code.entry().action),
+        Field::Action => json!(cause.action()),
         Field::Owner => json!(cause.owner),
         Field::Contact => json!(
             cause
@@ -82,6 +82,15 @@ pub(super) fn document(message: &Message) -> Value {
     })
 }
 
+/// The routes that an incident touches.
+fn routes(incident: &Incident) -> Vec<Value> {
+    let routes = incident.affected.iter().filter_map(|one| match &one.target {
+        Target::Route(from, to) => Some(json!({ "from": from, "to": to, "state": one.state })),
+        _ => None,
+    });
+    routes.collect()
+}
+
 fn incident_json(incident: &Incident, message: &Message) -> Value {
     let domains: Vec<Value> = incident
         .affected
@@ -105,7 +114,7 @@ fn incident_json(incident: &Incident, message: &Message) -> Value {
         "flapping": incident.flapping(),
         "cause": incident.cause,
         "domains": domains,
-        "routes": [],
+        "routes": routes(incident),
         "affected": message.notice.affected,
         "url": message.notice.url,
     })

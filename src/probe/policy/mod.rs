@@ -3,13 +3,18 @@
 
 mod dkim;
 mod dmarc;
+mod sender;
 mod spf;
+mod spf_check;
 mod sts;
 mod tlsa;
 
 #[cfg(test)]
+mod sender_tests;
+#[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::ask::{Deadline, LocalFault, ask_resolvers};
@@ -69,6 +74,26 @@ pub async fn tlsa<N: Net>(net: &N, context: &Context, host: &DomainName, timeout
         deadline,
     };
     conclude(tlsa::look(&looker, host).await.map(Evidence::Tlsa))
+}
+
+/// Looks up an address that mail leaves from, as its receivers do. `greets_as` is the name that it says it is, and
+/// `domains` are those that it sends for.
+pub async fn sender<N: Net>(
+    net: &N,
+    context: &Context,
+    address: IpAddr,
+    greets_as: Option<&DomainName>,
+    domains: &[DomainName],
+    timeout: Duration,
+) -> Seen {
+    let deadline = Deadline::new(net, timeout);
+    let looker = Looker {
+        net,
+        context,
+        deadline,
+    };
+    let seen = sender::look(&looker, address, greets_as, domains).await;
+    conclude(seen.map(Evidence::Sender))
 }
 
 fn conclude(seen: Result<Evidence, LocalFault>) -> Seen {

@@ -180,24 +180,24 @@ impl<N: Net> Walk<'_, N> {
     /// Asks for what `a`, `mx` and `exists` ask for, to see whether there is anything.
     async fn look_up(&mut self, at: &DomainName, term: &SpfTerm) -> Result<(), LocalFault> {
         let name = match &term.kind {
-            SpfKind::A(target) | SpfKind::Mx(target) | SpfKind::Exists(target) => match target {
+            SpfKind::A(target, _) | SpfKind::Mx(target, _) | SpfKind::Exists(target) => match target {
                 SpfTarget::Own => at.clone(),
                 SpfTarget::Name(name) => name.clone(),
-                SpfTarget::Macro => return Ok(()),
+                SpfTarget::Macro(_) => return Ok(()),
             },
             _ => return Ok(()),
         };
         let found = match &term.kind {
-            SpfKind::Mx(_) => self.count_of(&name, RecordType::Mx).await?,
+            SpfKind::Mx(..) => self.count_of(&name, RecordType::Mx).await?,
             // Senders of both families are looked for; only what none of them finds is void for sure.
-            SpfKind::A(_) => match self.count_of(&name, RecordType::A).await? {
+            SpfKind::A(..) => match self.count_of(&name, RecordType::A).await? {
                 Lookup::NoData { .. } => self.count_of(&name, RecordType::Aaaa).await?,
                 found => found,
             },
             _ => self.count_of(&name, RecordType::A).await?,
         };
         match found {
-            Lookup::Found { records, .. } if records > MOST_MX && matches!(term.kind, SpfKind::Mx(_)) => {
+            Lookup::Found { records, .. } if records > MOST_MX && matches!(term.kind, SpfKind::Mx(..)) => {
                 let problem =
                     format!("{name} has {records} MX hosts, and no more than {MOST_MX} are looked up");
                 self.fault(invalid(at, Some(&term.text), problem));

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::reply::{Outcome, ReplyParser, capabilities};
-use super::tls;
+use super::{base64, tls};
 use crate::model::Reply;
 use crate::model::smtp::{Capabilities, ProtocolError, SmtpFailureKind};
 
@@ -78,6 +78,72 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
+    /// MAIL (RFC 5321 4.1.1.2); `from` is empty for the null sender.
+    pub(in crate::probe) async fn mail(&mut self, from: &str) -> Result<Reply, SmtpFailureKind> {
+        wanted(self.ask(&format!("MAIL FROM:<{from}>")).await?, 250)
+    }
+
+    /// RCPT (RFC 5321 4.1.1.3). 251 and 252 take the mail as well.
+    pub(in crate::probe) async fn recipient(&mut self, to: &str) -> Result<Reply, SmtpFailureKind> {
+        let reply = self.ask(&format!("RCPT TO:<{to}>")).await?;
+        let code = if matches!(reply.code, 251 | 252) {
+            reply.code
+        } else {
+            250
+        };
+        wanted(reply, code)
+    }
+
+    /// RSET, so that nothing is left of the envelope (RFC 5321 4.1.1.5).
+    pub(in crate::probe) async fn reset(&mut self) -> Result<Reply, SmtpFailureKind> {
+        wanted(self.ask("RSET").await?, 250)
+    }
+
+    /// AUTH PLAIN (RFC 4616, RFC 4954). The transcript does not show what proves who we are.
+    pub(in crate::probe) async fn auth_plain(
+        &mut self,
+        user: &str,
+        password: &str,
+    ) -> Result<Reply, SmtpFailureKind> {
+        let token = base64::encode(format!("\0{user}\0{password}").as_bytes());
+        wanted(
+            self.ask_hidden(&format!("AUTH PLAIN {token}"), "AUTH PLAIN ...")
+                .await?,
+            235,
+        )
+    }
+
+    /// AUTH LOGIN, which servers offer that have no PLAIN.
+    pub(in crate::probe) async fn auth_login(
+        &mut self,
+        user: &str,
+        password: &str,
+    ) -> Result<Reply, SmtpFailureKind> {
+        wanted(self.ask("AUTH LOGIN").await?, 334)?;
+        wanted(
+            self.ask_hidden(&base64::encode(user.as_bytes()), "...").await?,
+            334,
+        )?;
+        wanted(
+            self.ask_hidden(&base64::encode(password.as_bytes()), "...")
+                .await?,
+            235,
+        )
+    }
+
+    /// DATA and its 354 (RFC 5321 4.1.1.4).
+    pub(in crate::probe) async fn data(&mut self) -> Result<Reply, SmtpFailureKind> {
+        wanted(self.ask("DATA").await?, 354)
+    }
+
+    /// The message itself, its lines ended by CRLF, and what the server says to it.
+    pub(in crate::probe) async fn message(&mut self, text: &str) -> Result<Reply, SmtpFailureKind> {
+        // A line that begins with a dot would end the message (RFC 5321 4.5.2).
+        let text = text.replace("\r\n.", "\r\n..");
+        let whole = format!("{text}.");
+        wanted(self.ask_hidden(&whole, "(the message)").await?, 250)
+    }
+
     /// QUIT and its 221.
     pub(in crate::probe) async fn quit(&mut self) -> Result<Reply, SmtpFailureKind> {
         wanted(self.ask("QUIT").await?, 221)
@@ -98,10 +164,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// One command and its reply.
     async fn ask(&mut self, command: &str) -> Result<Reply, SmtpFailureKind> {
+        self.ask_hidden(command, command).await
+    }
+
+    /// Likewise, with something else in the transcript.
+    async fn ask_hidden(&mut self, command: &str, shown: &str) -> Result<Reply, SmtpFailureKind> {
         if !self.unread.is_empty() {
             return self.out_of_turn().await;
         }
-        let sent = self.send(command).await;
+        self.transcript.push(format!("C: {shown}"));
+        let sent = self.transmit(command).await;
         // A server that refuses and closes may reset our command while its reason still waits to be read.
         match (self.reply().await, sent) {
             (Err(SmtpFailureKind::Closed { .. }), Err(error)) => Err(fault(&error)),
@@ -122,6 +194,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     async fn send(&mut self, command: &str) -> io::Result<()> {
         self.transcript.push(format!("C: {command}"));
+        self.transmit(command).await
+    }
+
+    async fn transmit(&mut self, command: &str) -> io::Result<()> {
         self.stream.write_all(format!("{command}\r\n").as_bytes()).await?;
         self.stream.flush().await
     }

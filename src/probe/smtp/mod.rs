@@ -6,8 +6,10 @@
 //! a limit that trickling bytes do not extend, every reply and the session as a whole a limit in bytes; so
 //! whoever answers, a session ends within `patience`, six times `timeout`, and a second for leaving.
 
+mod base64;
 mod certificate;
 pub(super) mod dialogue;
+mod recipient;
 mod reply;
 pub(super) mod tls;
 mod verifier;
@@ -22,10 +24,12 @@ use tokio::time;
 
 use super::{Context, Seen};
 use crate::model::smtp::{ProtocolError, SmtpEvidence, SmtpFailure, SmtpFailureKind};
-use crate::model::{DialError, DomainName, Evidence, SmtpStage, StageTiming};
+use crate::model::{DialError, DomainName, Evidence, Recipient, SmtpStage, StageTiming};
 use crate::net::Net;
 use crate::net::trust::Trust;
 use dialogue::{Bounded, Wire};
+
+pub use recipient::ask_for;
 
 /// How long leaving may take once nothing depends on it any more.
 const LEAVING: Duration = Duration::from_secs(1);
@@ -49,47 +53,42 @@ pub async fn run<N: Net>(
     slow_lane: bool,
     timeout: Duration,
 ) -> Seen {
-    let mut session = Session {
+    let session = Session {
         net,
         helo: &context.helo,
         trust,
         timeout,
-        evidence: SmtpEvidence {
-            peer,
-            server_name: server_name.cloned(),
-            patience,
-            slow_lane,
-            stages: Vec::new(),
-            greeting: None,
-            capabilities: None,
-            tls: None,
-            failure: None,
-            transcript: Vec::new(),
-        },
+        errand: None,
+        evidence: blank(peer, server_name, patience, slow_lane),
     };
-    match session.connect().await {
-        Ok((stream, source)) => {
-            session.talk(Bounded::new(stream)).await;
-            Seen {
-                evidence: Evidence::Smtp(Box::new(session.evidence)),
-                source,
-            }
-        }
-        Err(SmtpFailure {
-            kind: SmtpFailureKind::Dial(DialError::Local { reason }),
-            ..
-        }) => Seen {
-            evidence: Evidence::Unrunnable { reason },
-            source: None,
-        },
-        Err(failure) => {
-            session.evidence.failure = Some(failure);
-            Seen {
-                evidence: Evidence::Smtp(Box::new(session.evidence)),
-                source: None,
-            }
-        }
+    session.hold(Evidence::Smtp).await
+}
+
+/// The evidence of a session that has not begun.
+fn blank(
+    peer: SocketAddr,
+    server_name: Option<&DomainName>,
+    patience: Duration,
+    slow_lane: bool,
+) -> SmtpEvidence {
+    SmtpEvidence {
+        peer,
+        server_name: server_name.cloned(),
+        patience,
+        slow_lane,
+        stages: Vec::new(),
+        greeting: None,
+        capabilities: None,
+        tls: None,
+        failure: None,
+        transcript: Vec::new(),
     }
+}
+
+/// What a session is to ask for besides, and how long each answer to that may take.
+struct Errand<'a> {
+    recipient: &'a Recipient,
+    patience: Duration,
 }
 
 /// One session, and its evidence as it grows.
@@ -98,6 +97,7 @@ struct Session<'a, N: Net> {
     helo: &'a str,
     trust: &'a Trust,
     timeout: Duration,
+    errand: Option<Errand<'a>>,
     evidence: SmtpEvidence,
 }
 
@@ -109,6 +109,27 @@ enum Opened {
 }
 
 impl<N: Net> Session<'_, N> {
+    /// Holds the session, and gives what it showed as `evidence`.
+    async fn hold(mut self, evidence: fn(Box<SmtpEvidence>) -> Evidence) -> Seen {
+        match self.connect().await {
+            Ok((stream, source)) => {
+                self.talk(Bounded::new(stream)).await;
+                Seen {
+                    evidence: evidence(Box::new(self.evidence)),
+                    source,
+                }
+            }
+            Err(SmtpFailure {
+                kind: SmtpFailureKind::Dial(DialError::Local { reason }),
+                ..
+            }) => Seen::unrunnable(reason),
+            Err(failure) => {
+                self.evidence.failure = Some(failure);
+                Seen::of(evidence(Box::new(self.evidence)))
+            }
+        }
+    }
+
     async fn connect(&mut self) -> Result<(N::Stream, Option<IpAddr>), SmtpFailure> {
         let dial = self.net.dial(self.evidence.peer, self.timeout);
         let dial = async { dial.await.map_err(SmtpFailureKind::Dial) };
@@ -128,7 +149,10 @@ impl<N: Net> Session<'_, N> {
         let mut wire = Wire::new(stream, Vec::new());
         match self.open(&mut wire).await {
             Ok(Opened::ReadyForTls) => self.secure(wire).await,
-            Ok(Opened::InTheClear) => self.leave(wire, None).await,
+            Ok(Opened::InTheClear) => {
+                let failure = self.run_errand(&mut wire).await.err();
+                self.leave(wire, failure).await;
+            }
             Err(failure) => self.leave(wire, Some(failure)).await,
         }
     }
@@ -179,7 +203,10 @@ impl<N: Net> Session<'_, N> {
                 let helloed = self
                     .timed(SmtpStage::EhloTls, self.timeout, wire.hello(self.helo))
                     .await;
-                let failure = helloed.err().map(|failure| explain(failure, &mut wire));
+                let failure = match helloed {
+                    Ok(_) => self.run_errand(&mut wire).await.err(),
+                    Err(failure) => Some(explain(failure, &mut wire)),
+                };
                 self.leave(wire, failure).await;
             }
             Err(failure) => {

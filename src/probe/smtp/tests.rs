@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "the paused clock is the tests' own")]
 
 mod hostile;
+mod recipients;
 mod secured;
 mod support;
 

@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Value, json};
 
 use super::Server;
-use super::error::{ApiError, Name, Params, quoted};
+use super::error::{ApiError, Name, Names, Params, quoted};
 use super::paging::{Item, ListQuery, page};
-use super::views::{self, Domain, Gateway, Host};
-use crate::model::{DomainName, Target, Verdict};
+use super::views::{self, Canary, Domain, Gateway, Host};
+use crate::model::{ClientId, DomainName, Target, Verdict};
 
 type Answer = Result<Json<Value>, ApiError>;
 
@@ -50,6 +50,71 @@ pub(super) async fn domain(Shared(server): Shared<Server>, Name(name): Name) -> 
         None => Err(ApiError::not_found(format!(
             "no domain \"{}\" is watched",
             quoted(&name)
+        ))),
+    }
+}
+
+/// `GET /api/v1/routes`
+pub(super) async fn routes(Shared(server): Shared<Server>, Params(query): Params<ListQuery>) -> Answer {
+    let snapshot = server.snapshot();
+    let items = snapshot.routes.iter().map(|((client, to), verdict)| Item {
+        key: format!("{client}/{to}"),
+        state: Some(verdict.state),
+        client: client_of(verdict),
+        value: Arc::clone(verdict),
+    });
+    page("routes", items.map(brief_item), &query).map(Json)
+}
+
+/// `GET /api/v1/routes/{client}/{destination}`
+pub(super) async fn route(
+    Shared(server): Shared<Server>,
+    Names(client, to): Names,
+) -> Result<Response, ApiError> {
+    let snapshot = server.snapshot();
+    let ends = ClientId::parse(&client).ok().zip(DomainName::parse(&to).ok());
+    match ends.and_then(|ends| snapshot.routes.get(&ends)) {
+        Some(verdict) => Ok(Json(&**verdict).into_response()),
+        None => Err(ApiError::not_found(format!(
+            "no route from \"{}\" to \"{}\" is watched",
+            quoted(&client),
+            quoted(&to)
+        ))),
+    }
+}
+
+/// `GET /api/v1/canaries`
+pub(super) async fn canaries(Shared(server): Shared<Server>, Params(query): Params<ListQuery>) -> Answer {
+    let snapshot = server.snapshot();
+    let items = snapshot.canaries.iter().map(|canary| Item {
+        key: match &canary.verdict.target {
+            Target::Canary(client, name) => format!("{client}/{name}"),
+            other => other.to_string(),
+        },
+        state: Some(canary.verdict.state),
+        client: client_of(&canary.verdict),
+        value: Canary::brief(canary),
+    });
+    page("canaries", items, &query).map(Json)
+}
+
+/// `GET /api/v1/canaries/{client}/{name}`
+pub(super) async fn canary(
+    Shared(server): Shared<Server>,
+    Names(client, name): Names,
+) -> Result<Response, ApiError> {
+    let snapshot = server.snapshot();
+    let meant = |target: &Target| matches!(target, Target::Canary(of, known) if of.as_str() == client && **known == *name);
+    match snapshot
+        .canaries
+        .iter()
+        .find(|canary| meant(&canary.verdict.target))
+    {
+        Some(canary) => Ok(Json(Canary::full(canary)).into_response()),
+        None => Err(ApiError::not_found(format!(
+            "no canary \"{}\" of \"{}\" is sent",
+            quoted(&name),
+            quoted(&client)
         ))),
     }
 }
@@ -130,6 +195,7 @@ pub(super) async fn clients(Shared(server): Shared<Server>, Params(query): Param
         let worst = snapshot
             .domains
             .values()
+            .chain(snapshot.routes.values())
             .filter(|verdict| verdict.client.as_ref() == Some(&client.id))
             .map(|verdict| verdict.state)
             .max_by_key(|state| state.urgency());

@@ -125,6 +125,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
+/// The two parameters in the path, likewise.
+pub(super) struct Names(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Names {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map(|Path((first, second))| Self(first, second))
+            .map_err(|error: PathRejection| ApiError::bad_request(quoted(&error.body_text())))
+    }
+}
+
 /// What a known path answers to a method that it does not have.
 pub(super) async fn method_not_allowed() -> ApiError {
     ApiError::new(

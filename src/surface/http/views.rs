@@ -10,7 +10,7 @@ use crate::model::{
     Affected, Cause, ClientId, Code, DomainName, Flaps, Held, Incident, IncidentId, IncidentState, LogEntry,
     Severity, State, Target, Verdict,
 };
-use crate::snapshot::{GatewayView, HostView, ServiceView};
+use crate::snapshot::{CanaryView, GatewayView, HostView, ServiceView};
 
 /// A verdict for a list: without evidence and path, which the single one has.
 pub(super) fn brief(verdict: &Verdict) -> Verdict {
@@ -74,6 +74,36 @@ impl<'a> From<&'a GatewayView> for Gateway<'a> {
             address: &gateway.address,
             pings: gateway.pings,
             pings_lost: gateway.pings_lost,
+        }
+    }
+}
+
+/// A canary: its verdict and what was counted of it.
+#[derive(Serialize)]
+pub(super) struct Canary {
+    #[serde(flatten)]
+    verdict: Verdict,
+    sent: u64,
+    failed: u64,
+    last_success: Option<Timestamp>,
+}
+
+impl Canary {
+    /// As in the list: without evidence and path.
+    pub(super) fn brief(canary: &CanaryView) -> Self {
+        Self {
+            verdict: brief(&canary.verdict),
+            sent: canary.sent,
+            failed: canary.failed,
+            last_success: canary.last_success,
+        }
+    }
+
+    /// With evidence and path.
+    pub(super) fn full(canary: &CanaryView) -> Self {
+        Self {
+            verdict: canary.verdict.clone(),
+            ..Self::brief(canary)
         }
     }
 }
@@ -157,8 +187,7 @@ pub(super) struct IncidentView<'a> {
     held: Option<&'a Held>,
     cause: Cause,
     domains: Vec<AffectedDomain<'a>>,
-    /// No routes are watched yet, so none can be touched.
-    routes: [(); 0],
+    routes: Vec<AffectedRoute<'a>>,
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a [LogEntry]>,
@@ -176,6 +205,15 @@ struct AcknowledgedView<'a> {
 struct AffectedDomain<'a> {
     client: Option<&'a ClientId>,
     domain: &'a DomainName,
+    state: State,
+    since: Timestamp,
+}
+
+/// A route that an incident touches.
+#[derive(Serialize)]
+struct AffectedRoute<'a> {
+    from: &'a ClientId,
+    to: &'a DomainName,
     state: State,
     since: Timestamp,
 }
@@ -200,7 +238,7 @@ impl<'a> IncidentView<'a> {
             held: incident.held.as_ref(),
             cause: brief_cause(&incident.cause),
             domains: incident.affected.iter().filter_map(affected_domain).collect(),
-            routes: [],
+            routes: incident.affected.iter().filter_map(affected_route).collect(),
             url: format!("{}/incidents/{}", base.trim_end_matches('/'), incident.id),
             log: None,
         }
@@ -232,6 +270,18 @@ fn affected_domain(affected: &Affected) -> Option<AffectedDomain<'_>> {
             state: affected.state,
             since: affected.since,
         }),
-        Target::Gateway(..) | Target::Provider(_) | Target::Vantage(_) | Target::Notifier(_) => None,
+        _ => None,
+    }
+}
+
+fn affected_route(affected: &Affected) -> Option<AffectedRoute<'_>> {
+    match &affected.target {
+        Target::Route(from, to) => Some(AffectedRoute {
+            from,
+            to,
+            state: affected.state,
+            since: affected.since,
+        }),
+        _ => None,
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::domains::SELF_HOSTED;
 use super::family::{Family, Sample, Value};
-use super::{ProcessFacts, domains};
+use super::{ProcessFacts, domains, outbound};
 use crate::model::{ProbeKind, Severity, State, Target, catalogue};
 use crate::snapshot::{Histogram, NotifierCounts, NotifierHealth, Snapshot};
 
@@ -18,6 +18,8 @@ pub(super) fn families<'a>(
     page: Option<&'a str>,
 ) -> Vec<Family<'a>> {
     let mut all = domains::families(snapshot, None);
+    all.extend(outbound::routes(snapshot));
+    all.extend(outbound::canaries(snapshot));
     all.extend(gateways(snapshot));
     all.extend(vantage(snapshot));
     all.push(providers(snapshot));

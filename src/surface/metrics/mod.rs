@@ -10,6 +10,7 @@ mod families;
 mod family;
 mod negotiate;
 mod openmetrics;
+mod outbound;
 mod process;
 #[cfg(test)]
 mod reference;

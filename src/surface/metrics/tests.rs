@@ -140,6 +140,46 @@ fn gateways_and_our_side_in_the_classic_text() {
 }
 
 #[test]
+fn routes_in_openmetrics() {
+    let text = text(sample::fleet(), Format::OpenMetrics);
+    insta::assert_snapshot!(only(&text, &["mailflow_route_state", "mailflow_route_cause"]), @r#"
+    # HELP mailflow_route_state Whether mail from the client to the destination is in this state (1) or not (0).
+    # TYPE mailflow_route_state gauge
+    mailflow_route_state{client="acme",destination="partner.test",state="flowing"} 1
+    mailflow_route_state{client="acme",destination="partner.test",state="degraded"} 0
+    mailflow_route_state{client="acme",destination="partner.test",state="broken"} 0
+    mailflow_route_state{client="acme",destination="partner.test",state="unknown"} 0
+    mailflow_route_state{client="initech",destination="partner.test",state="flowing"} 0
+    mailflow_route_state{client="initech",destination="partner.test",state="degraded"} 0
+    mailflow_route_state{client="initech",destination="partner.test",state="broken"} 1
+    mailflow_route_state{client="initech",destination="partner.test",state="unknown"} 0
+    # HELP mailflow_route_cause The one root cause of the route's state, while it holds.
+    # TYPE mailflow_route_cause gauge
+    mailflow_route_cause{client="initech",destination="partner.test",code="recipient.unknown"} 1
+    "#);
+}
+
+#[test]
+fn canaries_in_openmetrics() {
+    let text = text(sample::fleet(), Format::OpenMetrics);
+    let lines = |name: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(lines("mailflow_canary_state").len(), 4);
+    assert_eq!(
+        lines("mailflow_canaries_total"),
+        ["mailflow_canaries_total{client=\"acme\",canary=\"round-trip\"} 2"]
+    );
+    assert_eq!(
+        lines("mailflow_canaries_failed_total"),
+        ["mailflow_canaries_failed_total{client=\"acme\",canary=\"round-trip\"} 1"]
+    );
+    assert_eq!(lines("mailflow_canary_delivery_duration_seconds_count").len(), 1);
+    assert_eq!(lines("mailflow_canary_last_success_timestamp_seconds").len(), 1);
+}
+
+#[test]
 fn alerting_in_openmetrics() {
     let text = text(sample::fleet(), Format::OpenMetrics);
     assert!(text.ends_with("# EOF\n"));
@@ -207,6 +247,8 @@ fn the_rest_in_openmetrics() {
     mailflow_probes_total{probe="policy"} 0
     mailflow_probes_total{probe="blocklist"} 0
     mailflow_probes_total{probe="service"} 0
+    mailflow_probes_total{probe="recipient"} 0
+    mailflow_probes_total{probe="canary"} 0
     # HELP mailflow_probe_errors Probes that could not be run, for a reason on our side.
     # TYPE mailflow_probe_errors counter
     mailflow_probe_errors_total{probe="vantage"} 0
@@ -218,6 +260,8 @@ fn the_rest_in_openmetrics() {
     mailflow_probe_errors_total{probe="policy"} 0
     mailflow_probe_errors_total{probe="blocklist"} 0
     mailflow_probe_errors_total{probe="service"} 0
+    mailflow_probe_errors_total{probe="recipient"} 0
+    mailflow_probe_errors_total{probe="canary"} 0
     # HELP mailflow_client_info The clients' names by their ids.
     # TYPE mailflow_client_info gauge
     mailflow_client_info{client="acme",name="ACME Ltd"} 1

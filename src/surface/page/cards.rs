@@ -30,8 +30,8 @@ impl CauseCard {
             title: entry.title,
             subject: cause.subject.clone(),
             detail: cause.detail.clone(),
-            explanation: entry.explanation,
-            action: entry.action,
+            explanation: cause.explanation(),
+            action: cause.action(),
             whose: whose(snapshot, cause, client),
             contact: cause.contact.clone(),
             confidence: confidence(cause),
@@ -180,10 +180,13 @@ pub(super) struct DomainCard {
 impl DomainCard {
     pub(super) fn new(snapshot: &Snapshot, verdict: &Verdict, now: Timestamp) -> Self {
         let (name, unicode) = match &verdict.target {
-            Target::Domain(domain) => (domain.to_string(), domain.display_unicode()),
+            Target::Domain(domain) | Target::Route(_, domain) => {
+                (domain.to_string(), domain.display_unicode())
+            }
             Target::Vantage(name)
             | Target::Provider(name)
             | Target::Gateway(_, name)
+            | Target::Canary(_, name)
             | Target::Notifier(name) => (name.to_string(), name.to_string()),
         };
         Self {

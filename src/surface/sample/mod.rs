@@ -56,6 +56,7 @@ fn note(probe: ProbeKind, peer: &str, summary: &str, transcript: &[&str]) -> Evi
 
 fn cause(code: Code, root: Root, subject: &str, detail: &str, owner: Owner) -> Cause {
     Cause {
+        on_route: false,
         code,
         root,
         subject: subject.into(),
@@ -519,6 +520,8 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         counters: counters(&domains),
         per_host: true,
         domains,
+        routes: routes(),
+        canaries: canaries(),
         gateways: gateways(),
         providers: vec![
             provider("BIGMAIL", State::Degraded),
@@ -534,6 +537,50 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         },
         pending_domains: 0,
     }
+}
+
+/// One route that flows, and one whose recipient is no longer there.
+fn routes() -> BTreeMap<(ClientId, DomainName), Arc<Verdict>> {
+    let route = |from: &str, to: &str, state| {
+        let target = Target::Route(client(from), domain(to));
+        ((client(from), domain(to)), verdict(target, Some(from), state))
+    };
+    let (unknown, mut broken) = route("initech", "partner.test", State::Broken);
+    let root = Root {
+        kind: RootKind::Route,
+        client: Some(client("initech")),
+        name: "partner.test".into(),
+    };
+    let detail = "Asked for old@partner.test, it answered \"550 5.1.1 User unknown\" at stage rcpt.";
+    broken.cause = Some(Cause {
+        on_route: true,
+        ..cause(
+            Code::RecipientUnknown,
+            root,
+            "old@partner.test",
+            detail,
+            Owner::Client,
+        )
+    });
+    let (flowing, well) = route("acme", "partner.test", State::Flowing);
+    [(unknown, Arc::new(broken)), (flowing, Arc::new(well))].into()
+}
+
+/// A canary that arrives.
+fn canaries() -> Vec<Arc<CanaryView>> {
+    let mut took = Histogram::within(Histogram::DELIVERY);
+    took.record(Duration::from_secs(3));
+    vec![Arc::new(CanaryView {
+        verdict: verdict(
+            Target::Canary(client("acme"), "round-trip".into()),
+            Some("acme"),
+            State::Flowing,
+        ),
+        sent: 2,
+        failed: 1,
+        took,
+        last_success: Some(at(NOW)),
+    })]
 }
 
 /// A router down, a provider's host down, a certificate expired; the rest is well.

@@ -35,6 +35,7 @@ fn verdict(state: State, cause: Option<Cause>, path: Vec<Hop>) -> Verdict {
 
 fn router_down() -> Verdict {
     let cause = Cause {
+        on_route: false,
         code: Code::GatewayDown,
         root: Root {
             kind: RootKind::Gateway,

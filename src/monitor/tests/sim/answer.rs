@@ -25,6 +25,9 @@ impl World {
             Subject::Tlsa(host) => self.tlsa(host),
             Subject::Service(service) => self.service(service),
             Subject::Blocklist(_) => self.blocklist(),
+            Subject::Sender(_, address) => self.sender(*address, &task.detail),
+            Subject::Canary(..) => self.canary(),
+            Subject::Recipient(_) => self.recipient(&task.detail),
             Subject::Listing(_, address) => self.listing(*address),
         }
     }

@@ -115,6 +115,17 @@ pub enum Fault {
     Listed { addresses: Vec<String> },
     /// How the blocklist is.
     Blocklist { is: ListIs },
+
+    /// What a mail server says at a stage when it is asked for a recipient.
+    Asked {
+        address: String,
+        at: SmtpStage,
+        line: String,
+    },
+    /// What becomes of canaries.
+    Canary { is: CanaryIs },
+    /// What is wrong with a sending address.
+    Sender { address: String, is: SenderIs },
 }
 
 /// How a server is that does not work as it should.
@@ -133,6 +144,31 @@ pub enum ServerIs {
     Plain,
     /// With what it offers overwritten.
     Masked,
+}
+
+/// What becomes of canaries.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CanaryIs {
+    /// Their server does not take them.
+    Refused,
+    /// Their server does not know their recipient.
+    Unknown,
+    WrongPassword,
+    Lost,
+    Slow,
+    Junk,
+    MailboxAway,
+}
+
+/// What is wrong with a sending address.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SenderIs {
+    Nameless,
+    Misnamed,
+    /// No domain lets it send.
+    Uncovered,
 }
 
 /// How name servers are.

@@ -47,6 +47,13 @@ impl Fault {
             }
             Self::Listed { addresses } => world.list = List::Of(all_kept(addresses)),
             Self::Blocklist { is } => world.list = is.list(),
+            Self::Canary { is } => world.canary = Some(*is),
+            Self::Asked { address, at, line } => {
+                world.asked.insert(kept(address), (*at, kept(line)));
+            }
+            Self::Sender { address, is } => {
+                world.senders.insert(kept(address), *is);
+            }
             _ => self.inject_elsewhere(world, now),
         }
     }

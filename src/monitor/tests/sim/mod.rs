@@ -3,18 +3,20 @@
 
 mod answer;
 mod beside;
+mod canaries;
 mod dns;
 mod fault;
 mod inject;
 mod moments;
 pub mod published;
 mod reach;
+mod routes;
 mod run;
 mod seen;
 mod smtp;
 mod world;
 
-pub use fault::Fault;
+pub use fault::{CanaryIs, Fault, SenderIs};
 pub use moments::moments;
 pub use run::{CONFIG, Sim, start};
 pub use world::{List, NameServers, Server, World};

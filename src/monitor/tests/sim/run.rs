@@ -140,9 +140,8 @@ impl Sim {
         self.monitor
             .picture()
             .inventory
-            .domains
-            .keys()
-            .map(ToString::to_string)
+            .watched()
+            .map(|domain| domain.name.to_string())
             .collect()
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 
 use super::run::Sim;
-use crate::model::{Code, DomainName, State, Subject, Target, Verdict};
+use crate::model::{ClientId, Code, DomainName, State, Subject, Target, Verdict};
 
 impl Sim {
     /// How many SMTP sessions each address has had.
@@ -48,6 +48,12 @@ impl Sim {
 
     pub fn verdict(&self, domain: &str) -> Verdict {
         let target = Target::Domain(DomainName::parse(domain).unwrap());
+        (**self.monitor.verdict(&target).unwrap()).clone()
+    }
+
+    pub fn route(&self, client: &str, to: &str) -> Verdict {
+        let to = DomainName::parse(to).unwrap();
+        let target = Target::Route(ClientId::parse(client).unwrap(), to);
         (**self.monitor.verdict(&target).unwrap()).clone()
     }
 

@@ -174,7 +174,7 @@ pub(super) fn tls_evidence(name: &str, chain: &ChainVerdict, days: i64) -> TlsEv
     }
 }
 
-fn reply(line: &str) -> Reply {
+pub(super) fn reply(line: &str) -> Reply {
     let (code, text) = line.split_once(' ').unwrap();
     let numbers: Vec<u16> = text
         .split(' ')

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::fault::{CanaryIs, SenderIs};
 use super::run::start;
 use crate::model::dns::ZoneLook;
 use crate::model::policy::{PolicyPart, TlsaRecord};
@@ -108,6 +109,12 @@ pub struct World {
     /// The certificate that services show: for which name, and for how many days.
     pub service_certificate: (ChainVerdict, Option<&'static str>, i64),
     pub list: List,
+    /// What a server says when it is asked for a recipient, and at which stage; nothing: it takes everybody.
+    pub asked: BTreeMap<&'static str, (SmtpStage, &'static str)>,
+    /// What becomes of canaries; nothing: they arrive.
+    pub canary: Option<CanaryIs>,
+    /// What is wrong with a sending address.
+    pub senders: BTreeMap<&'static str, SenderIs>,
     /// How many of a round's five pings are lost on the way to a router, by its address.
     pub lossy: BTreeMap<&'static str, usize>,
     /// How long pings to a router take.
@@ -149,6 +156,7 @@ impl World {
                 "192.0.2.61",
                 "192.0.2.62",
                 "192.0.2.71",
+                "192.0.2.81",
             ]
             .map(|address| (address, Server::Up))
             .into(),
@@ -157,6 +165,7 @@ impl World {
                 ("acme-shop.test", vec!["mx.acme.test"]),
                 ("beta.test", vec!["mx.beta.test"]),
                 ("strict.test", vec!["mx.strict.test"]),
+                ("partner.test", vec!["mx.partner.test"]),
                 ("gamma.test", vec!["mx1.bigmail.test", "mx2.bigmail.test"]),
                 ("delta.test", vec!["mx1.bigmail.test", "mx2.bigmail.test"]),
                 ("epsilon.test", vec!["mx1.bigmail.test", "mx2.bigmail.test"]),
@@ -169,6 +178,7 @@ impl World {
                 ("mx.beta.test", vec!["203.0.113.10"]),
                 ("mail.acme.test", vec!["198.51.100.11"]),
                 ("mx.strict.test", vec!["192.0.2.71"]),
+                ("mx.partner.test", vec!["192.0.2.81"]),
                 ("mx1.bigmail.test", vec!["192.0.2.61"]),
                 ("mx2.bigmail.test", vec!["192.0.2.62"]),
             ]
@@ -185,6 +195,9 @@ impl World {
             services: BTreeMap::new(),
             service_certificate: (ChainVerdict::Trusted, None, 90),
             list: List::Of(vec![]),
+            asked: BTreeMap::new(),
+            canary: None,
+            senders: BTreeMap::new(),
             lossy: BTreeMap::new(),
             slow: BTreeMap::new(),
             own_line: (0, Duration::ZERO),

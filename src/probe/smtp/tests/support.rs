@@ -18,10 +18,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 
-use super::super::run;
+use super::super::{ask_for, run};
 use crate::model::reach::PingReport;
 use crate::model::smtp::SmtpEvidence;
-use crate::model::{DialError, DomainName, Evidence};
+use crate::model::{DialError, DomainName, Evidence, Recipient};
 use crate::net::trust::Trust;
 use crate::net::trust::tests::pki::Identity;
 use crate::net::{Answer, AskError, Connection, Net, PingError, PingPlan, Question, Routes};
@@ -260,7 +260,7 @@ pub(super) struct Held {
 impl Held {
     pub(super) fn smtp(&self) -> &SmtpEvidence {
         match &self.seen.evidence {
-            Evidence::Smtp(evidence) => evidence,
+            Evidence::Smtp(evidence) | Evidence::Recipient(evidence) => evidence,
             other => panic!("{other:?}"),
         }
     }
@@ -278,6 +278,8 @@ impl Held {
 pub(super) struct Plan {
     pub(super) trust: Trust,
     pub(super) server_name: Option<DomainName>,
+    /// Somebody to ask for.
+    pub(super) recipient: Option<Recipient>,
     /// What the way there and back takes.
     pub(super) round_trip: Duration,
     /// A closed connection is a reset.
@@ -289,6 +291,7 @@ impl Default for Plan {
         Self {
             trust: Trust::only([]),
             server_name: None,
+            recipient: None,
             round_trip: Duration::ZERO,
             resets: false,
         }
@@ -347,12 +350,20 @@ impl Plan {
             helo: Arc::from("probe.msp.example"),
             ipv6: false,
             snmp: Arc::default(),
+            canaries: Arc::default(),
         };
         // On a task of its own, as the daemon runs it: the future has to be `Send`.
         let session = tokio::spawn(async move {
             let Self {
-                trust, server_name, ..
+                trust,
+                server_name,
+                recipient,
+                ..
             } = &self;
+            if let Some(recipient) = recipient {
+                let peers = [(peer(), server_name.clone())];
+                return ask_for(&net, &context, trust, recipient, &peers, PATIENCE, TIMEOUT).await;
+            }
             run(
                 &net,
                 &context,

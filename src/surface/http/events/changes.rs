@@ -74,6 +74,8 @@ pub(super) fn changes(before: &Snapshot, after: &Snapshot) -> VecDeque<Change> {
 
 fn verdicts(snapshot: &Snapshot) -> impl Iterator<Item = (&Target, &Verdict)> {
     let domains = snapshot.domains.values().map(|verdict| &**verdict);
+    let canaries = snapshot.canaries.iter().map(|canary| &canary.verdict);
+    let routes = snapshot.routes.values().map(|verdict| &**verdict);
     let gateways = snapshot.gateways.iter().map(|gateway| &gateway.verdict);
     let providers = snapshot.providers.iter().map(|verdict| &**verdict);
     [&*snapshot.vantage]
@@ -81,6 +83,8 @@ fn verdicts(snapshot: &Snapshot) -> impl Iterator<Item = (&Target, &Verdict)> {
         .chain(providers)
         .chain(gateways)
         .chain(domains)
+        .chain(routes)
+        .chain(canaries)
         .map(|verdict| (&verdict.target, verdict))
 }
 

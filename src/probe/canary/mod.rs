@@ -1,0 +1,354 @@
+//! A canary: a small message that we hand in through a client's own server and then look for in its mailbox. One run of the
+//! probe is one message, from handing it in until it lies there or its time is over.
+//!
+//! Canaries of one mailbox share one session, and what one look finds counts for all of them. Whatever turns up after it
+//! was given up is told of with the next one of the same canary.
+
+mod imap;
+mod login;
+mod reach;
+mod submit;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
+
+use super::{Context, Seen};
+use crate::message::canary::{Token, TokenKey, compose, mark};
+use crate::message::received::journey;
+use crate::model::smtp::SmtpFailureKind;
+use crate::model::text::hex;
+use crate::model::{CanaryEvidence, CanaryOutcome, CanaryStage, ClientId, Evidence, LateCanary};
+use crate::net::Net;
+use crate::net::trust::Trust;
+use imap::{Arrival, Mailbox};
+use reach::Trouble;
+use submit::{Handing, Letter};
+
+pub use login::{Credential, Identity, Place};
+
+/// From one look into a mailbox to the next.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// What one stage of a session may take.
+const STAGE: Duration = Duration::from_secs(30);
+/// Canaries given up that are remembered for each mailbox until somebody asks for them.
+const MOST_LATE: usize = 200;
+
+/// What one canary is made of.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where it is handed in.
+    pub submit: Place,
+    /// Its sender.
+    pub from: Arc<str>,
+    /// Its recipient.
+    pub to: Arc<str>,
+    /// Where it is looked for.
+    pub mailbox: Place,
+    /// How long it may take.
+    pub deadline: Duration,
+}
+
+/// All canaries, and the mailboxes that they share.
+#[derive(Default)]
+pub struct Canaries {
+    plans: BTreeMap<(ClientId, Arc<str>), Plan>,
+    boxes: BTreeMap<String, Mutex<Shared>>,
+    key: OnceLock<TokenKey>,
+}
+
+impl std::fmt::Debug for Canaries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Canaries")
+            .field("plans", &self.plans)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A mailbox that several canaries look into.
+#[derive(Default)]
+struct Shared {
+    session: Option<Mailbox>,
+    peer: Option<SocketAddr>,
+    looked: Option<Timestamp>,
+    waiting: usize,
+    arrived: Vec<(Arrival, Timestamp)>,
+}
+
+impl Canaries {
+    /// Canaries by client and name.
+    pub fn new(plans: BTreeMap<(ClientId, Arc<str>), Plan>) -> Self {
+        let boxes = plans.values().map(|plan| (box_of(plan), Mutex::default()));
+        Self {
+            boxes: boxes.collect(),
+            plans,
+            key: OnceLock::new(),
+        }
+    }
+
+    /// The key that tokens are signed with, once and for all; without one no canary is sent.
+    pub fn sign_with(&self, secret: &[u8]) {
+        let _ = self.key.set(TokenKey::new(secret));
+    }
+}
+
+/// Which mailbox a canary is looked for in.
+fn box_of(plan: &Plan) -> String {
+    let place = &plan.mailbox;
+    let user = place.identity.as_ref().map(|identity| Arc::clone(&identity.user));
+    format!("{}:{}/{}", place.host, place.port, user.unwrap_or_default())
+}
+
+/// Sends one canary and looks for it.
+pub async fn run<N: Net>(
+    net: &N,
+    context: &Context,
+    trust: &Trust,
+    client: &ClientId,
+    name: &Arc<str>,
+) -> Seen {
+    let known = context.canaries.plans.get(&(client.clone(), Arc::clone(name)));
+    let (Some(plan), Some(key)) = (known, context.canaries.key.get()) else {
+        return Seen::unrunnable("this canary is not configured, or there is no key to sign it with");
+    };
+    let Some(shared) = context.canaries.boxes.get(&box_of(plan)) else {
+        return Seen::unrunnable("this canary has no mailbox");
+    };
+    let run = Run {
+        net,
+        context,
+        trust,
+        plan,
+        key,
+        shared,
+        token: Token {
+            canary: mark(client.as_str(), name),
+            sent: to_the_millisecond(net.now()),
+            nonce: nonce(),
+        },
+    };
+    run.whole().await
+}
+
+/// A moment as a token keeps it: what comes back must be equal to what was sent.
+fn to_the_millisecond(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
+/// Tells two canaries of the same moment apart.
+fn nonce() -> String {
+    let mut bytes = [0; 4];
+    // Without randomness the moment alone tells them apart.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    hex(&bytes)
+}
+
+struct Run<'a, N: Net> {
+    net: &'a N,
+    context: &'a Context,
+    trust: &'a Trust,
+    plan: &'a Plan,
+    key: &'a TokenKey,
+    shared: &'a Mutex<Shared>,
+    token: Token,
+}
+
+impl<N: Net> Run<'_, N> {
+    async fn whole(&self) -> Seen {
+        let domain = self.plan.from.rsplit('@').next().unwrap_or_default();
+        let (from, to) = (&*self.plan.from, &*self.plan.to);
+        let text = compose(&self.token, self.key, from, to, domain);
+        let mut handing = Handing {
+            net: self.net,
+            context: self.context,
+            trust: self.trust,
+            letter: Letter {
+                place: &self.plan.submit,
+                from,
+                to,
+                text: &text,
+            },
+            timeout: STAGE,
+            peer: None,
+            source: None,
+            transcript: Vec::new(),
+        };
+        let handed = handing.run().await;
+        let mut mailbox = None;
+        let (outcome, late) = match handed {
+            Ok(reply) => self.look_for(&reply.to_string(), &mut mailbox).await,
+            Err(trouble) => (Err(trouble), Vec::new()),
+        };
+        match outcome {
+            Err(Trouble::Ours(reason)) => Seen::unrunnable(reason),
+            Ok(outcome) | Err(Trouble::Theirs(outcome)) => Seen {
+                source: handing.source,
+                evidence: Evidence::Canary(Box::new(CanaryEvidence {
+                    id: self.token.id().into(),
+                    peer: handing.peer,
+                    mailbox,
+                    outcome,
+                    late,
+                    transcript: handing.transcript,
+                })),
+            },
+        }
+    }
+
+    /// Looks until it is there or its time is over. A mailbox that cannot be looked into is tried until then.
+    async fn look_for(
+        &self,
+        accepted: &str,
+        mailbox: &mut Option<SocketAddr>,
+    ) -> (Result<CanaryOutcome, Trouble>, Vec<LateCanary>) {
+        self.shared.lock().await.waiting += 1;
+        let deadline = SignedDuration::try_from(self.plan.deadline).unwrap_or(SignedDuration::MAX);
+        let mut late = Vec::new();
+        let outcome = loop {
+            let looked = self.look(mailbox, &mut late).await;
+            let waited = self.net.now().duration_since(self.token.sent);
+            match looked {
+                Ok(Some(outcome)) => break Ok(outcome),
+                Ok(None) if waited >= deadline => {
+                    break Ok(CanaryOutcome::Lost {
+                        accepted: accepted.to_owned(),
+                        waited: Duration::try_from(waited).unwrap_or_default(),
+                    });
+                }
+                Err(trouble) if waited >= deadline || is_final(&trouble) => break Err(trouble),
+                Ok(None) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        };
+        let mut shared = self.shared.lock().await;
+        shared.waiting -= 1;
+        if shared.waiting == 0
+            && let Some(session) = shared.session.take()
+        {
+            session.close(STAGE).await;
+        }
+        (outcome, late)
+    }
+
+    /// One look: our own, or what somebody else's look has found meanwhile.
+    async fn look(
+        &self,
+        mailbox: &mut Option<SocketAddr>,
+        late: &mut Vec<LateCanary>,
+    ) -> Result<Option<CanaryOutcome>, Trouble> {
+        let mut shared = self.shared.lock().await;
+        let now = self.net.now();
+        let lately = shared
+            .looked
+            .is_some_and(|looked| now.duration_since(looked).unsigned_abs() < LOOK_EVERY / 2);
+        if !lately {
+            let looked = self.look_anew(&mut shared).await;
+            if looked.is_err() {
+                shared.session = None;
+            }
+            *mailbox = shared.peer;
+            looked?;
+        }
+        *mailbox = shared.peer;
+        let mut own = None;
+        shared.arrived.retain(|(arrival, at)| {
+            let token = &arrival.found.token;
+            if *token == self.token {
+                own = Some(self.arrived(arrival, *at));
+            } else if token.canary == self.token.canary && token.sent < self.token.sent {
+                late.push(belated(arrival, *at));
+            } else {
+                return true;
+            }
+            false
+        });
+        Ok(own)
+    }
+
+    async fn look_anew(&self, shared: &mut Shared) -> Result<(), Trouble> {
+        if shared.session.is_none() {
+            let place = &self.plan.mailbox;
+            let opened = Mailbox::open(self.net, self.context, self.trust, place, STAGE, &mut shared.peer);
+            shared.session = Some(opened.await?);
+        }
+        let Some(session) = shared.session.as_mut() else {
+            return Ok(());
+        };
+        let found = session.take(self.key, STAGE).await?;
+        let now = self.net.now();
+        shared.looked = Some(now);
+        shared
+            .arrived
+            .extend(found.into_iter().map(|arrival| (arrival, now)));
+        let too_many = shared.arrived.len().saturating_sub(MOST_LATE);
+        shared.arrived.drain(..too_many);
+        Ok(())
+    }
+
+    fn arrived(&self, arrival: &Arrival, seen: Timestamp) -> CanaryOutcome {
+        let at = arrived_at(arrival, seen);
+        let journey = journey(self.token.sent, &arrival.found.stamps, at);
+        CanaryOutcome::Arrived {
+            after: unsigned(at.duration_since(self.token.sent)),
+            junk: arrival.junk.clone(),
+            hops: journey
+                .hops
+                .into_iter()
+                .map(|(name, took)| (name, unsigned(took)))
+                .collect(),
+            skewed: journey.skewed,
+            results: arrival.found.results.clone(),
+        }
+    }
+}
+
+/// When it came into the mailbox: by the mailbox's clock, unless that cannot be right.
+fn arrived_at(arrival: &Arrival, seen: Timestamp) -> Timestamp {
+    let sent = arrival.found.token.sent;
+    arrival.at.filter(|at| *at >= sent && *at <= seen).unwrap_or(seen)
+}
+
+fn belated(arrival: &Arrival, seen: Timestamp) -> LateCanary {
+    let (sent, at) = (arrival.found.token.sent, arrived_at(arrival, seen));
+    let journey = journey(sent, &arrival.found.stamps, at);
+    LateCanary {
+        id: arrival.found.token.id().into(),
+        sent,
+        after: unsigned(at.duration_since(sent)),
+        slowest: journey
+            .slowest()
+            .map(|(name, took)| (name.to_owned(), unsigned(took))),
+        junk: arrival.junk.clone(),
+    }
+}
+
+/// Whether trying again would only be a nuisance: a password that is wrong stays wrong, and too many tries lock us out.
+fn is_final(trouble: &Trouble) -> bool {
+    matches!(
+        trouble,
+        Trouble::Ours(_)
+            | Trouble::Theirs(CanaryOutcome::LoginRefused { .. } | CanaryOutcome::NotTrusted { .. })
+    )
+}
+
+fn unsigned(span: SignedDuration) -> Duration {
+    Duration::try_from(span).unwrap_or_default()
+}
+
+/// What stands in the way of a mailbox, in words.
+fn in_words(stage: CanaryStage, kind: &SmtpFailureKind) -> String {
+    match kind {
+        SmtpFailureKind::Dial(error) => error.to_string(),
+        SmtpFailureKind::Timeout => format!("nothing came at stage {stage}"),
+        SmtpFailureKind::Closed { .. } => format!("it broke off at stage {stage}"),
+        SmtpFailureKind::Tls(failure) => failure.reason.clone(),
+        SmtpFailureKind::Reply(reply) => reply.to_string(),
+        SmtpFailureKind::Protocol(error) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

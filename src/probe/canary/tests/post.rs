@@ -1,0 +1,423 @@
+//! A small post office for the tests: a submission server and a mailbox over TLS, on the other end of pipes, under driven
+//! time. What it does wrong, a test says.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rustls::ServerConfig;
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, duplex,
+};
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+use crate::model::DialError;
+use crate::model::reach::PingReport;
+use crate::model::trace::Trace;
+use crate::net::snmp::{Credentials, ObjectId, SnmpValue};
+use crate::net::trust::Trust;
+use crate::net::trust::tests::pki::{self, Authority};
+use crate::net::{
+    Answer, AskError, Connection, FetchError, FetchLimits, Fetched, Net, Page, PingError, PingPlan, Question,
+    Routes, TracePlan,
+};
+
+/// When the tests' time begins: clocks count more finely than tokens do.
+const BEGIN: &str = "2026-06-01T00:00:00.000456789Z";
+pub(super) const SERVER: &str = "192.0.2.25";
+
+/// A message in the mailbox.
+#[derive(Debug, Clone)]
+pub(super) struct Mail {
+    pub(super) uid: u32,
+    pub(super) folder: &'static str,
+    pub(super) text: String,
+    pub(super) there_from: Timestamp,
+    pub(super) deleted: bool,
+    pub(super) gone: bool,
+}
+
+/// How the post office is.
+#[derive(Debug, Clone)]
+pub(super) struct Manner {
+    /// Where nothing answers.
+    pub(super) down: Vec<u16>,
+    /// What is said to each verb instead of what should be.
+    pub(super) says: Vec<(&'static str, &'static str)>,
+    /// What AUTH offers.
+    pub(super) auth: &'static str,
+    /// Whether STARTTLS is offered on port 587.
+    pub(super) starttls: bool,
+    /// How long a message takes to the mailbox; `None`: for ever.
+    pub(super) takes: Option<Duration>,
+    pub(super) folder: &'static str,
+    pub(super) uidplus: bool,
+    /// Headers that the receiving server adds on top.
+    pub(super) stamps: String,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            down: Vec::new(),
+            says: Vec::new(),
+            auth: "AUTH PLAIN LOGIN",
+            starttls: true,
+            takes: Some(Duration::from_secs(3)),
+            folder: "INBOX",
+            uidplus: true,
+            stamps: String::new(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) mail: Vec<Mail>,
+    /// Every line that any client has said.
+    pub(super) heard: Vec<String>,
+    /// Connections by port.
+    pub(super) connections: Vec<u16>,
+    pub(super) open_mailboxes: usize,
+    pub(super) most_open_mailboxes: usize,
+}
+
+pub(super) struct Post {
+    begin: Instant,
+    pub(super) manner: Arc<Mutex<Manner>>,
+    pub(super) state: Arc<Mutex<State>>,
+    tls: Arc<ServerConfig>,
+    pub(super) trust: Trust,
+}
+
+impl Post {
+    pub(super) fn new(manner: Manner) -> Self {
+        let root = Authority::root("Lab Root");
+        let identity = root.issue(&["mx.acme.test"], pki::VALID);
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(identity.chain, identity.key)
+            .unwrap();
+        Self {
+            begin: Instant::now(),
+            manner: Arc::new(Mutex::new(manner)),
+            state: Arc::default(),
+            tls: Arc::new(config),
+            trust: Trust::only([root.certificate]),
+        }
+    }
+
+    /// Puts a message of somebody else's into the inbox.
+    pub(super) fn put(&self, text: &str, deleted: bool) {
+        let mut state = self.state.lock().unwrap();
+        let uid = u32::try_from(state.mail.len()).unwrap() + 1;
+        state.mail.push(Mail {
+            uid,
+            folder: "INBOX",
+            text: text.to_owned(),
+            there_from: self.now(),
+            deleted,
+            gone: false,
+        });
+    }
+
+    pub(super) fn left(&self) -> Vec<Mail> {
+        let state = self.state.lock().unwrap();
+        state.mail.iter().filter(|mail| !mail.gone).cloned().collect()
+    }
+
+    pub(super) fn heard(&self) -> Vec<String> {
+        self.state.lock().unwrap().heard.clone()
+    }
+}
+
+impl Net for Post {
+    type Stream = DuplexStream;
+
+    fn now(&self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.begin.elapsed()).unwrap();
+        BEGIN.parse::<Timestamp>().unwrap() + passed
+    }
+
+    async fn ask(&self, _: SocketAddr, _: &Question, _: Duration) -> Result<Answer, AskError> {
+        Err(AskError::Timeout)
+    }
+
+    async fn dial(&self, to: SocketAddr, limit: Duration) -> Result<Connection<DuplexStream>, DialError> {
+        self.state.lock().unwrap().connections.push(to.port());
+        if self.manner.lock().unwrap().down.contains(&to.port()) {
+            tokio::time::sleep(limit).await;
+            return Err(DialError::Timeout);
+        }
+        let (ours, theirs) = duplex(16 * 1024);
+        let server = Server {
+            manner: Arc::clone(&self.manner),
+            state: Arc::clone(&self.state),
+            begin: self.begin,
+        };
+        let tls = TlsAcceptor::from(Arc::clone(&self.tls));
+        tokio::spawn(async move {
+            match to.port() {
+                993 => {
+                    if let Ok(stream) = tls.accept(theirs).await {
+                        server.mailbox(stream).await;
+                    }
+                }
+                465 => {
+                    if let Ok(stream) = tls.accept(theirs).await {
+                        server.submission(stream, true).await;
+                    }
+                }
+                _ => {
+                    if let Some(stream) = server.submission(theirs, false).await
+                        && let Ok(stream) = tls.accept(stream).await
+                    {
+                        server.submission(stream, true).await;
+                    }
+                }
+            }
+        });
+        Ok(Connection {
+            stream: ours,
+            source: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        })
+    }
+
+    async fn fetch(&self, _: &Page<'_>, _: &Trust, _: FetchLimits) -> Result<Fetched, FetchError> {
+        Err(FetchError::Timeout)
+    }
+
+    async fn ping(&self, _: IpAddr, _: PingPlan) -> Result<PingReport, PingError> {
+        Err(PingError::NotPermitted)
+    }
+
+    async fn snmp(
+        &self,
+        _: SocketAddr,
+        _: &Credentials,
+        _: &[ObjectId],
+        _: Duration,
+    ) -> Result<Vec<SnmpValue>, crate::model::snmp::SnmpFailure> {
+        Err(crate::model::snmp::SnmpFailure::Silent)
+    }
+
+    async fn trace(&self, _: SocketAddr, _: TracePlan) -> Result<Trace, PingError> {
+        Err(PingError::NotPermitted)
+    }
+
+    fn default_routes(&self) -> Routes {
+        Routes { v4: true, v6: false }
+    }
+}
+
+struct Server {
+    manner: Arc<Mutex<Manner>>,
+    state: Arc<Mutex<State>>,
+    begin: Instant,
+}
+
+impl Server {
+    fn now(&self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.begin.elapsed()).unwrap();
+        BEGIN.parse::<Timestamp>().unwrap() + passed
+    }
+
+    fn manner(&self) -> Manner {
+        self.manner.lock().unwrap().clone()
+    }
+
+    /// SMTP. Gives the stream back when TLS is to begin.
+    async fn submission<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, encrypted: bool) -> Option<S> {
+        let mut stream = BufReader::new(stream);
+        let resumed = encrypted && self.state.lock().unwrap().connections.last() != Some(&465);
+        if !resumed {
+            stream.write_all(b"220 mx.acme.test ESMTP\r\n").await.ok()?;
+        }
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await.ok()? == 0 {
+                return None;
+            }
+            let line = line.trim_end().to_owned();
+            self.state.lock().unwrap().heard.push(line.clone());
+            let manner = self.manner();
+            let verb = line.split([' ', ':']).next().unwrap_or_default().to_owned();
+            let said = manner
+                .says
+                .iter()
+                .find(|(of, _)| *of == verb)
+                .map(|(_, said)| format!("{said}\r\n"));
+            let answer = match (verb.as_str(), said) {
+                (_, Some(said)) => said,
+                ("EHLO", _) if !encrypted && manner.starttls => "250-mx.acme.test\r\n250 STARTTLS\r\n".into(),
+                ("EHLO", _) if encrypted => format!("250-mx.acme.test\r\n250 {}\r\n", manner.auth),
+                ("EHLO", _) => "250 mx.acme.test\r\n".into(),
+                ("STARTTLS", _) => {
+                    stream.write_all(b"220 Ready\r\n").await.ok()?;
+                    return Some(stream.into_inner());
+                }
+                ("AUTH", _) if line == "AUTH LOGIN" => "334 VXNlcm5hbWU6\r\n".into(),
+                ("AUTH" | "aHVudGVyMg==", _) => "235 2.7.0 Welcome\r\n".into(),
+                ("DATA", _) => {
+                    stream.write_all(b"354 Go on\r\n").await.ok()?;
+                    let mut text = String::new();
+                    while !text.ends_with("\r\n.\r\n") {
+                        let mut line = String::new();
+                        stream.read_line(&mut line).await.ok()?;
+                        text.push_str(&line);
+                    }
+                    self.deliver(text.trim_end_matches(".\r\n"), &manner);
+                    "250 2.0.0 Ok: queued as 4711\r\n".into()
+                }
+                ("QUIT", _) => "221 Bye\r\n".into(),
+                ("Y2FuYXJ5", _) => "334 UGFzc3dvcmQ6\r\n".into(),
+                _ => "250 Ok\r\n".into(),
+            };
+            stream.write_all(answer.as_bytes()).await.ok()?;
+        }
+    }
+
+    fn deliver(&self, text: &str, manner: &Manner) {
+        let Some(takes) = manner.takes else { return };
+        let mut state = self.state.lock().unwrap();
+        let uid = u32::try_from(state.mail.len()).unwrap() + 1;
+        state.mail.push(Mail {
+            uid,
+            folder: manner.folder,
+            text: format!("{}{text}", manner.stamps),
+            there_from: self.now() + SignedDuration::try_from(takes).unwrap(),
+            deleted: false,
+            gone: false,
+        });
+    }
+
+    async fn mailbox<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) {
+        {
+            let mut state = self.state.lock().unwrap();
+            state.open_mailboxes += 1;
+            state.most_open_mailboxes = state.most_open_mailboxes.max(state.open_mailboxes);
+        }
+        let _ = self.talk_imap(stream).await;
+        self.state.lock().unwrap().open_mailboxes -= 1;
+    }
+
+    async fn talk_imap<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> std::io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        stream.write_all(b"* OK ready\r\n").await?;
+        let mut folder = String::new();
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await? == 0 {
+                return Ok(());
+            }
+            let line = line.trim_end().to_owned();
+            let (tag, command) = line.split_once(' ').unwrap_or((&line, ""));
+            self.state.lock().unwrap().heard.push(command.to_owned());
+            let manner = self.manner();
+            let verb = command.split(' ').next().unwrap_or_default();
+            if let Some((_, said)) = manner.says.iter().find(|(of, _)| *of == verb) {
+                stream.write_all(format!("{tag} {said}\r\n").as_bytes()).await?;
+                continue;
+            }
+            let untagged = self.untagged(command, &mut folder, &manner);
+            stream.write_all(untagged.as_bytes()).await?;
+            stream.write_all(format!("{tag} OK done\r\n").as_bytes()).await?;
+            if verb == "LOGOUT" {
+                let _ = stream.read_u8().await;
+                return Ok(());
+            }
+        }
+    }
+
+    /// What comes before the OK of a command.
+    fn untagged(&self, command: &str, folder: &mut String, manner: &Manner) -> String {
+        let now = self.now();
+        let mut state = self.state.lock().unwrap();
+        let uids: Vec<u32> = command
+            .split(' ')
+            .nth(2)
+            .map(|set| set.split(',').filter_map(|uid| uid.parse().ok()).collect())
+            .unwrap_or_default();
+        let words: Vec<&str> = command.split(' ').collect();
+        let here = |mail: &&mut Mail| !mail.gone && mail.there_from <= now;
+        match words.as_slice() {
+            ["CAPABILITY", ..] if manner.uidplus => "* CAPABILITY IMAP4rev1 UIDPLUS\r\n".into(),
+            ["CAPABILITY", ..] => "* CAPABILITY IMAP4rev1\r\n".into(),
+            ["LIST", ..] => "* LIST () \"/\" INBOX\r\n* LIST (\\Junk) \"/\" \"Bulk\"\r\n".into(),
+            ["SELECT", name, ..] => {
+                *folder = name.trim_matches('"').to_owned();
+                "* 0 EXISTS\r\n* FLAGS (\\Deleted)\r\n".into()
+            }
+            ["UID", "SEARCH", "DELETED"] => {
+                let found = state
+                    .mail
+                    .iter_mut()
+                    .filter(here)
+                    .filter(|mail| mail.deleted && mail.folder == folder);
+                search(found.map(|mail| mail.uid))
+            }
+            ["UID", "SEARCH", ..] => {
+                let canary = |mail: &&mut Mail| mail.text.contains("Subject: mailflow canary");
+                let found = state.mail.iter_mut().filter(here).filter(canary);
+                let found = found.filter(|mail| mail.folder == folder && !mail.deleted);
+                search(found.map(|mail| mail.uid))
+            }
+            ["UID", "FETCH", ..] => {
+                let found = state
+                    .mail
+                    .iter_mut()
+                    .filter(here)
+                    .filter(|mail| uids.contains(&mail.uid));
+                let fetched = found.map(|mail| {
+                    let date = mail.there_from.strftime("%d-%b-%Y %H:%M:%S +0000");
+                    let header = mail.text.split_inclusive("\r\n\r\n").next().unwrap_or_default();
+                    let length = header.len();
+                    format!(
+                        "* {0} FETCH (UID {0} INTERNALDATE \"{date}\" BODY[HEADER] {{{length}}}\r\n{header})\r\n",
+                        mail.uid
+                    )
+                });
+                fetched.collect()
+            }
+            ["UID", "STORE", ..] => {
+                state
+                    .mail
+                    .iter_mut()
+                    .filter(|mail| uids.contains(&mail.uid))
+                    .for_each(|mail| mail.deleted = true);
+                String::new()
+            }
+            ["UID", "EXPUNGE", ..] => {
+                let gone = state
+                    .mail
+                    .iter_mut()
+                    .filter(|mail| uids.contains(&mail.uid) && mail.deleted);
+                gone.for_each(|mail| mail.gone = true);
+                String::new()
+            }
+            ["EXPUNGE"] => {
+                state
+                    .mail
+                    .iter_mut()
+                    .filter(|mail| mail.deleted)
+                    .for_each(|mail| mail.gone = true);
+                String::new()
+            }
+            ["LOGOUT"] => "* BYE\r\n".into(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// What a search found, as IMAP says it.
+fn search(found: impl Iterator<Item = u32>) -> String {
+    let found: Vec<String> = std::iter::once("* SEARCH".to_owned())
+        .chain(found.map(|uid| uid.to_string()))
+        .collect();
+    format!("{}\r\n", found.join(" "))
+}
