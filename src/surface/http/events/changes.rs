@@ -134,7 +134,9 @@ fn touched(a: &Arc<Incident>, b: &Arc<Incident>) -> bool {
         && (a.severity != b.severity
             || a.cause.code != b.cause.code
             || a.cause.root != b.cause.root
-            || a.affected != b.affected)
+            || a.affected != b.affected
+            || a.acknowledged != b.acknowledged
+            || a.held != b.held)
 }
 
 #[cfg(test)]
