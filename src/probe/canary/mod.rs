@@ -11,7 +11,7 @@ mod submit;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{self, Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -35,8 +35,8 @@ pub use login::{Credential, Identity, Place};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What one stage of a session may take.
 const STAGE: Duration = Duration::from_secs(30);
-/// Canaries given up that are remembered for each mailbox until somebody asks for them.
-const MOST_LATE: usize = 200;
+/// Canaries that were found and nobody has asked for yet: the oldest go first.
+const MOST_LATE: usize = 5000;
 
 /// What one canary is made of.
 #[derive(Debug, Clone)]
@@ -58,6 +58,8 @@ pub struct Plan {
 pub struct Canaries {
     plans: BTreeMap<(ClientId, Arc<str>), Plan>,
     boxes: BTreeMap<String, Mutex<Shared>>,
+    /// What was found in any of them: two names may lead to one mailbox, and the first look takes all.
+    arrived: sync::Mutex<Vec<(Arrival, Timestamp)>>,
     key: OnceLock<TokenKey>,
 }
 
@@ -76,7 +78,6 @@ struct Shared {
     peer: Option<SocketAddr>,
     looked: Option<Timestamp>,
     waiting: usize,
-    arrived: Vec<(Arrival, Timestamp)>,
 }
 
 impl Canaries {
@@ -86,6 +87,7 @@ impl Canaries {
         Self {
             boxes: boxes.collect(),
             plans,
+            arrived: sync::Mutex::default(),
             key: OnceLock::new(),
         }
     }
@@ -254,7 +256,7 @@ impl<N: Net> Run<'_, N> {
         }
         *mailbox = shared.peer;
         let mut own = None;
-        shared.arrived.retain(|(arrival, at)| {
+        self.arrivals().retain(|(arrival, at)| {
             let token = &arrival.found.token;
             if *token == self.token {
                 own = Some(self.arrived(arrival, *at));
@@ -266,6 +268,12 @@ impl<N: Net> Run<'_, N> {
             false
         });
         Ok(own)
+    }
+
+    /// What was found and nobody has asked for yet. Nobody panics while holding it.
+    fn arrivals(&self) -> sync::MutexGuard<'_, Vec<(Arrival, Timestamp)>> {
+        let arrived = self.context.canaries.arrived.lock();
+        arrived.unwrap_or_else(sync::PoisonError::into_inner)
     }
 
     async fn look_anew(&self, shared: &mut Shared) -> Result<(), Trouble> {
@@ -280,11 +288,10 @@ impl<N: Net> Run<'_, N> {
         let found = session.take(self.key, STAGE).await?;
         let now = self.net.now();
         shared.looked = Some(now);
-        shared
-            .arrived
-            .extend(found.into_iter().map(|arrival| (arrival, now)));
-        let too_many = shared.arrived.len().saturating_sub(MOST_LATE);
-        shared.arrived.drain(..too_many);
+        let mut arrived = self.arrivals();
+        arrived.extend(found.into_iter().map(|arrival| (arrival, now)));
+        let too_many = arrived.len().saturating_sub(MOST_LATE);
+        arrived.drain(..too_many);
         Ok(())
     }
 

@@ -279,3 +279,37 @@ async fn one_session_a_mailbox() {
     drop(state);
     assert!(post.left().is_empty());
 }
+
+/// Two names may lead to one mailbox: whoever looks first takes the messages of both.
+#[tokio::test(start_paused = true)]
+async fn one_mailbox_by_two_names() {
+    let post = Post::new(Manner::default());
+    let plan = |user: &str| Plan {
+        submit: place(587),
+        from: "canary@acme.test".into(),
+        to: "canary@acme.test".into(),
+        mailbox: Place {
+            identity: Some(Identity::new(user, || {
+                Ok(Credential::Password(SecretString::from("hunter2")))
+            })),
+            ..place(993)
+        },
+        deadline: Duration::from_secs(20),
+    };
+    let plans = [("one", plan("canary")), ("two", plan("canary@acme.test"))];
+    let plans = plans.map(|(name, plan)| ((acme(), Arc::from(name)), plan));
+    let canaries = Canaries::new(plans.into());
+    canaries.sign_with(&[7; 32]);
+    let ourselves = Context {
+        canaries: Arc::new(canaries),
+        ..context()
+    };
+    let both = futures_util::future::join(send(&post, &ourselves, "one"), send(&post, &ourselves, "two"));
+    let (one, two) = both.await;
+    for evidence in [one, two] {
+        assert!(
+            matches!(evidence.outcome, CanaryOutcome::Arrived { .. }),
+            "{evidence:?}"
+        );
+    }
+}
