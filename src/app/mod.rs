@@ -160,7 +160,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
 }
 
 /// The time, as the net port tells it.
-fn clock(net: &Arc<RealNet>) -> Clock {
+fn clock<N: Net>(net: &Arc<N>) -> Clock {
     let net = Arc::clone(net);
     Arc::new(move || net.now())
 }

@@ -181,7 +181,9 @@ impl Monitor {
         self.refresh_services(name, &judged.services, now);
         match judged.certificate_expiry {
             Some(at) => self.expiries.insert(name.clone(), at),
-            None => self.expiries.remove(name),
+            None if matches!(judged.state, State::Flowing | State::Degraded) => self.expiries.remove(name),
+            // What was measured is still so while nobody can look.
+            None => None,
         };
         self.wait_for_provider(name, provider, &mut doubt);
         let target = Target::Domain(name.clone());

@@ -159,11 +159,11 @@ impl<'a> Episode<'a> {
 
     /// The domains that it touched.
     pub(super) fn domains(&self) -> impl Iterator<Item = &'a Affected> + '_ {
-        self.touched.iter().copied().filter(is_domain)
+        self.touched.iter().copied().filter(|one| is_domain(one))
     }
 }
 
-fn is_domain(one: &&Affected) -> bool {
+fn is_domain(one: &Affected) -> bool {
     matches!(one.target, Target::Domain(_))
 }
 

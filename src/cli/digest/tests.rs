@@ -100,7 +100,7 @@ fn a_quiet_one() {
 }
 
 #[rstest]
-#[case("3d", Moment::Ago(Duration::from_secs(3 * 86_400)))]
+#[case("3d", Moment::Ago(Duration::from_hours(72)))]
 #[case("2026-11-20T18:00:00Z", Moment::At("2026-11-20T18:00:00Z".parse().unwrap()))]
 #[case("2026-11-20T18:00:00+01:00", Moment::At("2026-11-20T17:00:00Z".parse().unwrap()))]
 fn times_as_people_type_them(#[case] typed: &str, #[case] read: Moment) {
@@ -120,7 +120,7 @@ fn a_day_begins_where_we_are() {
 #[test]
 fn so_long_ago_is_reckoned_from_the_daemons_now() {
     let now: Timestamp = "2026-11-22T02:20:00Z".parse().unwrap();
-    let day = Moment::Ago(Duration::from_secs(86_400)).timestamp(now);
+    let day = Moment::Ago(Duration::from_hours(24)).timestamp(now);
     assert_eq!(day.to_string(), "2026-11-21T02:20:00Z");
     let ages = Moment::Ago(Duration::MAX).timestamp(now);
     assert_eq!(ages, Timestamp::UNIX_EPOCH);

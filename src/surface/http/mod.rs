@@ -16,8 +16,8 @@ mod openapi;
 mod operate;
 mod pages;
 mod paging;
-mod report;
 mod probe;
+mod report;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;

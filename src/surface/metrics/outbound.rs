@@ -1,7 +1,7 @@
 //! Metrics of mail that clients send: routes and canaries.
 
 use super::families::{seconds, states};
-use super::family::{Family, Label, Sample, Value};
+use super::family::{Family, Sample, Value};
 use crate::model::Target;
 use crate::snapshot::{CanaryView, Snapshot};
 
@@ -72,7 +72,7 @@ pub(super) fn canaries(snapshot: &Snapshot) -> Vec<Family<'_>> {
     ]
 }
 
-fn labels(canary: &CanaryView) -> Option<[Label<'_>; 2]> {
+fn labels(canary: &CanaryView) -> Option<[(&'static str, &str); 2]> {
     match &canary.verdict.target {
         Target::Canary(client, name) => Some([("client", client.as_str()), ("canary", name)]),
         _ => None,
