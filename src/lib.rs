@@ -10,6 +10,7 @@ pub mod config;
 pub mod diagnosis;
 pub mod incident;
 pub mod inventory;
+pub mod message;
 pub mod model;
 pub mod monitor;
 pub mod net;
