@@ -191,7 +191,7 @@ mod tests {
     #[case("mailto:a@b.test", &["a@b.test"])]
     #[case("@ a@ @b a@1.2.3.4 @@", &[])]
     #[case("宛先：a@b.test。", &["a@b.test"])]
-    fn text(#[case] text: &str, #[case] expected: &[&str]) {
+    fn in_text(#[case] text: &str, #[case] expected: &[&str]) {
         assert_eq!(all(text).collect::<Vec<_>>(), expected);
     }
 }
