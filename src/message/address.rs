@@ -17,6 +17,11 @@ pub(super) fn typed(field: &str) -> Option<String> {
     } else {
         rest.to_owned()
     };
+    let whole = rest.trim().trim_start_matches('<').trim_end_matches('>');
+    let international = !whole.is_ascii() && whole.matches('@').count() == 1;
+    if international && kind == "utf-8" && !whole.contains(char::is_whitespace) && whole.len() <= LONGEST {
+        return Some(whole.to_owned());
+    }
     let found = first(&rest)?;
     // RFC 3461 4: xtext, where an original recipient was taken over as it came.
     Some(if found.contains('+') {
@@ -51,8 +56,9 @@ fn span(text: &str, least: usize, at: usize) -> Option<(usize, usize)> {
     let before = text.get(least..at)?;
     let quoted = before.ends_with('"');
     let start = if quoted {
-        let open = before[..before.len() - 1].rfind('"')?;
-        least + open
+        let body = &before[..before.len() - 1];
+        let mut window = body.char_indices().rev().take(LONGEST);
+        least + window.find(|(_, c)| *c == '"')?.0
     } else {
         let mut length = 0;
         for c in before.chars().rev() {
@@ -63,12 +69,15 @@ fn span(text: &str, least: usize, at: usize) -> Option<(usize, usize)> {
         }
         at - length
     };
-    let start = start + trimmed(&text[start..at]);
+    let bare = text[start..at].trim_start_matches(['\'', '.', '-', '=', '*', '/', '`', '|']);
+    let start = at - bare.len();
     let domain = &text[at + 1..];
     let mut length = 0;
     for c in domain.chars() {
         let literal = domain.starts_with('[') && matches!(c, '[' | ']' | ':');
-        if !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_') || literal) || length > LONGEST {
+        if !((c.is_alphanumeric() && !is_unspaced(c)) || matches!(c, '.' | '-' | '_') || literal)
+            || length > LONGEST
+        {
             break;
         }
         length += c.len_utf8();
@@ -79,25 +88,16 @@ fn span(text: &str, least: usize, at: usize) -> Option<(usize, usize)> {
     sound.then_some((start, end))
 }
 
-/// How many characters at the start of a local part are the text's rather than its own.
-fn trimmed(local: &str) -> usize {
-    let lower = local.to_ascii_lowercase();
-    let prefix = ["mailto:", "rfc822:", "smtp:", "to:", "for:"]
-        .iter()
-        .find(|prefix| lower.starts_with(**prefix));
-    let cut = prefix.map_or(0, |prefix| prefix.len());
-    let rest = &local[cut..];
-    cut + rest.len()
-        - rest
-            .trim_start_matches(['\'', '.', '-', '=', '*', '/', '`', '|'])
-            .len()
-}
-
 fn in_local(c: char) -> bool {
     c.is_ascii_alphanumeric()
-        || "!#$%&'*+-/=?^_`{|}~.:".contains(c)
+        || "!#$%&'*+-/=?^_`{|}~.".contains(c)
         // Internationalised (RFC 6531 3.3), though not the brackets and stops that other scripts write.
-        || (!c.is_ascii() && c.is_alphanumeric())
+        || (!c.is_ascii() && c.is_alphanumeric() && !is_unspaced(c))
+}
+
+/// Characters of scripts that put no blanks between words: in a text they belong to the words beside an address.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}')
 }
 
 fn is_domain(domain: &str) -> bool {

@@ -199,11 +199,11 @@ pub(super) fn host(value: &str) -> Option<String> {
     let name = name
         .trim_matches(|c| matches!(c, '<' | '>' | '(' | ')' | '.' | ',' | ':'))
         .to_ascii_lowercase();
-    let name = name
+    let inner = name
         .strip_prefix('[')
         .and_then(|name| name.strip_suffix(']'))
-        .map(str::to_owned)
-        .unwrap_or(name);
+        .map(str::to_owned);
+    let name = inner.unwrap_or(name);
     let sound = !name.is_empty()
         && name.len() <= 255
         && name

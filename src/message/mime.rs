@@ -136,7 +136,7 @@ pub(super) struct Part<'a> {
 impl<'a> Part<'a> {
     /// Takes a message apart. Never fails: what is no message is one part of text.
     pub(super) fn parse(bytes: &'a [u8]) -> Self {
-        Self::read(bytes, 0, &mut MOST_PARTS.clone(), "text/plain")
+        Self::read(bytes, 0, &mut { MOST_PARTS }, "text/plain")
     }
 
     fn read(bytes: &'a [u8], depth: usize, left: &mut usize, usual: &str) -> Self {

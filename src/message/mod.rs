@@ -44,7 +44,7 @@ const MOST_ATTACHED: usize = 16;
 pub fn explain(message: &[u8]) -> Explanation {
     let message = &message[..message.len().min(LONGEST)];
     let outer = Part::parse(message);
-    bounce(&outer, 0, &mut MOST_ATTACHED.clone()).unwrap_or_else(|| report::of_ordinary(&outer))
+    bounce(&outer, 0, &mut { MOST_ATTACHED }).unwrap_or_else(|| report::of_ordinary(&outer))
 }
 
 /// The bounce that a message is, or brings with it.

@@ -171,6 +171,43 @@ const AWAY: &[&str] = &[
     "αυτόματη απάντηση",
 ];
 
+/// Those of them that no person writes.
+const SURELY_AWAY: &[&str] = &[
+    "automatic reply:",
+    "auto reply:",
+    "autoreply:",
+    "auto-reply:",
+    "auto response:",
+    "autoresponse:",
+    "out of office:",
+    "out of office reply",
+    "out of office autoreply",
+    "out-of-office:",
+    "automatische antwort:",
+    "abwesenheitsnotiz",
+    "automatische rückantwort",
+    "réponse automatique",
+    "message d'absence",
+    "respuesta automática",
+    "risposta automatica",
+    "fuori ufficio:",
+    "resposta automática",
+    "automatisch antwoord",
+    "automatyczna odpowiedź",
+    "odpowiedź automatyczna",
+    "自動応答",
+    "自動返信",
+    "automatiskt svar",
+    "automatisk svar",
+    "automaattinen vastaus",
+    "автоответ",
+    "автоматический ответ",
+    "otomatik yanıt",
+    "自动回复",
+    "automatická odpověď",
+    "αυτόματη απάντηση",
+];
+
 /// Subjects of read receipts by programs that write them as plain text.
 const READ: &[&str] = &[
     "read:",
@@ -281,13 +318,12 @@ fn is_away(headers: &Headers, subject: &str) -> bool {
         .trim_start_matches("re: ")
         .trim_start_matches("aw: ")
         .trim_start_matches("[auto] ");
-    let human = bare == subject && !auto && subject.split_whitespace().count() <= 3;
     (starts(bare) && auto)
         || (auto
             && AWAY
                 .iter()
                 .any(|words| words.len() > 8 && subject.contains(words)))
-        || (starts(subject) && !human && subject.contains(':'))
+        || SURELY_AWAY.iter().any(|words| subject.starts_with(words))
 }
 
 /// Whether a machine says that it answered by itself (RFC 3834 5, and what others use).
@@ -307,7 +343,7 @@ pub(super) fn is_automatic(headers: &Headers) -> bool {
         .iter()
         .any(|name| headers.has(name))
         || headers.lower("x-auto-reply") == "yes"
-        || headers.lower("x-ms-exchange-inbox-rules-loop") != ""
+        || headers.has("x-ms-exchange-inbox-rules-loop")
 }
 
 /// What a message is that is neither a bounce nor of a form of its own.

@@ -278,7 +278,7 @@ const STRONG: Table = &[
             "denylist",
             "deny list",
             "listed at",
-            "listed in",
+            "is listed in",
             "listed by",
             "listed on",
             "sorbs",
@@ -881,6 +881,7 @@ const STRONG: Table = &[
     (
         R::DomainNotFound,
         &[
+            "domain*was not found",
             "domain not found",
             "host not found",
             "host unknown",

@@ -23,7 +23,7 @@ pub(super) struct Reporter<'a> {
 }
 
 /// What is known of one recipient.
-pub(super) fn recipient(found: Found, reporter: &Reporter) -> Recipient {
+pub(super) fn recipient(found: &Found, reporter: &Reporter) -> Recipient {
     let said = found.reply.as_deref().unwrap_or_default();
     let stated = found.status;
     let in_reply = reply::enhanced(said).map(|(_, code)| code);
@@ -45,8 +45,8 @@ pub(super) fn recipient(found: Found, reporter: &Reporter) -> Recipient {
     } else {
         said
     };
-    let expired = is_expired(&found, status);
-    let judged = judged(&found, text, stated, remote.or(reporter.host), expired);
+    let expired = is_expired(found, status);
+    let judged = judged(found, text, stated, remote.or(reporter.host), expired);
     let (reason, basis) = judged.map_or((None, None), |(reason, basis)| (Some(reason), Some(basis)));
     let stage = found.stage.or(match reason {
         Some(Reason::DomainNotFound | Reason::NoMailHost | Reason::DnsFailure) => Some(Stage::Dns),
@@ -111,7 +111,11 @@ fn judged(
         &rest,
         stated.filter(|code| !is_end(*code) && !status::is_bare(*code)),
     );
-    let underlying = underlying.filter(|(reason, _)| *reason != Reason::Expired);
+    // A bare code is that of the end.
+    let says = |(reason, basis): &(Reason, judge::Basis)| {
+        *reason != Reason::Expired && *basis != judge::Basis::ReplyCode
+    };
+    let underlying = underlying.filter(says);
     underlying.or(Some((
         Reason::Expired,
         if stated.is_some_and(is_end) {

@@ -139,6 +139,27 @@ pub(super) fn codes(text: &str) -> impl Iterator<Item = (usize, u16)> + '_ {
             line.strip_suffix(word)
                 .is_some_and(|left| !left.ends_with(|c: char| c.is_ascii_alphanumeric()))
         });
+        let counts = [
+            "messages",
+            "bytes",
+            "kb",
+            "mb",
+            "gb",
+            "seconds",
+            "minutes",
+            "hours",
+            "days",
+            "recipients",
+            "users",
+            "mails",
+        ];
+        let next = text[end..]
+            .trim_start()
+            .split(|c: char| !c.is_ascii_alphabetic())
+            .next()
+            .unwrap_or_default();
+        let counted = counted
+            || (bytes.get(end) == Some(&b' ') && counts.iter().any(|word| word.eq_ignore_ascii_case(next)));
         let ends = match bytes.get(end) {
             None | Some(b' ' | b'-' | b'\'' | b'"' | b')' | b'\n' | b'\r' | b'#' | b'>' | b']') => true,
             Some(b',' | b':' | b';') => true,
@@ -230,7 +251,22 @@ fn closed(reply: &str, before: Option<char>) -> &str {
     if let Some(closing) = closing {
         end = end.min(reply[..end].rfind(closing).filter(|at| *at > 3).unwrap_or(end));
     }
+    let end = balanced(&reply[..end]);
     reply[..end].trim().trim_end_matches("##").trim_end()
+}
+
+/// Where a bracket closes that was opened before the reply; else the end.
+fn balanced(reply: &str) -> usize {
+    let mut open = 0_usize;
+    for (at, c) in reply.char_indices() {
+        match c {
+            '(' => open += 1,
+            ')' if open == 0 && at > 3 => return at,
+            ')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    reply.len()
 }
 
 /// At which step it happened, as reporters say it; in lower case, the more precise first.
@@ -298,15 +334,14 @@ const HOSTS: &[&str] = &[
     "remote server at ",
     "connect to ",
     "connected to ",
+    "host: ",
     "host ",
     "by mx ",
-    "server for the recipient domain ",
     "remote host: ",
     "remote mta ",
     "remote-mta: dns;",
     "remote-mta: dns; ",
     "by ",
-    "from ",
     "server ",
     "mta ",
 ];
@@ -354,8 +389,7 @@ fn host_at_start(text: &str) -> Option<String> {
         && last.len() >= 2
         && last.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-')
         && !text[end..].starts_with('@');
-    (name.len() <= 255 && (is_address || is_name) && !name.ends_with(".exe") && !name.starts_with("www."))
-        .then(|| name.to_owned())
+    (name.len() <= 255 && (is_address || is_name) && !name.starts_with("www.")).then(|| name.to_owned())
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub(super) fn of_standard(message: &Part) -> Option<Explanation> {
         .collect();
     let copy = copy(message, &split.copy);
     let reporting = report.reporting.or_else(|| reporter(&message.headers, &told));
-    Some(explained(message, found, reporting, &copy))
+    Some(explained(message, &found, reporting.as_deref(), &copy))
 }
 
 fn same(one: Option<&String>, other: Option<&String>) -> bool {
@@ -148,7 +148,7 @@ pub(super) fn of_inline(message: &Part) -> Option<Explanation> {
                 message,
                 &inner.body,
                 &inner.subject,
-                address::all(&inner.to).collect(),
+                &address::all(&inner.to).collect::<Vec<_>>(),
             )?
         }
         None => {
@@ -157,14 +157,14 @@ pub(super) fn of_inline(message: &Part) -> Option<Explanation> {
             if !clear {
                 return None;
             }
-            read_text_of(message, &told, &subject, Vec::new())?
+            read_text_of(message, &told, &subject, &[])?
         }
     };
     explanation.forwarded = Some(Forwarded::Inline);
     Some(explanation)
 }
 
-fn read_text_of(message: &Part, body: &str, subject: &str, to: Vec<String>) -> Option<Explanation> {
+fn read_text_of(message: &Part, body: &str, subject: &str, to: &[String]) -> Option<Explanation> {
     // The fields of a standard report are pasted with the rest by some programs.
     let body = body.replace("\n> ", "\n").replace("\n>\n", "\n\n");
     if let Some(report) = delivery_status::parse(&body).filter(|report| {
@@ -174,7 +174,7 @@ fn read_text_of(message: &Part, body: &str, subject: &str, to: Vec<String>) -> O
             .any(|group| group.recipient.is_some() && group.action.is_some())
     }) {
         let late = is_late(subject, &body.to_lowercase());
-        let found = report
+        let found: Vec<Found> = report
             .recipients
             .into_iter()
             .filter(|group| group.recipient.is_some())
@@ -183,7 +183,7 @@ fn read_text_of(message: &Part, body: &str, subject: &str, to: Vec<String>) -> O
         let split = text::split(&body);
         let (copy, _) = Headers::parse(split.copy.as_bytes());
         let copied = Copied::read(&copy);
-        return Some(explained(message, found, report.reporting, &copied));
+        return Some(explained(message, &found, report.reporting.as_deref(), &copied));
     }
     let mut known = known(&message.headers);
     known.not.extend(to.iter().map(|to| to.to_lowercase()));
@@ -226,7 +226,7 @@ fn finish(message: &Part, told: &str, subject: &str, mut known: Known) -> Option
         found.action = Some(if late { Action::Delayed } else { Action::Failed });
     }
     let reporting = reporter(&message.headers, told);
-    Some(explained(message, found, reporting, &copy))
+    Some(explained(message, &found, reporting.as_deref(), &copy))
 }
 
 /// The first words of a server's report that are known, and whether they say that the mail is only late.
@@ -468,7 +468,7 @@ fn reporter(headers: &Headers, told: &str) -> Option<String> {
 }
 
 /// Puts an explanation together.
-fn explained(message: &Part, found: Vec<Found>, reporting: Option<String>, copy: &Copied) -> Explanation {
+fn explained(message: &Part, found: &[Found], reporting: Option<&str>, copy: &Copied) -> Explanation {
     let actions: Vec<Action> = found
         .iter()
         .map(|found| found.action.unwrap_or(Action::Failed))
@@ -481,15 +481,12 @@ fn explained(message: &Part, found: Vec<Found>, reporting: Option<String>, copy:
         (Kind::Receipt, Some(Sort::DeliveryReceipt))
     };
     let reporter = Reporter {
-        host: reporting.as_deref(),
+        host: reporting,
         hops: copy.hops.len(),
     };
     let told = matches!(kind, Kind::Bounce | Kind::Delay);
     let recipients = if told {
-        found
-            .into_iter()
-            .map(|found| recipient(found, &reporter))
-            .collect()
+        found.iter().map(|found| recipient(found, &reporter)).collect()
     } else {
         Vec::new()
     };

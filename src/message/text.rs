@@ -199,7 +199,7 @@ pub(super) fn recipients(lines: &[String], known: &Known) -> Vec<Found> {
         let whole = lines.join("\n");
         all = names
             .into_iter()
-            .map(|name| found(name, "", &whole, &whole))
+            .map(|name| found(name, "", &whole, &whole, false, true))
             .collect();
     }
     // Whom a header names without a line of its own.
@@ -211,7 +211,9 @@ pub(super) fn recipients(lines: &[String], known: &Known) -> Vec<Found> {
                 .is_some_and(|own| own.eq_ignore_ascii_case(failed))
         }) {
             let whole = lines.join("\n");
-            all.push(found(failed.clone(), "", &whole, &whole));
+            let alone = known.failed.len() == 1;
+            let block = if alone { whole.as_str() } else { "" };
+            all.push(found(failed.clone(), "", block, &whole, all.len() < 8, alone));
         }
     }
     all
@@ -221,6 +223,7 @@ pub(super) fn recipients(lines: &[String], known: &Known) -> Vec<Found> {
 fn blocks(lines: &[String], heads: &[(usize, String, String)]) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
     let whole = lines.join("\n");
+    let alone = heads.iter().all(|head| head.1.eq_ignore_ascii_case(&heads[0].1));
     let mut places = std::collections::HashMap::new();
     for (index, (at, name, rest)) in heads.iter().enumerate() {
         let end = heads.get(index + 1).map_or(lines.len(), |(next, _, _)| *next);
@@ -231,8 +234,8 @@ fn blocks(lines: &[String], heads: &[(usize, String, String)]) -> Vec<Found> {
         if told.is_some_and(|told: usize| all[told].reply.is_some()) {
             continue;
         }
-        let elsewhere = if all.len() < 8 { whole.as_str() } else { "" };
-        let found = found(name.clone(), rest, &block, elsewhere);
+        let look = alone || all.len() < 8;
+        let found = found(name.clone(), rest, &block, &whole, look, alone);
         match told {
             Some(told) => all[told] = found,
             None => {
@@ -244,8 +247,9 @@ fn blocks(lines: &[String], heads: &[(usize, String, String)]) -> Vec<Found> {
     all
 }
 
-/// What is said of one recipient: in the paragraph at its name, else in the rest of its lines, else elsewhere.
-fn found(name: String, rest: &str, block: &str, whole: &str) -> Found {
+/// What is said of one recipient: in the paragraph at its name, else in the rest of its lines, else (`look`) in lines
+/// elsewhere that name it, and where it is `alone` anywhere.
+fn found(name: String, rest: &str, block: &str, whole: &str, look: bool, alone: bool) -> Found {
     let near = format!("{rest}\n{block}");
     let paragraphs: Vec<String> = paragraphs(&near);
     let first: Vec<&String> = paragraphs.iter().take(4).collect();
@@ -256,14 +260,14 @@ fn found(name: String, rest: &str, block: &str, whole: &str) -> Found {
             .map(str::to_owned)
     });
     reply = reply.or_else(|| paragraphs.iter().find_map(within));
-    if reply.is_none() {
-        let others = self::paragraphs(whole);
-        let naming = others
-            .iter()
-            .filter(|text| text.contains(name.as_str()))
-            .find_map(within);
-        reply = naming.or_else(|| others.iter().find_map(within));
+    if reply.is_none() && look {
+        let naming = whole.lines().filter(|line| line.contains(name.as_str()));
+        reply = naming.filter_map(reply::within).map(str::to_owned).next();
     }
+    if reply.is_none() && alone {
+        reply = self::paragraphs(whole).iter().find_map(within);
+    }
+    let whole = if alone { whole } else { "" };
     let words = reply.clone().or_else(|| plain_words(&paragraphs));
     let near = first
         .iter()

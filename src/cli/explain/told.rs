@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::message::{Explanation, Forwarded, Kind, Recipient};
+use crate::message::{Action, Explanation, Forwarded, Kind, Recipient, Sort};
 use crate::model::catalogue::Role;
 use crate::model::{Owner, State};
 
@@ -29,7 +29,7 @@ pub(super) fn render(explanation: &Explanation, width: usize, coloured: bool) ->
         _ => {
             let what = explanation
                 .sort
-                .map_or("a message like any other", |sort| sort.in_words());
+                .map_or("a message like any other", Sort::in_words);
             let line = format!("No bounce: {what}.");
             let _ = writeln!(out, "{} {}", mark(State::Flowing), paint(&line, STRONG, coloured));
         }
@@ -39,17 +39,19 @@ pub(super) fn render(explanation: &Explanation, width: usize, coloured: bool) ->
 }
 
 fn one(out: &mut String, recipient: &Recipient, kind: Kind, width: usize, coloured: bool) {
-    use crate::message::Action;
     let late = kind == Kind::Delay || recipient.action == Action::Delayed;
     let delivered = matches!(
         recipient.action,
         Action::Delivered | Action::Relayed | Action::Expanded
     );
-    let (state, what) = match () {
-        () if delivered => (State::Flowing, "Delivered"),
-        () if late => (State::Degraded, "Late, still being tried"),
-        () if recipient.expired => (State::Broken, "Given up after many tries"),
-        () => (State::Broken, "Not delivered"),
+    let (state, what) = if delivered {
+        (State::Flowing, "Delivered")
+    } else if late {
+        (State::Degraded, "Late, still being tried")
+    } else if recipient.expired {
+        (State::Broken, "Given up after many tries")
+    } else {
+        (State::Broken, "Not delivered")
     };
     let who = recipient
         .recipient
@@ -193,5 +195,55 @@ fn about(out: &mut String, explanation: &Explanation, width: usize, coloured: bo
             }
         };
         field(out, "Note", how, Some(FAINT), width, coloured);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message;
+
+    fn told(name: &str) -> String {
+        let path = format!("{}/tests/messages/{name}.eml", env!("CARGO_MANIFEST_DIR"));
+        render(&message::explain(&std::fs::read(path).unwrap()), 80, false)
+    }
+
+    #[test]
+    fn a_bounce_says_who_why_whose_and_what_to_do() {
+        insta::assert_snapshot!(told("postfix-unknown"));
+    }
+
+    #[test]
+    fn several_recipients_stand_apart() {
+        insta::assert_snapshot!(told("postfix-several"));
+    }
+
+    #[test]
+    fn a_delay_is_no_failure() {
+        insta::assert_snapshot!(told("postfix-delay"));
+    }
+
+    #[test]
+    fn what_was_forwarded_is_said_to_be() {
+        insta::assert_snapshot!(told("forwarded-outlook-de"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_made_up() {
+        insta::assert_snapshot!(told("aws"));
+    }
+
+    #[test]
+    fn what_is_no_bounce_is_said_to_be_none() {
+        insta::assert_snapshot!(told("out-of-office"));
+    }
+
+    #[test]
+    fn nothing_reaches_a_terminal_that_it_would_obey() {
+        let message = "From: MAILER-DAEMON@a.test\nReturn-Path: <>\nSubject: failure notice\n\nThis is the \
+                       qmail-send program\n\n<who@partner.test>:\n550 5.1.1 \x1b[31mred\u{202e}\n";
+        let shown = render(&message::explain(message.as_bytes()), 80, false);
+        assert!(shown.contains("550 5.1.1 \\x1b[31mred\\x202e"), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     }
 }

@@ -1,5 +1,7 @@
 //! Whatever comes: no panic, bounded work.
 
+use std::fmt::Write;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -7,9 +9,10 @@ use super::*;
 /// Shapes that made readers of mail slow or deep.
 fn shapes() -> Vec<Vec<u8>> {
     let nested = (0..3_000).fold(String::new(), |mut out, depth| {
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             "Content-Type: multipart/mixed; boundary=b{depth}\n\n--b{depth}\n"
-        ));
+        );
         out
     });
     let attached = "Content-Type: message/rfc822\n\n".repeat(3_000);
