@@ -78,13 +78,10 @@ pub(super) fn parse(text: &str) -> Option<Report> {
             "action" => group.action = group.action.or_else(|| action(&value)),
             "status" => group.status = group.status.or_else(|| status(&value)),
             "diagnostic-code" => group.diagnostic = Some(longer(group.diagnostic.take(), diagnostic(&value))),
-            "x-supplementary-info" | "x-display-name" => {}
             "remote-mta" => group.remote = host(&value),
-            "" => {
-                if named {
-                    finish(&mut report, &mut group);
-                    named = false;
-                }
+            "" if named => {
+                finish(&mut report, &mut group);
+                named = false;
             }
             _ => {}
         }

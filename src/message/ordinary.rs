@@ -318,12 +318,9 @@ fn is_away(headers: &Headers, subject: &str) -> bool {
         .trim_start_matches("re: ")
         .trim_start_matches("aw: ")
         .trim_start_matches("[auto] ");
-    (starts(bare) && auto)
-        || (auto
-            && AWAY
-                .iter()
-                .any(|words| words.len() > 8 && subject.contains(words)))
-        || SURELY_AWAY.iter().any(|words| subject.starts_with(words))
+    let within = |words: &&&str| words.len() > 8 && subject.contains(**words);
+    let sure = SURELY_AWAY.iter().any(|words| subject.starts_with(words));
+    sure || (auto && (starts(bare) || AWAY.iter().any(|words| within(&words))))
 }
 
 /// Whether a machine says that it answered by itself (RFC 3834 5, and what others use).

@@ -161,13 +161,15 @@ pub(super) fn codes(text: &str) -> impl Iterator<Item = (usize, u16)> + '_ {
         let counted = counted
             || (bytes.get(end) == Some(&b' ') && counts.iter().any(|word| word.eq_ignore_ascii_case(next)));
         let ends = match bytes.get(end) {
-            None | Some(b' ' | b'-' | b'\'' | b'"' | b')' | b'\n' | b'\r' | b'#' | b'>' | b']') => true,
-            Some(b',' | b':' | b';') => true,
+            None
+            | Some(
+                b' ' | b'-' | b'\'' | b'"' | b')' | b'\n' | b'\r' | b'#' | b'>' | b']' | b',' | b':' | b';',
+            ) => true,
             Some(b'.') => !bytes.get(end + 1).is_some_and(u8::is_ascii_digit),
             Some(_) => false,
         };
-        (plausible && starts && ends && !(counted && !text[..at].ends_with(['"', '\''])))
-            .then_some((at, value))
+        let quoted = text[..at].ends_with(['"', '\'']);
+        (plausible && starts && ends && (!counted || quoted)).then_some((at, value))
     })
 }
 

@@ -78,7 +78,6 @@ fn merged(group: delivery_status::Group, own: Option<&Found>, late: bool) -> Fou
     let class = group.status.map(|status| status.0);
     let guessed = match class {
         Some(2) => Action::Delivered,
-        Some(4) if late => Action::Delayed,
         _ if late => Action::Delayed,
         _ => Action::Failed,
     };
@@ -138,27 +137,18 @@ pub(super) fn of_inline(message: &Part) -> Option<Explanation> {
     if forward::is_answer(&outer) {
         return None;
     }
-    let mut explanation = match forward::find(&told) {
-        Some(inner) => {
-            let known_subject = is_failure(&inner.subject) || is_late_subject(&inner.subject);
-            if !is_server(&inner.from) && !(known_subject && is_automatic_name(&inner.from)) {
-                return None;
-            }
-            read_text_of(
-                message,
-                &inner.body,
-                &inner.subject,
-                &address::all(&inner.to).collect::<Vec<_>>(),
-            )?
+    let mut explanation = if let Some(inner) = forward::find(&told) {
+        if !is_server(&inner.from) {
+            return None;
         }
-        None => {
-            let subject = forward::unforwarded(&outer)?;
-            let clear = is_failure(&subject) || is_late_subject(&subject);
-            if !clear {
-                return None;
-            }
-            read_text_of(message, &told, &subject, &[])?
+        let to: Vec<String> = address::all(&inner.to).collect();
+        read_text_of(message, &inner.body, &inner.subject, &to)?
+    } else {
+        let subject = forward::unforwarded(&outer)?;
+        if !(is_failure(&subject) || is_late_subject(&subject)) {
+            return None;
         }
+        read_text_of(message, &told, &subject, &[])?
     };
     explanation.forwarded = Some(Forwarded::Inline);
     Some(explanation)

@@ -166,18 +166,29 @@ fn is_mail_header(line: &str) -> bool {
 /// Who did not get the mail by this report, and what was said.
 pub(super) fn recipients(lines: &[String], known: &Known) -> Vec<Found> {
     let is_other = |found: &str| !known.not.contains(&found.to_lowercase());
+    let is_named = |found: &str| {
+        known
+            .failed
+            .iter()
+            .any(|failed| failed.eq_ignore_ascii_case(found))
+    };
     let mut heads: Vec<(usize, String, String)> = Vec::new();
+    let mut blank = 0;
     for (at, line) in lines.iter().enumerate() {
         if heads.len() >= MOST_RECIPIENTS {
             break;
         }
-        if let Some((found, rest)) = head(line)
-            && (is_other(&found)
-                || known
-                    .failed
-                    .iter()
-                    .any(|failed| failed.eq_ignore_ascii_case(&found)))
-        {
+        if line.trim().is_empty() {
+            blank = at;
+        }
+        let Some((found, rest)) = head(line).filter(|(found, _)| is_other(found) || is_named(found)) else {
+            continue;
+        };
+        // A wrapped reply that names its recipient may begin a line with it.
+        let goes_on = heads
+            .last()
+            .is_some_and(|last| last.1.eq_ignore_ascii_case(&found) && last.0 >= blank);
+        if !goes_on {
             heads.push((at, found, rest));
         }
     }
@@ -199,7 +210,7 @@ pub(super) fn recipients(lines: &[String], known: &Known) -> Vec<Found> {
         let whole = lines.join("\n");
         all = names
             .into_iter()
-            .map(|name| found(name, "", &whole, &whole, false, true))
+            .map(|name| found(name, &whole, &whole, false, true))
             .collect();
     }
     // Whom a header names without a line of its own.
@@ -213,45 +224,36 @@ pub(super) fn recipients(lines: &[String], known: &Known) -> Vec<Found> {
             let whole = lines.join("\n");
             let alone = known.failed.len() == 1;
             let block = if alone { whole.as_str() } else { "" };
-            all.push(found(failed.clone(), "", block, &whole, all.len() < 8, alone));
+            all.push(found(failed.clone(), block, &whole, all.len() < 8, alone));
         }
     }
     all
 }
 
-/// One [`Found`] for each recipient's lines; who is named twice is told of once, with what says more.
+/// One [`Found`] for each recipient; who is named several times is told of once, with the lines of all places.
 fn blocks(lines: &[String], heads: &[(usize, String, String)]) -> Vec<Found> {
-    let mut all: Vec<Found> = Vec::new();
-    let whole = lines.join("\n");
     let alone = heads.iter().all(|head| head.1.eq_ignore_ascii_case(&heads[0].1));
     let mut places = std::collections::HashMap::new();
+    let mut told: Vec<(&str, String)> = Vec::new();
     for (index, (at, name, rest)) in heads.iter().enumerate() {
         let end = heads.get(index + 1).map_or(lines.len(), |(next, _, _)| *next);
         let block = lines[(at + 1).min(end)..end].join("\n");
-        let key = name.to_lowercase();
-        let told = places.get(&key).copied();
-        // A recipient's second place is read only where the first said nothing.
-        if told.is_some_and(|told: usize| all[told].reply.is_some()) {
-            continue;
-        }
-        let look = alone || all.len() < 8;
-        let found = found(name.clone(), rest, &block, &whole, look, alone);
-        match told {
-            Some(told) => all[told] = found,
-            None => {
-                places.insert(key, all.len());
-                all.push(found);
-            }
+        let place = *places.entry(name.to_lowercase()).or_insert(told.len());
+        match told.get_mut(place) {
+            Some((_, before)) => before.push_str(&["\n\n", rest, "\n", &block].concat()),
+            None => told.push((name, [rest, "\n", &block].concat())),
         }
     }
-    all
+    let whole = lines.join("\n");
+    let told = told.into_iter().enumerate();
+    told.map(|(index, (name, near))| found(name.to_owned(), &near, &whole, alone || index < 8, alone))
+        .collect()
 }
 
 /// What is said of one recipient: in the paragraph at its name, else in the rest of its lines, else (`look`) in lines
 /// elsewhere that name it, and where it is `alone` anywhere.
-fn found(name: String, rest: &str, block: &str, whole: &str, look: bool, alone: bool) -> Found {
-    let near = format!("{rest}\n{block}");
-    let paragraphs: Vec<String> = paragraphs(&near);
+fn found(name: String, near: &str, whole: &str, look: bool, alone: bool) -> Found {
+    let paragraphs: Vec<String> = paragraphs(near);
     let first: Vec<&String> = paragraphs.iter().take(4).collect();
     let within = |text: &String| reply::within(text).map(str::to_owned);
     let mut reply = first.iter().find_map(|text| {

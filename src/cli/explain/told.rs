@@ -77,39 +77,18 @@ fn one(out: &mut String, recipient: &Recipient, kind: Kind, width: usize, colour
     if delivered {
         return;
     }
-    match recipient.cause {
-        Some(cause) => {
-            let entry = cause.0.entry();
-            field(
-                out,
-                "Why",
-                &format!("{}.", entry.title),
-                Some(STRONG),
-                width,
-                coloured,
-            );
-            field(
-                out,
-                "Whose",
-                whose(entry.role, cause.owner()),
-                None,
-                width,
-                coloured,
-            );
-            field(out, "Do", entry.route_action(), None, width, coloured);
-        }
-        None => {
-            field(
-                out,
-                "Why",
-                "The message does not say why.",
-                Some(STRONG),
-                width,
-                coloured,
-            );
-            let action = "Ask whoever runs the server that reports what its log says of this message.";
-            field(out, "Do", action, None, width, coloured);
-        }
+    if let Some(cause) = recipient.cause {
+        let entry = cause.0.entry();
+        let why = format!("{}.", entry.title);
+        field(out, "Why", &why, Some(STRONG), width, coloured);
+        let whose = whose(entry.role, cause.owner());
+        field(out, "Whose", whose, None, width, coloured);
+        field(out, "Do", entry.route_action(), None, width, coloured);
+    } else {
+        let why = "The message does not say why.";
+        field(out, "Why", why, Some(STRONG), width, coloured);
+        let action = "Ask whoever runs the server that reports what its log says of this message.";
+        field(out, "Do", action, None, width, coloured);
     }
     if let Some(reply) = &recipient.reply {
         field(out, "Said", &format!("\"{reply}\""), None, width, coloured);
@@ -159,6 +138,9 @@ fn codes(recipient: &Recipient, late: bool) -> String {
         (false, true) => "sending it again would end the same",
         (false, false) => "may pass when it is sent again later",
     };
+    if recipient.cause.is_none() && recipient.status.is_none() && !late {
+        return format!("{code}, {status}");
+    }
     format!("{code}, {status}, {again}")
 }
 
