@@ -117,7 +117,7 @@ fn bad_usage_says_what_was_meant() {
 
     For more information, try '--help'.
     "#);
-    insta::assert_snapshot!(mistake(&["explain", "gatway.down"]), @r#"error: "gatway.down" is no cause that mailflow knows; did you mean "gateway.down"?"#);
+    insta::assert_snapshot!(mistake(&["explain", "gatway.down"]), @r#"error: "gatway.down" is no cause that mailflow knows, and no file; did you mean "gateway.down"?"#);
     insta::assert_snapshot!(mistake(&["status", "--jsn"]), @r#"
     error: unexpected argument '--jsn' found
 

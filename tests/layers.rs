@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("net", &["model"]),
+    // Bytes in, explanation out.
+    ("message", &["model"]),
     ("config", &["model"]),
     // What happened is told in the vocabulary alone, so that nobody who shows it needs to know who found out.
     ("snapshot", &["model"]),
@@ -45,7 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     // What it counts is part of the snapshot; the lifecycle decides when somebody is to be told.
     ("notify", &["incident", "model", "snapshot"]),
-    ("surface", &["model", "snapshot"]),
+    ("surface", &["message", "model", "snapshot"]),
     // The only wiring: it knows everybody but the command line.
     (
         "app",
@@ -76,6 +78,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "demo",
             "diagnosis",
             "inventory",
+            "message",
             "model",
             "monitor",
             "net",

@@ -47,7 +47,7 @@ pub enum Command {
     Run(Run),
     /// Diagnose domains once, now, without daemon or configuration.
     Check(Check),
-    /// Say what a cause means and what to do about it.
+    /// Say what happened to a message, or what a cause means, and what to do.
     Explain(Explain),
     /// Show what a running daemon knows, worst first.
     Status(Status),
@@ -146,11 +146,11 @@ pub enum Format {
 /// `mailflow explain`
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A cause's code, such as `gateway.down`.
-    #[arg(value_name = "CODE", required_unless_present = "all")]
-    pub code: Option<String>,
+    /// A message in a file (.eml) or, with `-`, on standard input; or a cause's code, such as `gateway.down`.
+    #[arg(value_name = "FILE|-|CODE", required_unless_present = "all")]
+    pub what: Option<String>,
     /// Every cause, as a page of Markdown.
-    #[arg(long, conflicts_with = "code")]
+    #[arg(long, conflicts_with = "what")]
     pub all: bool,
     /// One JSON document on standard output.
     #[arg(long)]

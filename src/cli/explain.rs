@@ -1,17 +1,27 @@
-//! `mailflow explain CODE` and `mailflow explain --all`: what a cause means and what to do about it.
+//! `mailflow explain FILE|-|CODE` and `mailflow explain --all`: what happened to a message, or what a cause means and
+//! what to do about it.
 
-use anyhow::bail;
+mod told;
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
+use crate::message;
 use crate::model::{Code, catalogue};
 
 use super::args::Explain;
 use super::{output, style};
 
-/// Prints what the catalogue says of a code, or of all.
+/// Prints what became of a message, or what the catalogue says of a code, or of all.
 pub fn run(explain: &Explain) -> anyhow::Result<u8> {
-    let text = match &explain.code {
-        Some(typed) => one(find(typed)?, explain.json),
+    let text = match explain.what.as_deref() {
+        Some(what) => match what.parse::<Code>() {
+            Ok(code) => one(code, explain.json),
+            Err(_) => of_message(&read(what)?, explain.json)?,
+        },
         None if explain.json => {
             let all: Vec<Value> = Code::ALL.iter().map(|code| document(*code)).collect();
             format!("{:#}\n", json!({ "causes": all }))
@@ -22,15 +32,54 @@ pub fn run(explain: &Explain) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-fn find(typed: &str) -> anyhow::Result<Code> {
-    if let Ok(code) = typed.parse::<Code>() {
-        return Ok(code);
+/// The bytes of a message: a file's, or standard input's; no more than are looked at.
+fn read(what: &str) -> anyhow::Result<Vec<u8>> {
+    let most = message::LONGEST as u64;
+    let mut bytes = Vec::new();
+    if what == "-" {
+        let input = std::io::stdin().lock();
+        input
+            .take(most)
+            .read_to_end(&mut bytes)
+            .context("standard input")?;
+    } else {
+        let shown = crate::model::text::clean(what.as_bytes(), 200);
+        if !Path::new(what).exists() && !what.contains(['/', '\\']) && !what.contains(".eml") {
+            bail!(unknown(what));
+        }
+        let file = std::fs::File::open(what).with_context(|| shown.clone())?;
+        file.take(most).read_to_end(&mut bytes).with_context(|| shown)?;
     }
+    if bytes.trim_ascii().is_empty() {
+        bail!("there is no message in it");
+    }
+    if bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
+        bail!(
+            "this is in Outlook's own format (.msg): save the message as .eml, or forward it as an attachment and save that"
+        );
+    }
+    Ok(bytes)
+}
+
+/// What to say of something that is neither a code nor a file.
+fn unknown(typed: &str) -> String {
     let nearest = catalogue::nearest(typed)
         .map(|code| format!("; did you mean \"{code}\"?"))
         .unwrap_or_default();
     let typed = crate::model::text::clean(typed.as_bytes(), 80);
-    bail!("\"{typed}\" is no cause that mailflow knows{nearest}");
+    format!("\"{typed}\" is no cause that mailflow knows, and no file{nearest}")
+}
+
+fn of_message(bytes: &[u8], as_json: bool) -> anyhow::Result<String> {
+    let explanation = message::explain(bytes);
+    if as_json {
+        return Ok(format!("{:#}\n", serde_json::to_value(&explanation)?));
+    }
+    Ok(told::render(
+        &explanation,
+        style::width(),
+        style::stdout_is_coloured(),
+    ))
 }
 
 fn one(code: Code, as_json: bool) -> String {

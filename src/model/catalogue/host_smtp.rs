@@ -132,6 +132,19 @@ pub(super) const SMTP: &[Entry] = &[
         route: None,
     },
     Entry {
+        code: Code::SmtpSystemError,
+        state: State::Broken,
+        role: Role::Receiver,
+        title: "Something broke inside the mail server that had the mail",
+        explanation: "A server had the message in hand and failed for a reason of its own: a disk, a database, a filter \
+            or a setting. It is no matter of the sender, the address or the message.",
+        action: "Send the mail again. If it fails again, give whoever runs the server that reports the exact words shown \
+            here and ask them to look into its log.",
+        seen: "5.3.0, 5.3.5 or 4.3.0, or 451 \"local error\" (RFC 3463 3.4).",
+        refuted: "A message to the same recipient that the server takes.",
+        route: None,
+    },
+    Entry {
         code: Code::SmtpDisconnects,
         state: State::Broken,
         role: Role::Network,

@@ -29,6 +29,20 @@ pub(super) const REPUTATION: &[Entry] = &[
         refuted: "A message from the same address that the recipient takes.",
         route: None,
     },
+    Entry {
+        code: Code::ReputationNoReverseDns,
+        state: State::Broken,
+        role: Role::Sender,
+        title: "The sending server's address has no proper name",
+        explanation: "The receiving side looked up which name belongs to the address that the mail came from, and \
+            found none, or another than the server gave (HELO). Honest mail servers have one, so it takes no mail from \
+            this one.",
+        action: "Have the provider of the sender's line set the reverse DNS (PTR) of the sending address to the server's \
+            own name, and check that this name leads back to the address and is what the server says in HELO.",
+        seen: "5.7.25, 4.7.23 (Google), 5.7.506 (Microsoft), or a reply that speaks of reverse DNS, PTR or HELO (RFC 5321 4.1.4).",
+        refuted: "A PTR record of the sending address whose name has that address (RFC 1912 2.1).",
+        route: None,
+    },
 ];
 
 pub(super) const RECIPIENT: &[Entry] = &[
@@ -62,8 +76,10 @@ pub(super) const RECIPIENT: &[Entry] = &[
         state: State::Broken,
         role: Role::Receiver,
         title: "The recipient's mailbox is switched off or has moved",
-        explanation: "The address exists, but its mailbox is disabled, or the person has another address now.",
-        action: "Ask the recipient's organisation for another contact or the new address.",
+        explanation: "The address exists, but its mailbox is disabled, locked or abandoned, or the person has another \
+            address now. The reply shown here often names the new one.",
+        action: "Read the reply for a new address. Otherwise phone the recipient's organisation and ask for another \
+            contact; nothing is to be mended at the sender's.",
         seen: "550 5.2.1, or 551 or 5.1.6 (RFC 3463 3.2, 3.3).",
         refuted: "A message from another sender to the same address that is refused as well: then it is not about the sender.",
         route: None,
@@ -93,7 +109,7 @@ pub(super) const SENDER: &[Entry] = &[
             neither fits the From line (DMARC).",
         action: "Find out which service sent the mail. Add it to the domain's SPF record and switch on DKIM \
             signing there.",
-        seen: "5.7.26, 5.7.27, 5.7.30 (Google), 5.7.23, 5.7.509, 5.7.515 (Microsoft), 5.7.25 for reverse DNS.",
+        seen: "5.7.26, 5.7.27, 5.7.30 (Google), 5.7.23, 5.7.509, 5.7.515 (Microsoft).",
         refuted: "Headers of a delivered message that say spf=pass or dkim=pass for the sender's domain.",
         route: None,
     },
@@ -135,6 +151,19 @@ pub(super) const SENDER: &[Entry] = &[
         refuted: "A login with the same name and password that works in a mail program.",
         route: None,
     },
+    Entry {
+        code: Code::SenderAddressRefused,
+        state: State::Broken,
+        role: Role::Sender,
+        title: "The receiver does not accept the sender's address",
+        explanation: "The receiving side takes no mail from the address in the envelope: its domain does not exist or \
+            takes no answers, nobody has this address, or it is on a list of refused senders.",
+        action: "Check that the sender's address is spelt right in the program or device that sent, that its domain has an \
+            MX record, and that the mailbox takes mail.",
+        seen: "5.1.7 or 5.1.8, or 550 at MAIL FROM (RFC 3463 3.2).",
+        refuted: "A message to the sender's address from outside that arrives.",
+        route: None,
+    },
 ];
 
 pub(super) const MESSAGE: &[Entry] = &[
@@ -163,9 +192,36 @@ pub(super) const MESSAGE: &[Entry] = &[
         refuted: "A refusal of a plain, short message as well.",
         route: None,
     },
+    Entry {
+        code: Code::MessageMalformed,
+        state: State::Degraded,
+        role: Role::Sender,
+        title: "The receiver finds the message or a command malformed",
+        explanation: "What the sending side wrote breaks the rules of mail in the receiver's eyes: a command, an \
+            address or a header. Usually an old program, a device or a script sent it. Other mail passes.",
+        action: "Find out which program or device sent the mail and have it updated. Send the mail from an ordinary mail \
+            program meanwhile.",
+        seen: "500 to 504, or 5.5.x and 5.6.x (RFC 5321 4.2.2, RFC 3463 3.6).",
+        refuted: "A refusal of the same kind for mail from an ordinary mail program.",
+        route: None,
+    },
 ];
 
 pub(super) const JOURNEY: &[Entry] = &[
+    Entry {
+        code: Code::RoutingRelayDenied,
+        state: State::Broken,
+        role: Role::Receiver,
+        title: "The server that was asked does not take mail for this domain",
+        explanation: "The mail came to a server that says that the recipient's domain is none of its own. Either DNS sends \
+            the domain's mail to the wrong place, or the domain is missing in that server's settings; or the sender \
+            has not logged in at its own outgoing server.",
+        action: "Look which server refuses. If it is the recipient's, tell them that their server does not know their \
+            domain any more. If it is the sender's own, switch on the login for outgoing mail in the mail program.",
+        seen: "550 or 554 5.7.1 \"Relay access denied\", 5.7.54 (Microsoft) (RFC 5321 3.6.1).",
+        refuted: "A message to the same domain by the same server that is taken.",
+        route: None,
+    },
     Entry {
         code: Code::RoutingLoop,
         state: State::Broken,

@@ -58,6 +58,10 @@ const STATES: &[(State, &[&str])] = &[
             "reputation.sender-blocked",
             "provider.outage",
             // No bracket in the contract:
+            "smtp.system-error",
+            "reputation.no-reverse-dns",
+            "sender.address-refused",
+            "routing.relay-denied",
             "recipient.unknown",
             "recipient.mailbox-full",
             "recipient.refused",
@@ -100,6 +104,7 @@ const STATES: &[(State, &[&str])] = &[
             "sender.rate-limited",
             "message.too-large",
             "message.content",
+            "message.malformed",
             "delivery.slow",
             "delivery.junk",
             "delivery.mailbox-unreachable",

@@ -25,15 +25,16 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The routes behind all guards.
-pub(super) fn guarded(router: Router) -> Router {
+/// The routes behind all guards; those of `messages` take bodies as large as a message.
+pub(super) fn guarded(router: Router, messages: Router) -> Router {
     router
+        .layer(RequestBodyLimitLayer::new(BODY))
+        .merge(messages.layer(RequestBodyLimitLayer::new(super::explain::LARGEST)))
         .layer(middleware::from_fn(same_site_only))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             ANSWER_WITHIN,
         ))
-        .layer(RequestBodyLimitLayer::new(BODY))
         .layer(CompressionLayer::new())
         .layer(middleware::map_response(with_headers))
 }

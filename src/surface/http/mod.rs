@@ -9,6 +9,7 @@ mod connections;
 mod digest;
 mod error;
 mod events;
+mod explain;
 mod guard;
 mod hands;
 mod incidents;
@@ -257,6 +258,7 @@ struct Server {
     surface: Surface,
     stop: CancellationToken,
     streams: Arc<Semaphore>,
+    explaining: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Server {
@@ -290,6 +292,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         surface,
         stop,
         streams: Arc::new(Semaphore::new(STREAMS)),
+        explaining: Arc::new(Semaphore::new(explain::AT_ONCE)),
     };
     let api = Router::new()
         .route("/summary", get(summary::summary))
@@ -336,6 +339,10 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .nest("/api/v1", api)
         .fallback(pages::missing)
         .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(server.clone());
+    let messages = Router::new()
+        .route("/api/v1/explain", post(explain::explain))
+        .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(server);
-    guard::guarded(router)
+    guard::guarded(router, messages)
 }

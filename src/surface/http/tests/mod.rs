@@ -10,6 +10,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::surface::sample;
 
+mod explain;
 mod hands;
 mod live;
 mod pages;
