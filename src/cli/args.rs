@@ -47,7 +47,7 @@ pub enum Command {
     Run(Run),
     /// Diagnose domains once, now, without daemon or configuration.
     Check(Check),
-    /// Say what happened to a message, or what a cause means, and what to do.
+    /// Say what became of a message, or what a cause means.
     Explain(Explain),
     /// Show what a running daemon knows, worst first.
     Status(Status),

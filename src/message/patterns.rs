@@ -381,7 +381,6 @@ const STRONG: Table = &[
             "maximum connections",
             "max message per",
             "exceeded your*limit",
-            "number of messages",
             "zu viele verbindungen",
             "zu viele nachrichten",
             "trop de connexions",
@@ -463,6 +462,7 @@ const STRONG: Table = &[
         R::MailboxFull,
         &[
             "mailbox full",
+            "messages in*mailbox exceeded",
             "mailbox is full",
             "mailbox for*is full",
             "mail box full",
@@ -882,6 +882,7 @@ const STRONG: Table = &[
         R::DomainNotFound,
         &[
             "domain*was not found",
+            "host*not found",
             "domain not found",
             "host not found",
             "host unknown",

@@ -36,10 +36,10 @@ pub(super) fn recipient(found: &Found, reporter: &Reporter) -> Recipient {
         }
         (stated, own) => stated.or(own),
     };
-    let remote = found
-        .remote
-        .as_deref()
-        .filter(|remote| Some(*remote) != reporter.host);
+    let domain = found.recipient.as_deref().map(super::address::domain);
+    // A domain that nobody could find is no server.
+    let is_server = |remote: &&str| Some(*remote) != reporter.host && domain.as_deref() != Some(*remote);
+    let remote = found.remote.as_deref().filter(is_server);
     let text = if said.is_empty() {
         found.about.as_str()
     } else {

@@ -54,6 +54,8 @@ pub(super) const WRITER_NAMES: &[&str] = &[
 /// Subjects of bounces, in lower case.
 pub(super) const FAILED: &[&str] = &[
     "undelivered mail",
+    "virus in message from you",
+    "spam in message from you",
     "undeliverable",
     "undeliver",
     "returned mail",
@@ -236,6 +238,8 @@ pub(super) const DELAYED: &[&str] = &[
 
 /// First words of reports by those that write them: in lower case, with whether the mail is only late.
 pub(super) const OPENINGS: &[(&str, bool)] = &[
+    ("was considered to contain a virus", false),
+    ("was considered unsolicited bulk", false),
     // qmail and its children (qmail-send.c).
     ("this is the qmail-send program", false),
     ("this is the mail delivery agent at", false),
