@@ -60,6 +60,7 @@ fn help_names_every_command() {
             "check",
             "explain",
             "status",
+            "digest",
             "init",
             "approve",
             "ack",

@@ -96,7 +96,10 @@ fn a_long_weekend() {
 
 #[test]
 fn a_quiet_one() {
-    insta::assert_snapshot!(render(&document(&[]), sheet(80)), @"");
+    insta::assert_snapshot!(render(&document(&[]), sheet(80)), @"
+    From 19 Nov 23:00 UTC to 02:20 UTC (2 d 3 h)
+    Nothing happened.
+    ");
 }
 
 #[rstest]
