@@ -1,5 +1,6 @@
 //! The pages over HTTP: their buttons, the report, and how much of a large fleet comes at once.
 
+use crate::model::Acknowledgement;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION, ORIGIN};
 
 use super::*;
@@ -21,7 +22,35 @@ async fn press(world: &World, path: &str, form: &str, origin: Option<&str>) -> (
     (response.status(), to.unwrap_or_default())
 }
 
-#[tokio::test]
+/// Who is led back sees what was done.
+#[tokio::test(start_paused = true)]
+async fn a_button_waits_until_the_page_shows_it() {
+    let world = world(sample::fleet());
+    let pressed = press(
+        &world,
+        "/incidents/482/ack",
+        "by=anna",
+        Some("https://mail.msp.example"),
+    );
+    tokio::pin!(pressed);
+    let soon = Duration::from_secs(1);
+    assert!(
+        tokio::time::timeout(soon, &mut pressed).await.is_err(),
+        "too early"
+    );
+    let mut snapshot = sample::fleet();
+    Arc::make_mut(&mut snapshot.open_incidents[0]).acknowledged = Some(Acknowledgement {
+        at: sample::at(sample::NOW),
+        by: "anna".into(),
+        told: true,
+    });
+    world.snapshots.send_replace(Arc::new(snapshot));
+    let at_once = Duration::from_millis(1);
+    let (status, _) = tokio::time::timeout(at_once, pressed).await.unwrap();
+    assert_eq!(status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test(start_paused = true)]
 async fn buttons_do_and_lead_back() {
     let world = world(sample::fleet());
     let own = Some("https://mail.msp.example");
