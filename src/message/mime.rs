@@ -2,6 +2,8 @@
 //!
 //! The parts are split here rather than by the crate, which recurses and copies before anybody can say "enough".
 
+use std::cell::OnceCell;
+
 use mailparse::body::Body;
 use mailparse::{MailHeader, ParsedContentType, parse_content_type, parse_header};
 
@@ -18,7 +20,29 @@ const LONGEST_TEXT: usize = 512 * 1024;
 
 /// The headers of a message or part.
 #[derive(Default)]
-pub(super) struct Headers<'a>(Vec<MailHeader<'a>>);
+pub(super) struct Headers<'a>(Vec<Header<'a>>);
+
+/// One header. It is decoded once, however often it is asked for: that can take long, for one made to take long.
+struct Header<'a> {
+    raw: MailHeader<'a>,
+    value: OnceCell<String>,
+}
+
+impl Header<'_> {
+    fn is_called(&self, name: &str) -> bool {
+        self.raw
+            .get_key_raw()
+            .trim_ascii_end()
+            .eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    fn value(&self) -> &str {
+        self.value.get_or_init(|| {
+            let value = self.raw.get_value();
+            value.split_whitespace().collect::<Vec<_>>().join(" ")
+        })
+    }
+}
 
 impl<'a> Headers<'a> {
     /// Reads headers up to the empty line, and says where the body starts.
@@ -46,9 +70,10 @@ impl<'a> Headers<'a> {
             let end = unfolded_end(bytes, at + line.len());
             let raw = &bytes[at..end.min(at + LONGEST_HEADER)];
             if headers.len() < MOST_HEADERS
-                && let Ok((header, _)) = parse_header(raw)
+                && let Ok((raw, _)) = parse_header(raw)
             {
-                headers.push(header);
+                let value = OnceCell::new();
+                headers.push(Header { raw, value });
             }
             at = end;
         }
@@ -62,16 +87,11 @@ impl<'a> Headers<'a> {
 
     /// The values of all headers of this name (in lower case), decoded (RFC 2047), on one line.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = String> {
-        let wanted = move |header: &&MailHeader| {
-            header
-                .get_key_raw()
-                .trim_ascii_end()
-                .eq_ignore_ascii_case(name.as_bytes())
-        };
-        self.0.iter().filter(wanted).map(|header| {
-            let value = header.get_value();
-            value.split_whitespace().collect::<Vec<_>>().join(" ")
-        })
+        self.called(name).map(|header| header.value().to_owned())
+    }
+
+    fn called(&self, name: &str) -> impl Iterator<Item = &Header<'a>> {
+        self.0.iter().filter(move |header| header.is_called(name))
     }
 
     /// The first value of this name.
@@ -86,7 +106,7 @@ impl<'a> Headers<'a> {
 
     /// Whether there is a header of this name.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.all(name).next().is_some()
+        self.called(name).next().is_some()
     }
 }
 

@@ -11,11 +11,11 @@ use crate::config::ResolvedProbe;
 use crate::inventory::Inventory;
 use crate::model::policy::PolicyPart;
 use crate::model::{Code, DomainName, Service, Subject, Target};
-use crate::picture::{Change, SMTP_PORT};
+use crate::picture::{Change, SMTP_PORT, Settled};
 use crate::probe::{Detail, Task};
 use crate::schedule::{Allowance, Budget, Pace};
 
-use super::{Mode, Monitor};
+use super::{Mode, Monitor, freshness};
 
 /// The first round of a fleet is spread: this much time a subject, so that a hundred start at once in effect.
 const SPREAD: Duration = Duration::from_millis(5);
@@ -361,7 +361,24 @@ impl Monitor {
         for subject in hosts.iter().chain(&addresses).chain(&records) {
             self.watch(subject, now);
         }
+        self.stretch_freshness();
         self.agenda.tidy(now);
+    }
+
+    /// What was seen at the pace of before counts until it is due at the pace of now: a longer interval must not leave
+    /// us without evidence.
+    fn stretch_freshness(&mut self) {
+        let subjects: Vec<Subject> = self
+            .picture
+            .tracks()
+            .map(|(subject, _)| subject.clone())
+            .collect();
+        for subject in subjects {
+            let settings = self.settings(&subject);
+            let effective = self.agenda.effective_interval(&subject);
+            let fresh_until = |settled: &Settled| freshness(&settled.observation, &settings, effective);
+            self.picture.stretch_freshness(&subject, fresh_until);
+        }
     }
 
     /// Forgets the gateways that are no longer there, and what is usual of those that are elsewhere now.

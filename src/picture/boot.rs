@@ -1,7 +1,6 @@
 //! When gateways started, by what their SNMP agents say of their uptime: a restart is seen by a clock that went back.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 

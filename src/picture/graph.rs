@@ -1,8 +1,9 @@
 //! Who leads where: domains to MX hosts, hosts to addresses, and back.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 
 use crate::config::ResolvedProbe;

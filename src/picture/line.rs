@@ -1,9 +1,10 @@
 //! How well the way to something that is pinged carries: loss and delay over the newest rounds, with hysteresis,
 //! beside what the anchors saw of our own line in the same time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 
 use crate::model::reach::{LifeCheck, PingReport};

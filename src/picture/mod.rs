@@ -1,9 +1,10 @@
 //! The latest evidence by subject, its freshness, and who stands on what. No judgement lives here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use jiff::Timestamp;
 
 use crate::config::ResolvedProbe;
@@ -46,7 +47,7 @@ pub struct Picture {
     /// Facts that outlive a restart.
     pub learnt: Learnt,
     /// Conditions that somebody has accepted by hand, by domain; those of the configuration stand in the inventory.
-    pub accepted: HashMap<DomainName, Vec<Accepted>>,
+    pub accepted: std::collections::HashMap<DomainName, Vec<Accepted>>,
     /// The machine's own default routes.
     pub routes: Routes,
     tracks: HashMap<Subject, Track>,
@@ -87,15 +88,15 @@ impl Picture {
             services: services::index(&inventory),
             inventory,
             learnt,
-            accepted: HashMap::new(),
+            accepted: std::collections::HashMap::new(),
             routes,
-            tracks: HashMap::new(),
-            zones: zone::Zones::new(),
+            tracks: HashMap::default(),
+            zones: zone::Zones::default(),
             leads: Leads::default(),
-            sessions: HashMap::new(),
+            sessions: HashMap::default(),
             last_success: BTreeMap::new(),
             own_addresses: Vec::new(),
-            paces: HashMap::new(),
+            paces: HashMap::default(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! For how long a zone's parent and servers have not agreed: a moment of that is how DNS spreads a change.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::dns::{ZoneCopy, ZoneLook};

@@ -4,12 +4,13 @@
 //! Pure: the time is handed in. What is due but not allowed yet waits in the line of the budget that is short,
 //! so that a slow or a small one holds up nothing else.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{DomainName, Subject};
@@ -116,8 +117,8 @@ impl Agenda {
     /// An empty one that never runs more than `most_at_once` probes.
     pub fn new(most_at_once: usize) -> Self {
         Self {
-            entries: HashMap::new(),
-            ids: HashMap::new(),
+            entries: HashMap::default(),
+            ids: HashMap::default(),
             next_id: 0,
             timer: BTreeSet::new(),
             ready: BTreeSet::new(),

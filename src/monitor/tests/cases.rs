@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rstest::rstest;
 
 use super::case::{Case, Step, Turn};
-use super::sim::{Fault, Sim, moments};
+use super::sim::{Fault, Sim, is_thorough, moments};
 use crate::model::{Code, State, Subject, Target};
 
 /// Moments of the schedule's round of 5 s at which things happen: steps that fall between its own.
@@ -95,8 +95,11 @@ fn play(case: &Case, settled: &Sim) {
     }
 }
 
+/// How something with a verdict is.
+type Shown = (State, Option<Code>);
+
 /// How everything with a verdict is.
-type States = BTreeMap<String, (State, Option<Code>)>;
+type States = BTreeMap<String, Shown>;
 
 /// A case while it is played.
 struct Playing<'a> {
@@ -120,8 +123,15 @@ impl Playing<'_> {
         self.sim.forget();
         self.change(step);
         let bound = step.bound();
-        self.watch(bound + HOLD);
-        self.probes_stay_within_bounds(bound + HOLD);
+        let seconds = self.watch(bound + HOLD, |playing| {
+            let expected = playing.expected(step);
+            step.services.is_empty()
+                && expected
+                    .iter()
+                    .any(|(name, turn)| before.get(name) != Some(&(turn.state, turn.code)))
+                && playing.is(&|name| expected.get(name).map(|turn| (turn.state, turn.code)))
+        });
+        self.probes_stay_within_bounds(seconds);
         let expected = self.expected(step);
         for (name, before) in before {
             let turns = self.turns_of(&name, from);
@@ -159,12 +169,19 @@ impl Playing<'_> {
         }
     }
 
-    /// Lets time pass, and looks at every second five that nothing stands anywhere that must not.
-    fn watch(&mut self, seconds: f64) {
-        let mut left = seconds;
-        while left > 0.0 {
-            self.sim.run(left.min(5.0));
-            left -= 5.0;
+    /// Lets time pass, and looks every five seconds that nothing stands anywhere that must not. Once everything is as it
+    /// is to become, it is watched for [`HOLD`] more; where that takes no turn, or the run is thorough, for the whole
+    /// time. Gives the seconds that it took.
+    fn watch(&mut self, seconds: f64, has_turned: impl Fn(&Self) -> bool) -> f64 {
+        let (mut passed, mut end, mut turned) = (0.0, seconds, is_thorough());
+        while passed < end {
+            let slice = f64::min(end - passed, 5.0);
+            self.sim.run(slice);
+            passed += slice;
+            if !turned && has_turned(self) {
+                turned = true;
+                end = seconds.min(passed + HOLD);
+            }
             for (code, why) in &self.case.instead_of {
                 let shown: Vec<_> = self.sim.shown().filter(|(_, shown)| shown == code).collect();
                 assert!(
@@ -183,6 +200,14 @@ impl Playing<'_> {
                 );
             }
         }
+        passed
+    }
+
+    /// Whether everything that something is wanted of is so.
+    fn is(&self, wanted: &dyn Fn(&str) -> Option<Shown>) -> bool {
+        self.states()
+            .iter()
+            .all(|(name, state)| wanted(name).is_none_or(|wanted| wanted == *state))
     }
 
     /// A failure asks for more evidence, but never sets probes after one another without end: each subject is looked
@@ -204,7 +229,9 @@ impl Playing<'_> {
         let healed = self.sim.now;
         self.sim.world = self.case.world_at_rest();
         self.sim.forget();
-        self.watch(self.case.heal.within.unwrap_or(HEALED));
+        self.watch(self.case.heal.within.unwrap_or(HEALED), |playing| {
+            playing.is(&|name| at_rest.get(name).copied())
+        });
         for (name, state) in self.states() {
             let turns = self.turns_of(&name, healed);
             assert_eq!(
@@ -339,7 +366,7 @@ fn blamed(turns: &[Seen]) -> Vec<&Seen> {
 }
 
 /// Exactly one turn, where there is one to make, and in time; nothing else on the way but what may be.
-fn as_expected(label: &str, turn: &Turn, before: (State, Option<Code>), turns: &[Seen], bound: f64) {
+fn as_expected(label: &str, turn: &Turn, before: Shown, turns: &[Seen], bound: f64) {
     let wanted = (turn.state, turn.code);
     let last = turns.last().map_or(before, |last| (last.state, last.code));
     assert_eq!(last, wanted, "{label}: {turns:?}");

@@ -177,6 +177,8 @@ fn with_agent(started: f64) -> Sim {
 #[test]
 fn a_restart_is_told_for_an_hour_and_alarms_nobody() {
     let mut sim = with_agent(12.0 * DAY);
+    // An hour of looking every five seconds would show no more than one of looking twice a minute.
+    sim.reload(&CONFIG.replace("\ninterval = \"5s\"", "\ninterval = \"30s\""));
     sim.world.agents.insert(ROUTER, Ok(sim.now));
     sim.run(3590.0);
     let also = gateway(&sim, "acme", "hq-router").also;

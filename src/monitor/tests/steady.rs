@@ -109,3 +109,12 @@ fn a_slow_pace_is_reckoned_with() {
     lives(&mut sim, &mut life, 240);
     assert_eq!(life.open().count(), 0);
 }
+
+/// What was seen at the pace of before counts until the first look at the new pace.
+#[test]
+fn a_reload_to_a_slower_pace_leaves_nobody_without_evidence() {
+    let mut sim = Sim::settled();
+    sim.reload(&CONFIG.replace("\ninterval = \"5s\"", "\ninterval = \"1m\""));
+    sim.run(150.0);
+    assert_eq!(sim.turns, []);
+}

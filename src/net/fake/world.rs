@@ -297,7 +297,7 @@ impl World {
     /// How DNS at `server` answers, or why it does not (`None`: what is sent there vanishes).
     fn reachable_dns(&self, server: IpAddr) -> Result<DnsMode, Option<AskError>> {
         let configured = self.hosts.get(&server).and_then(|host| host.dns.clone());
-        let implied = || !self.zones.served_by(server).is_empty();
+        let implied = || self.zones.serves(server);
         // A name server of the data needs no host of its own.
         let host_missing = !self.hosts.contains_key(&server);
         if host_missing && self.uplink == Uplink::Up && implied() {

@@ -84,23 +84,38 @@ impl Zones {
             .collect()
     }
 
-    /// The apexes of the zones that the data places on the server at `address`.
-    pub(super) fn served_by(&self, address: IpAddr) -> Vec<Owner> {
-        self.records
-            .iter()
-            .filter(|record| matches!(record.data, RecordData::Soa { .. }))
-            .map(|record| record.name.clone())
-            .filter(|apex| self.servers_of(apex).contains(&address))
-            .collect()
+    /// Whether the data places a zone on the server at `address`.
+    pub(super) fn serves(&self, address: IpAddr) -> bool {
+        let hosts = self.names_of(address);
+        self.records.iter().any(|record| {
+            names_server(record, &hosts) && self.at(&record.name, RecordType::Soa).next().is_some()
+        })
     }
 
-    /// As [`Self::served_by`], but only the zones that hold `name`: no others matter to a question about it.
+    /// The apexes of the zones that hold `name` and that the data places on the server at `address`.
     pub(super) fn serving(&self, address: IpAddr, name: &Owner) -> Vec<Owner> {
+        let hosts = self.names_of(address);
+        let mut apexes: Vec<Owner> = self
+            .records
+            .iter()
+            .filter(|record| within(name, &record.name) && names_server(record, &hosts))
+            .filter(|record| self.at(&record.name, RecordType::Soa).next().is_some())
+            .map(|record| record.name.clone())
+            .collect();
+        apexes.dedup();
+        apexes
+    }
+
+    /// The names that lead to an address.
+    fn names_of(&self, address: IpAddr) -> Vec<&DomainName> {
         self.records
             .iter()
-            .filter(|record| matches!(record.data, RecordData::Soa { .. }) && within(name, &record.name))
-            .map(|record| record.name.clone())
-            .filter(|apex| self.servers_of(apex).contains(&address))
+            .filter(|record| match record.data {
+                RecordData::A(v4) => IpAddr::V4(v4) == address,
+                RecordData::Aaaa(v6) => IpAddr::V6(v6) == address,
+                _ => false,
+            })
+            .filter_map(|record| record.name.as_ref())
             .collect()
     }
 
@@ -195,7 +210,7 @@ impl Zones {
     fn at<'a>(&'a self, name: &'a Owner, kind: RecordType) -> impl Iterator<Item = &'a Record> + 'a {
         self.records
             .iter()
-            .filter(move |record| record.name == *name && record.data.kind() == Some(kind))
+            .filter(move |record| record.data.kind() == Some(kind) && record.name == *name)
     }
 
     fn addresses_of(&self, name: &DomainName) -> Vec<IpAddr> {
@@ -209,6 +224,11 @@ impl Zones {
             })
             .collect()
     }
+}
+
+/// Whether a record says that one of these hosts serves its zone.
+fn names_server(record: &Record, hosts: &[&DomainName]) -> bool {
+    matches!(&record.data, RecordData::Ns(host) if hosts.contains(&host))
 }
 
 fn within(name: &Owner, ancestor: &Owner) -> bool {

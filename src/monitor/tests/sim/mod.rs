@@ -17,6 +17,6 @@ mod smtp;
 mod world;
 
 pub use fault::{CanaryIs, Fault, SenderIs};
-pub use moments::moments;
+pub use moments::{is_thorough, moments};
 pub use run::{CONFIG, Sim, start};
 pub use world::{List, NameServers, Server, World};

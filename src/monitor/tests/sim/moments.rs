@@ -1,8 +1,12 @@
-//! When in the schedule's round something happens.
+//! How much is tried: when in the schedule's round something happens, and for how long it is watched afterwards.
 
-/// Moments of a round to try, by number: every second of so many, which is what there is time for at each run;
-/// all of them where `MAILFLOW_TESTS=thorough` asks for it.
+/// Whether everything is to be tried, as `MAILFLOW_TESTS=thorough` asks for, and not just what there is time for at each
+/// run.
+pub fn is_thorough() -> bool {
+    std::env::var_os("MAILFLOW_TESTS").is_some_and(|how| how == "thorough")
+}
+
+/// Moments of a round to try, by number: every third of so many, or all of them.
 pub fn moments(all: u32) -> impl Iterator<Item = u32> {
-    let thorough = std::env::var_os("MAILFLOW_TESTS").is_some_and(|how| how == "thorough");
-    (0..all).step_by(if thorough { 1 } else { 2 })
+    (0..all).step_by(if is_thorough() { 1 } else { 3 })
 }
