@@ -27,21 +27,32 @@ pub(super) fn plans(config: &Config) -> Canaries {
         .flat_map(|client| client.canaries.iter().map(move |canary| (client, canary)));
     let plans = each.map(|(client, canary)| {
         let key = (client.id.clone(), Arc::from(canary.name.as_str()));
-        (key, plan(canary))
+        (key, plan(canary, sender_of(config, canary)))
     });
     Canaries::new(plans.collect())
 }
 
-fn plan(canary: &config::Canary) -> Plan {
-    let mailbox = &canary.mailbox;
+/// The mailbox that a canary comes back to if it cannot be delivered: that of another canary which is sent there.
+fn sender_of<'a>(config: &'a Config, canary: &config::Canary) -> Option<&'a config::Login> {
+    let mut all = config.clients.iter().flat_map(|client| &client.canaries);
+    all.find(|other| other.to == canary.from)
+        .map(|other| &other.mailbox)
+        .filter(|mailbox| **mailbox != canary.mailbox)
+}
+
+fn plan(canary: &config::Canary, sender: Option<&config::Login>) -> Plan {
+    let login = |mailbox: &config::Login| {
+        place(
+            &mailbox.server,
+            Some(&(mailbox.username.clone(), mailbox.password.clone())),
+        )
+    };
     Plan {
         submit: place(&canary.submit.server, canary.submit.login.as_ref()),
         from: canary.from.to_string().into(),
         to: canary.to.to_string().into(),
-        mailbox: place(
-            &mailbox.server,
-            Some(&(mailbox.username.clone(), mailbox.password.clone())),
-        ),
+        mailbox: login(&canary.mailbox),
+        sender: sender.map(login),
         deadline: canary.deadline,
     }
 }

@@ -35,6 +35,8 @@ pub use ordinary::{Kind, Sort};
 pub use reason::Reason;
 pub use reply::Stage;
 
+use crate::model::Reply;
+
 use mime::Part;
 
 /// How many bytes of a message are read: what lies beyond is attachment.
@@ -51,6 +53,17 @@ pub fn explain(message: &[u8]) -> Explanation {
     let message = &message[..message.len().min(LONGEST)];
     let outer = Part::parse(message);
     bounce(&outer, 0, &mut { MOST_ATTACHED }).unwrap_or_else(|| report::of_ordinary(&outer))
+}
+
+/// What a server means by a reply at `stage`; `None` where nothing says it.
+pub fn meaning(reply: &Reply, stage: Stage) -> Option<Reason> {
+    let words = judge::Words {
+        text: &reply.to_string(),
+        status: reply.enhanced,
+        host: None,
+        stage: Some(stage),
+    };
+    judge::judge(&words).map(|(reason, _)| reason)
 }
 
 /// The bounce that a message is, or brings with it.

@@ -245,6 +245,9 @@ const STRONG: Table = &[
             "user's outgoing",
             "not allowed to send*suspended",
             "outbound spam",
+            "sasl login name rejected",
+            "your account is blocked",
+            "your account has been blocked",
         ],
     ),
     (

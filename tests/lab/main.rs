@@ -22,9 +22,11 @@ mod meddler;
 mod monitor;
 mod order;
 mod pki;
+mod post;
 mod prometheus;
 mod runner;
 mod scenario;
+mod setting;
 mod shell;
 mod site;
 mod verdicts;
@@ -45,10 +47,11 @@ use crate::order::{Next, Turned};
 use crate::pki::Pki;
 use crate::runner::{Report, Runner};
 use crate::scenario::Scenario;
+use crate::setting::Setting;
 use crate::world::{BASE, World};
 
 /// Programs that the lab needs, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 15] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("ip", "iproute2"),
     ("ss", "iproute2"),
     ("sysctl", "procps"),
@@ -59,6 +62,7 @@ const PROGRAMS: [(&str, &str); 15] = [
     ("dig", "bind9-dnsutils"),
     ("unbound", "unbound"),
     ("postfix", "postfix"),
+    ("dovecot", "dovecot-imapd"),
     ("openssl", "openssl"),
     ("snmpd", "snmpd"),
     ("prometheus", "prometheus"),
@@ -72,7 +76,7 @@ const PROGRAMS: [(&str, &str); 15] = [
 struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
-    /// How many worlds to play in at the same time; four for each processor, as a world mostly waits.
+    /// How many worlds to play in at the same time, besides those that carry mail; four for each processor, as a world mostly waits.
     #[arg(long, default_value_t = four_a_processor(), global = true)]
     worlds: usize,
     /// Asked by test runners that look for tests by name; the lab shows none.
@@ -199,19 +203,16 @@ fn prepare() -> Result<Pki> {
 }
 
 fn up(scenarios: &[Scenario], name: Option<&str>) -> Result<ExitCode> {
-    let faults = match name {
-        None => Vec::new(),
+    let (setting, faults) = match name {
+        None => (Setting::default(), Vec::new()),
         Some(name) => {
             let scenario = scenarios.iter().find(|scenario| scenario.name == name);
-            scenario
-                .with_context(|| format!("there is no scenario {name:?}"))?
-                .steps[0]
-                .inject
-                .clone()
+            let scenario = scenario.with_context(|| format!("there is no scenario {name:?}"))?;
+            (scenario.setting, scenario.steps[0].inject.clone())
         }
     };
     let start = Instant::now();
-    let world = World::build(0, &prepare()?)?;
+    let world = World::build(0, &prepare()?, setting)?;
     monitor::Daemon::new(&world)?;
     let mut active = faults::Active::default();
     for fault in &faults {
@@ -250,19 +251,29 @@ fn play(scenarios: Vec<Scenario>, worlds: usize) -> Result<ExitCode> {
     let start = Instant::now();
     let pki = prepare()?;
     clean_up_when_interrupted()?;
-    let worlds = worlds.clamp(1, scenarios.len().max(1));
-    println!("lab: {} scenarios in {worlds} worlds", scenarios.len());
     let total = scenarios.len();
     // The longest first, so that no world is still at one when the others have nothing left.
     let mut scenarios = scenarios;
     scenarios.sort_by_key(|scenario| std::cmp::Reverse(scenario.steps.len()));
-    let queue = Mutex::new(VecDeque::from(scenarios));
+    let (post, domains): (Vec<_>, Vec<_>) = scenarios
+        .into_iter()
+        .partition(|scenario| scenario.setting == Setting::Post);
+    // Worlds that carry mail cost more, and have less to play.
+    let (plain, furnished) = (worlds.min(domains.len()), (worlds / 3).max(1).min(post.len()));
+    println!("lab: {total} scenarios in {} worlds", plain + furnished);
+    let domains = Mutex::new(VecDeque::from(domains));
+    let post = Mutex::new(VecDeque::from(post));
     let reports = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for number in 0..worlds {
-            let (queue, reports, pki) = (&queue, &reports, &pki);
+        for number in 0..plain + furnished {
+            let (setting, queue) = if number < plain {
+                (Setting::Domains, &domains)
+            } else {
+                (Setting::Post, &post)
+            };
+            let (reports, pki) = (&reports, &pki);
             scope.spawn(move || {
-                if let Err(error) = play_in_one_world(number, pki, queue, reports) {
+                if let Err(error) = play_in_one_world(number, setting, pki, queue, reports) {
                     println!("FAIL  world {number}: {error:#}");
                 }
             });
@@ -282,11 +293,12 @@ fn play(scenarios: Vec<Scenario>, worlds: usize) -> Result<ExitCode> {
 
 fn play_in_one_world(
     number: usize,
+    setting: Setting,
     pki: &Pki,
     queue: &Mutex<VecDeque<Scenario>>,
     reports: &Mutex<Vec<Report>>,
 ) -> Result<()> {
-    let world = World::build(number, pki).context("cannot build it")?;
+    let world = World::build(number, pki, setting).context("cannot build it")?;
     let mut runner = Runner::start(&world).context("the daemon does not find a healthy world healthy")?;
     let mut turned = Turned::default();
     loop {

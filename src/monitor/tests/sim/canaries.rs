@@ -8,7 +8,7 @@ use super::fault::CanaryIs;
 use super::smtp::reply;
 use super::world::{Server, World};
 use crate::model::smtp::SmtpFailureKind;
-use crate::model::{CanaryEvidence, CanaryOutcome, CanaryStage, DialError, Evidence};
+use crate::model::{CanaryEvidence, CanaryOutcome, CanaryStage, Code, DialError, Evidence};
 
 const SERVER: [u8; 4] = [198, 51, 100, 11];
 /// As the configuration has it.
@@ -81,6 +81,26 @@ impl World {
                 )
             }
             Some(CanaryIs::Slow) => (arrived(slow, None), slow),
+            Some(CanaryIs::TooMany) => (
+                refused(CanaryStage::Mail, "451 Sender rate overlimit - 12.5 / 1h"),
+                quick,
+            ),
+            Some(CanaryIs::Blocked) => (
+                refused(
+                    CanaryStage::Data,
+                    "550 5.1.8 Access denied, bad outbound sender AS(42004)",
+                ),
+                quick,
+            ),
+            Some(CanaryIs::Returned) => (
+                CanaryOutcome::Returned {
+                    after: quick,
+                    code: Some(Code::ReputationSenderBlocked),
+                    by: Some("mx.partner.test".to_owned()),
+                    said: "550 198.51.100.11 is listed at bl.test".to_owned(),
+                },
+                quick,
+            ),
             Some(CanaryIs::Junk) => (arrived(quick, Some("Junk")), quick),
             Some(CanaryIs::MailboxAway) => {
                 let reason = "connection refused".to_owned();
