@@ -20,6 +20,7 @@ mod providers;
 mod reason;
 pub mod received;
 mod recipient;
+mod refine;
 mod reply;
 mod report;
 mod signs;

@@ -12,6 +12,7 @@
 )]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
+mod bounces;
 mod dashboards;
 mod dns;
 mod faults;
@@ -35,7 +36,7 @@ mod worker;
 mod world;
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -98,6 +99,8 @@ enum What {
     Run { names: Vec<String> },
     /// Builds one world and leaves it, with the faults of a scenario's first step if one is named.
     Up { scenario: Option<String> },
+    /// Has the mail servers send mail back in many ways, and keeps what comes back in a folder.
+    Bounces { folder: PathBuf },
     /// Removes every world.
     Down,
 }
@@ -133,6 +136,7 @@ fn lab(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.what {
         Some(What::Down) => world::down().map(|()| ExitCode::SUCCESS),
         Some(What::Up { scenario }) => up(&scenarios, scenario.as_deref()),
+        Some(What::Bounces { folder }) => bounces(folder),
         Some(What::Run { names }) => play(named(scenarios, names)?, arguments.worlds),
         _ => play(scenarios, arguments.worlds),
     }
@@ -244,6 +248,21 @@ fn up(scenarios: &[Scenario], name: Option<&str>) -> Result<ExitCode> {
     }
     println!("Remove it with `cargo test --test lab -- down`.");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Collects bounces in a world that carries mail.
+fn bounces(folder: &Path) -> Result<ExitCode> {
+    let world = World::build(0, &prepare()?, Setting::Post)?;
+    clean_up_when_interrupted()?;
+    let collected = bounces::collect(&world, folder);
+    world::down()?;
+    let wrong = collected?;
+    println!("{wrong} are read otherwise than they were made");
+    Ok(if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Plays scenarios in several worlds and sums up.

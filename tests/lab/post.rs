@@ -59,6 +59,10 @@ pub enum Trouble {
     DeskGone,
     /// A greylister stands before `desk` (Postfix).
     Greylisting,
+    /// Only messages of less than a thousand bytes are taken (Exim).
+    SmallMessagesOnly,
+    /// A scanner finds a virus in everything (Exim).
+    VirusFound,
 }
 
 /// Whether a host carries mail in a world.
@@ -100,6 +104,7 @@ pub fn exim(world: &World, host: Host) -> Result<(String, String)> {
     let program = mail::exim().context("Exim is not there")?;
     let main = format!(
         include_str!("templates/exim-post-main.conf"),
+        home = world.home(host).display(),
         domain = domain(host),
         program = program.display()
     );
@@ -108,7 +113,8 @@ pub fn exim(world: &World, host: Host) -> Result<(String, String)> {
     Ok((main, rest))
 }
 
-fn domain(host: Host) -> &'static str {
+/// The domain that a host takes mail for.
+pub fn domain(host: Host) -> &'static str {
     let name = host.facts().mail_name;
     name.split_once('.').map_or(name, |(_, domain)| domain)
 }
@@ -167,6 +173,22 @@ fn set_people(world: &World, host: Host, people: &[&str]) -> Result<()> {
     shell::replace(&world.home(host).join("people"), &text)
 }
 
+/// Gives somebody more a mailbox.
+pub fn take_in(world: &World, host: Host, name: &str) -> Result<()> {
+    let people: Vec<&str> = PEOPLE.into_iter().chain([name]).collect();
+    set_people(world, host, &people)
+}
+
+/// Throws away what is in the queue of a Postfix.
+pub fn empty_queue(world: &World, host: Host) -> Result<()> {
+    let mut command = world.on(host, "postsuper");
+    command
+        .arg("-c")
+        .arg(world.home(host).join("etc"))
+        .args(["-d", "ALL"]);
+    shell::output(&mut command).map(drop)
+}
+
 /// Who may send as the canary.
 fn set_owner(home: &Path, user: &str) -> Result<()> {
     shell::replace(&home.join("owners"), &format!("/^canary@/ {user}\n"))
@@ -216,6 +238,8 @@ pub fn begin(world: &World, host: Host, trouble: Trouble) -> Result<Option<Worke
         }
         Trouble::RateLimited if !is_postfix => whim(&home, "limit", Some(""))?,
         Trouble::Junk if !is_postfix => whim(&home, "junk", Some(""))?,
+        Trouble::SmallMessagesOnly if !is_postfix => whim(&home, "small", Some(""))?,
+        Trouble::VirusFound if !is_postfix => whim(&home, "virus", Some(""))?,
         _ => bail!("{} does not do {trouble:?}", host.name()),
     }
     Ok(None)
@@ -234,6 +258,8 @@ pub fn end(world: &World, host: Host, trouble: Trouble) -> Result<()> {
         Trouble::Greylisting => set_answer(world, host, None),
         Trouble::RateLimited => whim(&home, "limit", None),
         Trouble::Junk => whim(&home, "junk", None),
+        Trouble::SmallMessagesOnly => whim(&home, "small", None),
+        Trouble::VirusFound => whim(&home, "virus", None),
         Trouble::OnHold if is_postfix => {
             set_account(&home, "")?;
             let mut release = world.on(host, "postsuper");
@@ -259,7 +285,7 @@ fn set_account(home: &Path, what: &str) -> Result<()> {
 }
 
 /// An Exim that works on a host's queue.
-fn queue_runner(namespace: &str, home: &Path) -> Result<Command> {
+pub fn queue_runner(namespace: &str, home: &Path) -> Result<Command> {
     let mut command = shell::inside(namespace, mail::exim().context("Exim is not there")?);
     command.arg("-C").arg(home.join("exim.conf"));
     Ok(command)

@@ -239,7 +239,11 @@ impl Step {
             return Duration::from_secs(CANARY + 2 * (INTERVAL + self.fail_time) + CANARY + ttl);
         }
         let confirm = u64::from(CONFIRM);
-        Duration::from_secs(INTERVAL + (confirm + 1) * self.fail_time + confirm * CONFIRM_INTERVAL + 1 + ttl)
+        // Whoever asks for a recipient shares the server's budget with those who only greet.
+        let shared = if self.routes.is_empty() { 0 } else { 2 * confirm };
+        Duration::from_secs(
+            INTERVAL + (confirm + 1) * self.fail_time + confirm * CONFIRM_INTERVAL + 1 + ttl + shared,
+        )
     }
 }
 

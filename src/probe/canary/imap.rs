@@ -100,7 +100,7 @@ impl Mailbox {
             logged_in.map_err(|(error, _)| match error {
                 Error::No(said) | Error::Bad(said) => Trouble::Theirs(CanaryOutcome::LoginRefused {
                     at_mailbox: true,
-                    said: clean(said.as_bytes(), WORDS),
+                    said: words_of(&said),
                 }),
                 error => unreachable(&error),
             })
@@ -359,9 +359,19 @@ async fn limited<T>(timeout: Duration, work: impl Future<Output = Result<T, Trou
     })
 }
 
+/// What a server says in a refusal, of which the library makes `code: None, info: Some("...")`.
+fn words_of(said: &str) -> String {
+    let info = said.split_once("info: Some(\"").map(|(_, rest)| rest);
+    let words = info.and_then(|rest| Some(rest.rsplit_once("\")")?.0));
+    clean(words.unwrap_or(said).as_bytes(), WORDS)
+}
+
 fn unreachable(error: &Error) -> Trouble {
     Trouble::Theirs(CanaryOutcome::MailboxUnreachable {
-        reason: clean(error.to_string().as_bytes(), WORDS),
+        reason: match error {
+            Error::No(said) | Error::Bad(said) => format!("it says \"{}\"", words_of(said)),
+            error => clean(error.to_string().as_bytes(), WORDS),
+        },
     })
 }
 

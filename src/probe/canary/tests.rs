@@ -197,8 +197,8 @@ async fn our_own_password_is_ours() {
     let post = Post::new(says("LOGIN", "NO [AUTHENTICATIONFAILED] no"));
     let at_mailbox = send(&post, &ourselves(&["round-trip"], 587), "round-trip").await;
     assert!(matches!(
-        at_mailbox.outcome,
-        CanaryOutcome::LoginRefused { at_mailbox: true, .. }
+        &at_mailbox.outcome,
+        CanaryOutcome::LoginRefused { at_mailbox: true, said } if said == "[AUTHENTICATIONFAILED] no"
     ));
     let logins = post
         .heard()
