@@ -122,6 +122,33 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_back_is_looked_for_where_another_canary_is_sent() {
+        let canary = |name: &str, to: &str, user: &str| {
+            format!(
+                "[[clients.canaries]]\nname = \"{name}\"\nsubmit = {{ server = \"mx.acme.test:587\" }}\n\
+                 from = \"canary@acme.test\"\nto = \"{to}\"\n\
+                 mailbox = {{ server = \"mx.acme.test:993\", username = \"{user}\", password = \"x\" }}\n"
+            )
+        };
+        let text = format!(
+            "[[clients]]\nname = \"ACME\"\n{}{}",
+            canary("round-trip", "canary@acme.test", "here"),
+            canary("away", "canary@partner.test", "there")
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mailflow.toml");
+        std::fs::write(&path, text).unwrap();
+        let config = config::load(Some(&path), std::iter::empty()).unwrap().config;
+        let sender = |name: &str| {
+            let mut all = config.clients.iter().flat_map(|client| &client.canaries);
+            let canary = all.find(|canary| canary.name == name).unwrap();
+            sender_of(&config, canary).map(|login| login.username.as_str())
+        };
+        assert_eq!(sender("away"), Some("here"));
+        assert_eq!(sender("round-trip"), None, "it is looked for there anyway");
+    }
+
+    #[test]
     fn what_is_no_key_is_none() {
         assert_eq!(read("00"), None);
         assert_eq!(read(&"zz".repeat(KEY)), None);

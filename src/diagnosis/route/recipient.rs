@@ -302,12 +302,16 @@ const INSIDERS: &[(&str, &str)] = &[
         "550 5.7.1 RESOLVER.RST.NotAuthorized; You are not authorized to send to this recipient",
     ),
     (
-        "resolver.rst.",
+        "resolver.rst.authrequired",
         "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required",
     ),
     (
+        "resolver.rst.notauthorized",
+        "550 5.7.1 RESOLVER.RST.NotAuthorized; not authorized",
+    ),
+    (
         "permission to post",
-        "550-5.7.1 The group you tried to contact may not exist, or you may not have permission to post messages to it",
+        "550 5.7.1 The group you tried to contact may not exist, or you may not have permission to post messages to it",
     ),
 ];
 

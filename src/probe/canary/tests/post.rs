@@ -385,21 +385,7 @@ impl Server {
                     .iter_mut()
                     .filter(here)
                     .filter(|mail| uids.contains(&mail.uid));
-                let fetched = found.map(|mail| {
-                    let date = mail.there_from.strftime("%d-%b-%Y %H:%M:%S +0000");
-                    let header = mail.text.split_inclusive("\r\n\r\n").next().unwrap_or_default();
-                    let (name, part) = if command.contains("BODY.PEEK[]") {
-                        ("BODY[]<0>", mail.text.as_str())
-                    } else {
-                        ("BODY[HEADER]", header)
-                    };
-                    let length = part.len();
-                    format!(
-                        "* {0} FETCH (UID {0} INTERNALDATE \"{date}\" {name} {{{length}}}\r\n{part})\r\n",
-                        mail.uid
-                    )
-                });
-                fetched.collect()
+                found.map(|mail| fetched(mail, command)).collect()
             }
             ["UID", "STORE", ..] => {
                 state
@@ -429,6 +415,22 @@ impl Server {
             _ => String::new(),
         }
     }
+}
+
+/// A message's header, or all of it, as IMAP gives it.
+fn fetched(mail: &Mail, command: &str) -> String {
+    let date = mail.there_from.strftime("%d-%b-%Y %H:%M:%S +0000");
+    let header = mail.text.split_inclusive("\r\n\r\n").next().unwrap_or_default();
+    let (name, part) = if command.contains("BODY.PEEK[]") {
+        ("BODY[]<0>", mail.text.as_str())
+    } else {
+        ("BODY[HEADER]", header)
+    };
+    let length = part.len();
+    format!(
+        "* {0} FETCH (UID {0} INTERNALDATE \"{date}\" {name} {{{length}}}\r\n{part})\r\n",
+        mail.uid
+    )
 }
 
 /// What brings a message back to its sender (RFC 3464).
