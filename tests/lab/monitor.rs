@@ -9,7 +9,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::hosts::Host;
+use crate::post;
 use crate::scenario::{State, Turn};
+use crate::setting::Setting;
 use crate::shell;
 use crate::site;
 use crate::world::World;
@@ -56,21 +58,7 @@ pub struct Daemon<'world> {
 impl<'world> Daemon<'world> {
     /// Writes the configuration; nothing runs yet.
     pub fn new(world: &'world World) -> Result<Self> {
-        let [user, password, encryption] = site::SNMP_USER;
-        let text = format!(
-            include_str!("templates/mailflow.toml"),
-            api = API,
-            receiver = RECEIVER,
-            interval = INTERVAL,
-            confirm = CONFIRM,
-            confirm_interval = CONFIRM_INTERVAL,
-            community = site::COMMUNITY,
-            user = user,
-            password = password,
-            encryption = encryption,
-            ca = world.pki.root().display()
-        );
-        shell::replace(&config(world), &text)?;
+        shell::replace(&config(world), &text_for(world))?;
         Ok(Self { world, child: None })
     }
 
@@ -165,6 +153,38 @@ impl Drop for Daemon<'_> {
             let _ = child.wait();
         }
     }
+}
+
+/// What a world's daemon is told.
+fn text_for(world: &World) -> String {
+    let ca = world.pki.root();
+    if world.setting == Setting::Post {
+        return format!(
+            include_str!("templates/post.toml"),
+            api = API,
+            receiver = RECEIVER,
+            interval = INTERVAL,
+            confirm = CONFIRM,
+            confirm_interval = CONFIRM_INTERVAL,
+            canary = post::PASSWORD,
+            deadline = post::DEADLINE,
+            ca = ca.display()
+        );
+    }
+    let [user, password, encryption] = site::SNMP_USER;
+    format!(
+        include_str!("templates/mailflow.toml"),
+        api = API,
+        receiver = RECEIVER,
+        interval = INTERVAL,
+        confirm = CONFIRM,
+        confirm_interval = CONFIRM_INTERVAL,
+        community = site::COMMUNITY,
+        user = user,
+        password = password,
+        encryption = encryption,
+        ca = ca.display()
+    )
 }
 
 /// The configuration file of a world's daemon.
