@@ -23,6 +23,7 @@ mod monitor;
 mod order;
 mod pki;
 mod prometheus;
+mod receivers;
 mod runner;
 mod scenario;
 mod shell;
@@ -48,7 +49,7 @@ use crate::scenario::Scenario;
 use crate::world::{BASE, World};
 
 /// Programs that the lab needs, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 15] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("ip", "iproute2"),
     ("ss", "iproute2"),
     ("sysctl", "procps"),
@@ -64,6 +65,7 @@ const PROGRAMS: [(&str, &str); 15] = [
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
+    ("amtool", "prometheus-alertmanager"),
 ];
 
 /// A small internet in network namespaces, to see what the daemon makes of its faults.
