@@ -109,7 +109,12 @@ async fn write(configured: Option<Digests>, desk: &Desk, started: Timestamp) -> 
     let since = desk.sent.or_else(usual)?.max(due.checked_sub(FURTHEST).ok()?);
     let snapshot = Arc::clone(&desk.snapshots.borrow());
     let incidents = incidents(&snapshot, desk.keeper.clone(), since).await?;
-    let told = letter(&incidents, &snapshot.clients, (since, due), configured.url.as_deref());
+    let told = letter(
+        &incidents,
+        &snapshot.clients,
+        (since, due),
+        configured.url.as_deref(),
+    );
     let notice = Notice {
         event: Event::Digest,
         dedup_key: format!("mailflow-digest-{}", due.as_second()),
@@ -137,7 +142,11 @@ async fn incidents(snapshot: &Snapshot, keeper: Keeper, since: Timestamp) -> Opt
         ..IncidentFilter::default()
     };
     let asked = tokio::task::spawn_blocking(move || {
-        keeper.ask(move |store| store.incidents(&filter, None, MOST).map_err(|error| error.to_string()))
+        keeper.ask(move |store| {
+            store
+                .incidents(&filter, None, MOST)
+                .map_err(|error| error.to_string())
+        })
     });
     let over = match asked.await.ok()?? {
         Ok(over) => over,
@@ -146,7 +155,9 @@ async fn incidents(snapshot: &Snapshot, keeper: Keeper, since: Timestamp) -> Opt
             return None;
         }
     };
-    let over = over.into_iter().filter(|one| found.iter().all(|open| open.id != one.id));
+    let over = over
+        .into_iter()
+        .filter(|one| found.iter().all(|open| open.id != one.id));
     let over: Vec<_> = over.map(Arc::new).collect();
     found.extend(over);
     Some(found)
@@ -155,9 +166,16 @@ async fn incidents(snapshot: &Snapshot, keeper: Keeper, since: Timestamp) -> Opt
 impl<N: Net> Engine<N> {
     /// Puts one into the outbox, and writes down that it was.
     pub(super) async fn post(&mut self, post: Post, lines: &Lines) {
-        let known = post.notify.into_iter().filter(|name| self.notifiers.contains(name));
+        let known = post
+            .notify
+            .into_iter()
+            .filter(|name| self.notifiers.contains(name));
         let messages = self.pipeline.post(post.notice, known);
-        tracing::info!(messages = messages.len(), "the digest that was due at {} goes out", post.due);
+        tracing::info!(
+            messages = messages.len(),
+            "the digest that was due at {} goes out",
+            post.due
+        );
         let batch = Batch {
             messages: messages.clone(),
             facts: vec![Fact {

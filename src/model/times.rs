@@ -59,12 +59,42 @@ mod tests {
     }
 
     #[rstest]
-    #[case::on_the_dot("Mon-Sun 08:00 UTC", "2026-11-24T08:00:00Z", "2026-11-24T08:00:00Z", "2026-11-23T08:00:00Z")]
-    #[case::a_moment_earlier("Mon-Sun 08:00 UTC", "2026-11-24T07:59:59Z", "2026-11-23T08:00:00Z", "2026-11-22T08:00:00Z")]
-    #[case::over_a_weekend("Mon-Fri 08:00 UTC", "2026-11-23T09:00:00Z", "2026-11-23T08:00:00Z", "2026-11-20T08:00:00Z")]
-    #[case::weekly("Mon 08:00 UTC", "2026-11-22T23:00:00Z", "2026-11-16T08:00:00Z", "2026-11-09T08:00:00Z")]
-    #[case::where_clocks_go_back("Sun 08:00 Europe/Berlin", "2026-10-25T08:00:00Z", "2026-10-25T07:00:00Z", "2026-10-18T06:00:00Z")]
-    #[case::an_hour_that_is_skipped("Sun 02:30 Europe/Berlin", "2026-03-29T12:00:00Z", "2026-03-29T01:30:00Z", "2026-03-22T01:30:00Z")]
+    #[case::on_the_dot(
+        "Mon-Sun 08:00 UTC",
+        "2026-11-24T08:00:00Z",
+        "2026-11-24T08:00:00Z",
+        "2026-11-23T08:00:00Z"
+    )]
+    #[case::a_moment_earlier(
+        "Mon-Sun 08:00 UTC",
+        "2026-11-24T07:59:59Z",
+        "2026-11-23T08:00:00Z",
+        "2026-11-22T08:00:00Z"
+    )]
+    #[case::over_a_weekend(
+        "Mon-Fri 08:00 UTC",
+        "2026-11-23T09:00:00Z",
+        "2026-11-23T08:00:00Z",
+        "2026-11-20T08:00:00Z"
+    )]
+    #[case::weekly(
+        "Mon 08:00 UTC",
+        "2026-11-22T23:00:00Z",
+        "2026-11-16T08:00:00Z",
+        "2026-11-09T08:00:00Z"
+    )]
+    #[case::where_clocks_go_back(
+        "Sun 08:00 Europe/Berlin",
+        "2026-10-25T08:00:00Z",
+        "2026-10-25T07:00:00Z",
+        "2026-10-18T06:00:00Z"
+    )]
+    #[case::an_hour_that_is_skipped(
+        "Sun 02:30 Europe/Berlin",
+        "2026-03-29T12:00:00Z",
+        "2026-03-29T01:30:00Z",
+        "2026-03-22T01:30:00Z"
+    )]
     fn the_last_two(#[case] times: &str, #[case] now: &str, #[case] last: &str, #[case] before: &str) {
         let times: Times = times.parse().unwrap();
         assert_eq!(times.last(time(now)), Some(time(last)));
@@ -80,6 +110,9 @@ mod tests {
     #[case("Someday 08:00 UTC")]
     fn what_is_no_moment_is_said(#[case] text: &str) {
         text.parse::<Times>().unwrap_err();
-        assert_eq!("Mon 08:00 UTC".parse::<Times>().unwrap().to_string(), "Mon 08:00 UTC");
+        assert_eq!(
+            "Mon 08:00 UTC".parse::<Times>().unwrap().to_string(),
+            "Mon 08:00 UTC"
+        );
     }
 }

@@ -182,8 +182,15 @@ impl Telling<'_> {
         line("", &sentence(&self.headline()));
         line("", "");
         line("What:  ", &self.what_failed());
-        if let Some(told) = incident.told.as_ref().filter(|told| told.code != incident.cause.code) {
-            line("Not:   ", &format!("{}, as was told before", told.code.entry().title));
+        if let Some(told) = incident
+            .told
+            .as_ref()
+            .filter(|told| told.code != incident.cause.code)
+        {
+            line(
+                "Not:   ",
+                &format!("{}, as was told before", told.code.entry().title),
+            );
         }
         if let Some(flaps) = self.flaps() {
             line("Flaps: ", &flaps);

@@ -484,7 +484,11 @@ fn what_waits_for_long_is_bounded() {
         waiting.absorb(Batch {
             incidents: vec![Arc::new(incident(1))],
             messages: vec![message(id, Event::Updated, &incident(1))],
-            outcomes: if id % 3 == 0 { Vec::new() } else { vec![outcome(id, None)] },
+            outcomes: if id % 3 == 0 {
+                Vec::new()
+            } else {
+                vec![outcome(id, None)]
+            },
             ..Batch::default()
         });
     }

@@ -39,7 +39,10 @@ pub fn letter(
     let digest = Digest::of(incidents.iter().map(AsRef::as_ref), None, since, until);
     let writer = Writer {
         digest: &digest,
-        names: clients.iter().map(|client| (&client.id, client.name.as_str())).collect(),
+        names: clients
+            .iter()
+            .map(|client| (&client.id, client.name.as_str()))
+            .collect(),
         url,
     };
     Letter {
@@ -73,7 +76,10 @@ impl Writer<'_> {
     fn long(&self) -> String {
         let digest = self.digest;
         let (from, to) = (self.moment(digest.since), self.moment(digest.until));
-        let mut out = format!("From {from} to {to} ({}).\n", duration(digest.since, digest.until));
+        let mut out = format!(
+            "From {from} to {to} ({}).\n",
+            duration(digest.since, digest.until)
+        );
         let _ = writeln!(out, "{}", digest.sentence());
         let shares = digest.owners();
         if !shares.is_empty() {
@@ -123,7 +129,11 @@ impl Writer<'_> {
             let _ = writeln!(out, "    Hit:   {hit}");
         }
         if let Some(taken) = incident.acknowledged.as_ref().filter(|_| incident.is_open()) {
-            let by = if taken.by.is_empty() { "somebody" } else { &taken.by };
+            let by = if taken.by.is_empty() {
+                "somebody"
+            } else {
+                &taken.by
+            };
             let _ = writeln!(out, "    Taken: by {} at {}", theirs(by), self.moment(taken.at));
         }
         if incident.is_open() {
@@ -140,12 +150,12 @@ impl Writer<'_> {
                 _ => None,
             })
             .take(NAMES)
-            .map(|(name, client)| {
-                match client.and_then(|client| self.names.get(client)) {
+            .map(
+                |(name, client)| match client.and_then(|client| self.names.get(client)) {
                     Some(client) => format!("{name} ({})", clean(client.as_bytes(), THEIRS)),
                     None => name,
-                }
-            })
+                },
+            )
             .collect();
         let more = one.domains().count().saturating_sub(names.len());
         let shown = names.join(", ");
@@ -205,14 +215,48 @@ mod tests {
             ..incident(481)
         };
         let all = [Arc::new(open), Arc::new(over)];
-        let letter = letter(&all, &clients(), (at(0), at(7200)), Some("https://mail.msp.example"));
-        insta::assert_snapshot!(format!("{}\n\n{}", letter.subject, letter.long), @"");
+        let letter = letter(
+            &all,
+            &clients(),
+            (at(0), at(7200)),
+            Some("https://mail.msp.example"),
+        );
+        insta::assert_snapshot!(format!("{}\n\n{}", letter.subject, letter.long), @"
+        Mail since 22 Nov 02:00 UTC: 2 incidents, 1 still goes on
+
+        From 22 Nov 02:00 UTC to 22 Nov 04:00 UTC (2 h).
+        2 incidents, 1 still goes on. 2 domains of 1 client were hit, for 3 h 44 min altogether.
+        Whose: our clients 2 (3 h 44 min).
+
+        Still open
+
+          #482 since 22 Nov 02:14 UTC (1 h 46 min): The router in front of the mail server does not answer
+            What:  hq-router (198.51.100.1)
+            Whose: Telekom business line, 0800 1234567, circuit 4711
+            Hit:   acme.test (ACME), acme-shop.test (ACME)
+            Taken: by anna at 22 Nov 02:21 UTC
+            Do:    Call the line's provider or the contact given here and ask whether the line is up. Then have somebody on site check the power and switch the router off and on. Do not restart the mail server.
+
+        Over
+
+          #481 from 22 Nov 02:14 UTC, for 6 min: The router in front of the mail server does not answer
+            What:  hq-router (198.51.100.1)
+            Whose: Telekom business line, 0800 1234567, circuit 4711
+            Hit:   acme.test (ACME), acme-shop.test (ACME)
+
+        https://mail.msp.example/
+        ");
     }
 
     #[test]
     fn nothing_is_said_as_well_and_a_flood_is_bounded() {
         let calm = letter(&[], &clients(), (at(0), at(86_400)), None);
-        insta::assert_snapshot!(format!("{}\n\n{}", calm.subject, calm.long), @"");
+        insta::assert_snapshot!(format!("{}\n\n{}", calm.subject, calm.long), @"
+        Mail since 22 Nov 02:00 UTC: nothing happened
+
+        From 22 Nov 02:00 UTC to 23 Nov 02:00 UTC (1 d).
+        Nothing happened.
+        ");
         let all: Vec<_> = (1..=300).map(|id| Arc::new(incident(id))).collect();
         let flood = letter(&all, &clients(), (at(0), at(86_400)), None);
         assert!(flood.long.ends_with("and 250 more\n"), "{}", flood.long);

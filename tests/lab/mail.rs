@@ -150,7 +150,10 @@ pub fn mailbox(world: &World, host: Host) -> Result<Vec<String>> {
     let mut mails = Vec::new();
     for file in std::fs::read_dir(folder)? {
         let file = file?;
-        mails.push((file.metadata()?.modified()?, std::fs::read_to_string(file.path())?));
+        mails.push((
+            file.metadata()?.modified()?,
+            std::fs::read_to_string(file.path())?,
+        ));
     }
     mails.sort();
     Ok(mails.into_iter().map(|(_, mail)| mail).collect())

@@ -81,7 +81,13 @@ fn until(wanted: impl Fn() -> Result<()>) -> Result<()> {
 fn alert(world: &World, told: &[Hook]) -> Result<()> {
     let mut amtool = world.on(Host::Mon, "amtool");
     let url = format!("--alertmanager.url=http://{ALERTMANAGER}");
-    let said = shell::output(amtool.args([&url, "--output=json", "alert", "query", "alertname=MailflowIncident"]))?;
+    let said = shell::output(amtool.args([
+        &url,
+        "--output=json",
+        "alert",
+        "query",
+        "alertname=MailflowIncident",
+    ]))?;
     let alerts: Vec<Value> = serde_json::from_str(&said).with_context(|| format!("amtool says {said}"))?;
     let last = told.last().context("nothing was told")?;
     if last.event == "resolved" {
@@ -104,7 +110,12 @@ fn alert(world: &World, told: &[Hook]) -> Result<()> {
 
 /// Each message is one mail, in order, all of them one thread.
 fn mails(mails: &[String], told: &[Hook]) -> Result<()> {
-    ensure!(mails.len() == told.len(), "{} mails for {} messages", mails.len(), told.len());
+    ensure!(
+        mails.len() == told.len(),
+        "{} mails for {} messages",
+        mails.len(),
+        told.len()
+    );
     let thread = format!("<{}@msp.test>", told[0].key);
     for (mail, told) in mails.iter().zip(told) {
         let header = |name: &str| header(mail, name).unwrap_or_default();
@@ -118,11 +129,22 @@ fn mails(mails: &[String], told: &[Hook]) -> Result<()> {
         if told.event == "opened" {
             ensure!(header("Message-ID") == thread, "{}", header("Message-ID"));
         } else {
-            ensure!(header("References") == thread && header("In-Reply-To") == thread, "{mail}");
+            ensure!(
+                header("References") == thread && header("In-Reply-To") == thread,
+                "{mail}"
+            );
         }
-        ensure!(header("Received").contains("using TLSv1"), "not by TLS: {}", header("Received"));
+        ensure!(
+            header("Received").contains("using TLSv1"),
+            "not by TLS: {}",
+            header("Received")
+        );
         ensure!(header("Auto-Submitted") == "auto-generated", "{mail}");
-        ensure!(header("To") == "\"On Call\" <oncall@oncall.test>", "{}", header("To"));
+        ensure!(
+            header("To") == "\"On Call\" <oncall@oncall.test>",
+            "{}",
+            header("To")
+        );
         let says_all = body.contains("acme.test") && body.contains("http://");
         ensure!(says_all && mail.contains("text/html"), "{mail}");
     }

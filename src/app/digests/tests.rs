@@ -56,9 +56,15 @@ async fn one_is_written_at_each_of_its_times() {
     let posts = play(None, 0..3 * 24 * 60).await;
     let expected = [
         ("2026-11-23T08:00:00Z", "Mail since 20 Nov 08:00 UTC: 1 incident"),
-        ("2026-11-24T08:00:00Z", "Mail since 23 Nov 08:00 UTC: nothing happened"),
+        (
+            "2026-11-24T08:00:00Z",
+            "Mail since 23 Nov 08:00 UTC: nothing happened",
+        ),
     ];
-    assert_eq!(told(&posts), expected.map(|(due, subject)| (due.to_owned(), subject.to_owned())));
+    assert_eq!(
+        told(&posts),
+        expected.map(|(due, subject)| (due.to_owned(), subject.to_owned()))
+    );
     assert_eq!(posts[0].notice.event, Event::Digest);
 }
 

@@ -151,14 +151,23 @@ async fn nobody_hears_from_us_unless_all_is_well() {
     let mut deaf = alive();
     deaf.vitals.spoken = Some(at(6000));
     snapshots.send_replace(Arc::new(deaf));
-    assert_eq!(beat(&mut heart, &heartbeat, &wires).await, ["no mail server speaks to us"]);
+    assert_eq!(
+        beat(&mut heart, &heartbeat, &wires).await,
+        ["no mail server speaks to us"]
+    );
     let mut asleep = alive();
     asleep.at = at(7000);
     snapshots.send_replace(Arc::new(asleep));
-    assert_eq!(beat(&mut heart, &heartbeat, &wires).await, ["the loop stands still"]);
+    assert_eq!(
+        beat(&mut heart, &heartbeat, &wires).await,
+        ["the loop stands still"]
+    );
     snapshots.send_replace(Arc::new(alive()));
     counting.send_replace(counts(3, 1));
-    assert!(beat(&mut heart, &heartbeat, &wires).await.is_empty(), "it may leave soon");
+    assert!(
+        beat(&mut heart, &heartbeat, &wires).await.is_empty(),
+        "it may leave soon"
+    );
     assert_eq!(heard(&server).await, 2);
 
     clock.store(7510, Ordering::Relaxed);
@@ -172,7 +181,10 @@ async fn nobody_hears_from_us_unless_all_is_well() {
     assert_eq!(heard(&server).await, 3);
 
     drop(counting);
-    assert_eq!(beat(&mut heart, &heartbeat, &wires).await, ["nobody delivers messages any more"]);
+    assert_eq!(
+        beat(&mut heart, &heartbeat, &wires).await,
+        ["nobody delivers messages any more"]
+    );
     keeper.close(tokio::sync::mpsc::unbounded_channel().1);
     thread.join().unwrap();
     let failing = beat(&mut heart, &heartbeat, &wires).await;

@@ -55,16 +55,17 @@ async fn a_full_disk_keeps_no_alert_back() {
         let pages: i64 = connection
             .query_row("PRAGMA page_count", [], |row| row.get(0))
             .unwrap();
-        connection
-            .pragma_update(None, "max_page_count", pages)
-            .unwrap();
+        connection.pragma_update(None, "max_page_count", pages).unwrap();
         let full = "INSERT INTO fact VALUES ('a', 'b', zeroblob(40000))";
         connection.execute(full, []).unwrap_err();
     });
     daemon.run(8.0).await;
     an_outage(&bench, &mut daemon).await;
     let health = daemon.snapshots.borrow().store.clone();
-    assert_eq!(health.failing.map(|(_, reason)| reason).as_deref(), Some("the disk is full"));
+    assert_eq!(
+        health.failing.map(|(_, reason)| reason).as_deref(),
+        Some("the disk is full")
+    );
 }
 
 /// What is no database, and what was one until somebody wrote into it.
@@ -87,7 +88,14 @@ fn a_damaged_database_is_set_aside_and_a_new_one_begun(#[case] keep: Option<usiz
     let opened = start::store(&config, bench.net.now()).unwrap();
     let aside = opened.set_aside.clone().unwrap();
     assert_eq!(std::fs::read(&aside).unwrap(), bytes, "the evidence is kept");
-    assert!(aside.file_name().unwrap().to_str().unwrap().starts_with("mailflow.db.damaged-2"));
+    assert!(
+        aside
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("mailflow.db.damaged-2")
+    );
     assert_eq!((opened.memory.next_incident, opened.memory.next_message), (1, 1));
     drop(opened);
     let again = start::store(&config, bench.net.now()).unwrap();

@@ -326,7 +326,9 @@ impl Read for EscalationStep {
 impl Read for Digest {
     fn read(node: Node<'_>) -> Option<Self> {
         node.table(|t| {
-            let at = t.required_entry("at").and_then(|node| node.parse("moments", str::parse));
+            let at = t
+                .required_entry("at")
+                .and_then(|node| node.parse("moments", str::parse));
             let notify = t.required_entry("notify").and_then(|node| {
                 node.some_items("a digest goes to at least one notifier", |item| {
                     item.reference(Kind::Notifier)

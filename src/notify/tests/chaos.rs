@@ -57,7 +57,10 @@ fn all_was_told(world: &World) {
     for ((who, incident), heard) in &world.heard {
         let heard = once(heard);
         let key = &heard[0].key;
-        assert!(heard.iter().all(|one| one.key == *key), "{who}: one key for {incident}");
+        assert!(
+            heard.iter().all(|one| one.key == *key),
+            "{who}: one key for {incident}"
+        );
         keys.insert((incident, key.clone()));
         let of_this = |message: &&crate::model::Message| {
             message.notifier == *who && message.incident() == Some(*incident)
@@ -67,18 +70,27 @@ fn all_was_told(world: &World) {
         assert!(told.is_sorted(), "{who}: out of order: {heard:#?}");
         let given_up = |id: &&MessageId| world.given_up.contains(*id);
         let lost: Vec<_> = decided.iter().filter(|id| !told.contains(id)).collect();
-        assert!(lost.iter().all(given_up), "{who} never heard {lost:?} of {incident}");
+        assert!(
+            lost.iter().all(given_up),
+            "{who} never heard {lost:?} of {incident}"
+        );
         if lost.is_empty() {
             assert!(is_complete(&heard), "{who}: {heard:#?}");
         }
     }
     let distinct: BTreeSet<_> = keys.iter().map(|(_, key)| key).collect();
-    assert_eq!(distinct.len(), keys.iter().map(|(id, _)| id).collect::<BTreeSet<_>>().len());
+    assert_eq!(
+        distinct.len(),
+        keys.iter().map(|(id, _)| id).collect::<BTreeSet<_>>().len()
+    );
     for message in world.decided.values() {
         let key = (message.notifier.clone(), message.incident().unwrap());
         let heard = world.heard.get(&key);
         let arrived = heard.is_some_and(|heard| heard.iter().any(|one| one.id == message.id));
-        assert!(arrived || world.given_up.contains(&message.id), "lost: {message:#?}");
+        assert!(
+            arrived || world.given_up.contains(&message.id),
+            "lost: {message:#?}"
+        );
     }
 }
 
@@ -89,7 +101,10 @@ fn once(heard: &[Heard]) -> Vec<Heard> {
         match kept.last_mut() {
             Some(last) if last.id == one.id => {
                 assert!(last.life < one.life, "twice in one life: {one:?}");
-                assert_eq!((&last.key, &last.text, last.event), (&one.key, &one.text, one.event));
+                assert_eq!(
+                    (&last.key, &last.text, last.event),
+                    (&one.key, &one.text, one.event)
+                );
                 last.life = one.life;
             }
             _ => kept.push(one.clone()),

@@ -99,10 +99,18 @@ impl Settings {
     fn routing(self) -> Routing {
         let own = [(acme(), vec!["desk".into()])];
         Routing {
-            by_client: if self.routing == 1 { BTreeMap::new() } else { own.into() },
+            by_client: if self.routing == 1 {
+                BTreeMap::new()
+            } else {
+                own.into()
+            },
             otherwise: vec!["oncall".into()],
             all: self.names(),
-            later: if self.boss { vec![vec!["boss".into()]] } else { Vec::new() },
+            later: if self.boss {
+                vec![vec!["boss".into()]]
+            } else {
+                Vec::new()
+            },
             hours: if self.routing == 2 {
                 [(Severity::Warning, "Mon-Fri 08:00-18:00 UTC".parse().unwrap())].into()
             } else {
@@ -307,7 +315,12 @@ impl World {
 
     fn lift(&mut self) {
         let now = at(self.now);
-        let hand = self.process.hands.iter_mut().rev().find(|hand| !hand.is_over(now));
+        let hand = self
+            .process
+            .hands
+            .iter_mut()
+            .rev()
+            .find(|hand| !hand.is_over(now));
         if let Some(hand) = hand {
             hand.lifted = Some(now);
         }
@@ -383,7 +396,10 @@ impl World {
         let process = &mut self.process;
         let names = self.settings.names();
         let counts = process.queue.counts();
-        for verdict in process.watch.judge(&counts, |name| names.contains(name), false, now) {
+        for verdict in process
+            .watch
+            .judge(&counts, |name| names.contains(name), false, now)
+        {
             process.life.judge(&verdict, now);
         }
         let decided = step(&mut process.life, &mut process.pipeline, now);
@@ -449,14 +465,20 @@ impl World {
         let begins = matches!(event, Event::Opened | Event::Reopened);
         if begins && self.settings.routing != 1 && incident.cause.root.kind != RootKind::Notifier {
             let own = loud.iter().any(|one| one.client == Some(acme()));
-            assert!(own || *message.notifier != *"desk", "ACME's desk has nothing to do with it");
+            assert!(
+                own || *message.notifier != *"desk",
+                "ACME's desk has nothing to do with it"
+            );
         }
         if let Some(hours) = self.settings.routing().hours.get(&incident.severity) {
             assert!(hours.contains(now), "{event:?} outside the hours");
         }
         let again = begins || matches!(event, Event::Repeated | Event::Escalated);
         let taken = incident.acknowledged.as_ref();
-        assert!(!again || taken.is_none(), "{event:?} although somebody has taken it on");
+        assert!(
+            !again || taken.is_none(),
+            "{event:?} although somebody has taken it on"
+        );
     }
 
     fn deliver(&mut self, most: usize) {
@@ -510,7 +532,9 @@ impl World {
     fn commit(&mut self, batch: Batch) {
         self.process.unwritten.absorb(batch);
         if !self.disk_full {
-            self.disk.commit(&std::mem::take(&mut self.process.unwritten)).unwrap();
+            self.disk
+                .commit(&std::mem::take(&mut self.process.unwritten))
+                .unwrap();
         }
     }
 
@@ -527,8 +551,8 @@ impl World {
         }
         self.look();
         // Also over a weekend, in which nobody is told of warnings.
-        for _ in 0..100 {
-            self.wait(3600);
+        for _ in 0..14 {
+            self.wait(6 * 3600);
         }
     }
 }

@@ -121,7 +121,7 @@ fn a_change_says_what_is_no_longer_as_it_was_told() {
     let changed = incident_at(Event::Updated);
     let text = message(&changed, Event::Updated, at(1200), &wording());
     let line = text.long.lines().find(|line| line.starts_with("Not:")).unwrap();
-    assert_snapshot!(line, @"Not:   The mail server machine is on but its mail service is off, as was told before");
+    assert_snapshot!(line, @"Not:   The machine is there, but no mail service is running on it, as was told before");
     let told = |severity, was| {
         let mut row = incident_at(Event::Acknowledged);
         row.severity = severity;

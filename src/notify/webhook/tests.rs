@@ -347,7 +347,10 @@ fn every_field_has_a_value() {
 
 /// The address of a chat's hook lets whoever knows it post: nothing that is logged or shown holds it.
 #[rstest]
-#[case::answers(404, "no_service: /services/T0/B0/hush?key=secret is gone; POST http://HOST/services/T0/B0/hush?key=secret")]
+#[case::answers(
+    404,
+    "no_service: /services/T0/B0/hush?key=secret is gone; POST http://HOST/services/T0/B0/hush?key=secret"
+)]
 #[case::silent(500, "")]
 #[tokio::test]
 async fn an_address_stays_a_secret(#[case] status: u16, #[case] said: &str) {
