@@ -2,6 +2,7 @@
 
 mod canaries;
 mod captured;
+mod digests;
 mod engine;
 mod follow;
 mod hands;
@@ -24,6 +25,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +42,7 @@ use engine::{Aside, Command, Lines, Settled};
 use keeper::Keeper;
 use operate::{Approvals, Archive, Desk, Reload, Tester};
 use prober::{Asking, Prober};
+use start::Opened;
 
 pub use operate::send_test;
 pub use settings::notifiers;
@@ -81,9 +84,14 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let config = read().map_err(|problems| anyhow!(problems))?;
     let now = net.now();
     let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
-    let (store, mut memory) = start::store(&config, now)?;
+    let Opened {
+        store,
+        mut memory,
+        set_aside,
+    } = start::store(&config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let captured = start::captured(&mut memory, &keeper);
+    let sent = digests::last_sent(&mut memory);
     let listener = start::listen(config.server.listen).await?;
 
     let clock = clock(&net);
@@ -98,7 +106,8 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         outcome_sender,
         count_sender,
     );
-    let engine = start::engine(&net, &settled, &mut memory, keeper.clone(), now)?;
+    let mut engine = start::engine(&net, &settled, &mut memory, keeper.clone(), now)?;
+    engine.store.set_aside = set_aside.map(|path| path.display().to_string().into());
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
     let reload = Arc::new(Reload {
         settle: start::settler(read, Arc::clone(&net)),
@@ -126,7 +135,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         clock,
     };
     let lines = Lines {
-        aside: run_aside(&net, &settled, command_sender, wires, asking, &stop),
+        aside: run_aside(&net, &settled, command_sender, (wires, sent), asking, &stop),
         commands,
         outcomes,
         orders,
@@ -211,23 +220,32 @@ fn surface(
     }
 }
 
-/// Starts what runs beside the loop: whoever follows the notifiers' ways, and the heart.
+/// Starts what runs beside the loop: whoever follows the notifiers' ways, whoever writes digests, and the heart.
 fn run_aside<N: Net>(
     net: &Arc<N>,
     settled: &Settled,
     commands: mpsc::Sender<Command>,
-    wires: heartbeat::Wires,
+    (wires, sent): (heartbeat::Wires, Option<Timestamp>),
     asking: watch::Sender<Option<Asking>>,
     stop: &CancellationToken,
 ) -> Aside {
     let (following, follower) = watch::channel(settled.following.clone());
     let (heart, beating) = watch::channel(settled.heartbeat.clone());
+    let (digests, writing) = watch::channel(settled.digests.clone());
+    let desk = digests::Desk {
+        snapshots: wires.snapshots.clone(),
+        keeper: wires.keeper.clone(),
+        clock: Arc::clone(&wires.clock),
+        sent,
+    };
+    tokio::spawn(digests::run(writing, desk, commands.clone(), stop.clone()));
     tokio::spawn(follow::run(Arc::clone(net), follower, commands, stop.clone()));
     tokio::spawn(heartbeat::run(beating, wires, stop.clone()));
     Aside {
         following,
         heart,
         asking,
+        digests,
     }
 }
 

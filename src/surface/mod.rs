@@ -6,8 +6,11 @@
 mod digest;
 mod headline;
 pub mod http;
+mod letter;
 pub mod metrics;
 mod page;
 #[cfg(test)]
 pub(crate) mod sample;
 pub(crate) mod words;
+
+pub use letter::{Letter, letter};

@@ -22,6 +22,9 @@ pub const EXIM_ID: u32 = 65_533;
 /// Where Exim may lie: installed, or unpacked by `tests/run`, because Debian installs one mail server only.
 const EXIM_PLACES: [&str; 2] = ["/usr/sbin/exim4", "/var/cache/mailflow-lab/exim/usr/sbin/exim4"];
 
+/// Whose the mailboxes of a Postfix are, as in its configuration.
+const NOBODY: u32 = 65_534;
+
 /// The Exim that is there.
 pub fn exim() -> Option<PathBuf> {
     EXIM_PLACES.iter().map(PathBuf::from).find(|path| path.exists())
@@ -140,6 +143,24 @@ pub fn set_whim(world: &World, host: Host, whim: Whim, words: Option<&str>) -> R
     }
 }
 
+/// What lies in the mailbox of whoever is on call, the oldest first.
+pub fn mailbox(world: &World, host: Host) -> Result<Vec<String>> {
+    let folder = world.home(host).join("mail/oncall/new");
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut mails = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let file = file?;
+        mails.push((
+            file.metadata()?.modified()?,
+            std::fs::read_to_string(file.path())?,
+        ));
+    }
+    mails.sort();
+    Ok(mails.into_iter().map(|(_, mail)| mail).collect())
+}
+
 /// Puts postscreen before a Postfix, or takes it away: it greets in two parts, seconds apart, and looks who cannot wait.
 pub fn set_postscreen(world: &World, host: Host, on: bool) -> Result<()> {
     let home = world.home(host);
@@ -179,6 +200,8 @@ fn prepare_postfix(world: &World, host: Host, etc: &Path) -> Result<()> {
     }
     let (uid, gid) = ids_of("postfix")?;
     chown(home.join("data"), Some(uid), Some(gid))?;
+    std::fs::create_dir_all(home.join("mail"))?;
+    chown(home.join("mail"), Some(NOBODY), Some(NOBODY))?;
     set_certificate(world, host, Flavour::Good)?;
     set_greeting(world, host, None)?;
     set_starttls(world, host, true)?;

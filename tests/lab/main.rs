@@ -25,6 +25,7 @@ mod order;
 mod pki;
 mod post;
 mod prometheus;
+mod receivers;
 mod runner;
 mod scenario;
 mod setting;
@@ -69,6 +70,7 @@ const PROGRAMS: [(&str, &str); 16] = [
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
+    ("amtool", "prometheus-alertmanager"),
 ];
 
 /// A small internet in network namespaces, to see what the daemon makes of its faults.

@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 
 use crate::hosts::Host;
 use crate::post;
+use crate::receivers;
 use crate::scenario::{State, Turn};
 use crate::setting::Setting;
 use crate::shell;
@@ -58,8 +59,26 @@ pub struct Daemon<'world> {
 impl<'world> Daemon<'world> {
     /// Writes the configuration; nothing runs yet.
     pub fn new(world: &'world World) -> Result<Self> {
-        shell::replace(&config(world), &text_for(world))?;
-        Ok(Self { world, child: None })
+        let daemon = Self { world, child: None };
+        daemon.configure(false)?;
+        Ok(daemon)
+    }
+
+    /// Writes the configuration, with real receivers beside the usual one or without.
+    fn configure(&self, real: bool) -> Result<()> {
+        let text = text_for(self.world);
+        let text = if real { receivers::added(&text) } else { text };
+        shell::replace(&config(self.world), &text)
+    }
+
+    /// Takes real receivers on, or no longer, by a reload.
+    pub fn tell(&self, real: bool) -> Result<()> {
+        self.configure(real)?;
+        let child = self.child.as_ref().context("the daemon does not run")?;
+        let reloads = || lines(&self.log(), "configuration reloaded");
+        let before = reloads();
+        kill(Pid::from_raw(i32::try_from(child.id())?), Signal::SIGHUP)?;
+        shell::wait_for("the reload", Duration::from_secs(10), || reloads() > before)
     }
 
     /// Starts it.
@@ -78,6 +97,8 @@ impl<'world> Daemon<'world> {
                 std::env::var("RUST_LOG").unwrap_or_else(|_| "mailflow=debug,info".to_owned()),
             )
             .env("NO_COLOR", "1")
+            // What its notifiers trust.
+            .env("SSL_CERT_FILE", self.world.pki.root())
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);
@@ -231,11 +252,16 @@ pub fn check_agrees(world: &World, turn: &Turn) -> Result<()> {
 
 /// How many lines of a log speak of a panic.
 pub fn panics(log: &Path) -> usize {
+    lines(log, "panicked at")
+}
+
+/// How many lines of a log hold these words.
+fn lines(log: &Path, words: &str) -> usize {
     std::fs::read(log)
         .map(|bytes| {
             String::from_utf8_lossy(&bytes)
                 .lines()
-                .filter(|line| line.contains("panicked at"))
+                .filter(|line| line.contains(words))
                 .count()
         })
         .unwrap_or_default()

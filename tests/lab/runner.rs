@@ -10,6 +10,7 @@ use crate::faults::Active;
 use crate::manners;
 use crate::monitor::{Daemon, VANTAGE, panics};
 use crate::prometheus;
+use crate::receivers::Receivers;
 use crate::scenario::{Check, DaemonAction, Message, ReceiverAction, Scenario, State, Step, Turn};
 use crate::setting::Setting;
 use crate::shell;
@@ -17,8 +18,8 @@ use crate::verdicts::{self, Expectation, Path};
 use crate::watch::{Kind, Seen, Watch};
 use crate::world::World;
 
-/// How much later than its verdict a message may arrive.
-const DELIVERY: Duration = Duration::from_secs(3);
+/// How much later than the latest time of its verdict a message may arrive: there is no `group_wait` here.
+const DELIVERY: Duration = Duration::from_secs(1);
 /// How long a step is watched after everything expected has come: more than an interval, so that a verdict
 /// which does not last is seen.
 const HOLD: Duration = Duration::from_secs(6);
@@ -57,6 +58,7 @@ pub struct Runner<'world> {
     daemon: Daemon<'world>,
     watch: Watch,
     active: Active,
+    receivers: Option<Receivers>,
     lost: bool,
 }
 
@@ -98,6 +100,7 @@ impl<'world> Runner<'world> {
             daemon,
             watch,
             active: Active::default(),
+            receivers: None,
             lost: false,
         };
         runner.wait_for_calm()?;
@@ -164,7 +167,7 @@ impl<'world> Runner<'world> {
             self.judge_incidents(play, &open_before)?;
         }
         for check in &step.checks {
-            self.check(*check, step)
+            self.check(*check, step, play)
                 .with_context(|| format!("check {check:?}"))?;
         }
         play.mark = mark(&self.watch);
@@ -196,6 +199,14 @@ impl<'world> Runner<'world> {
                 self.daemon.start()?;
             }
             Some(DaemonAction::Suspend) => self.daemon.suspend(SLEEP)?,
+            Some(DaemonAction::Tell) => {
+                self.receivers = Some(Receivers::start(self.world)?);
+                self.daemon.tell(true)?;
+            }
+            Some(DaemonAction::Hush) => {
+                self.daemon.tell(false)?;
+                self.receivers = None;
+            }
             None => {}
         }
         if step.daemon.is_some() {
@@ -254,6 +265,7 @@ impl<'world> Runner<'world> {
             && self.watch.until(start + bound + DELIVERY, |seen| {
                 play.deviation(seen, messages).is_none()
             });
+        let told_after = start.elapsed();
         if told {
             std::thread::sleep(hold);
         }
@@ -278,6 +290,13 @@ impl<'world> Runner<'world> {
             Ok(())
         })?;
         play.timings.push(Timing { label, took, bound });
+        if !messages.is_empty() {
+            play.timings.push(Timing {
+                label: "told",
+                took: told_after,
+                bound: bound + DELIVERY,
+            });
+        }
         Ok(())
     }
 
@@ -327,11 +346,16 @@ impl<'world> Runner<'world> {
         Ok(())
     }
 
-    fn check(&self, check: Check, step: &Step) -> Result<()> {
+    fn check(&self, check: Check, step: &Step, play: &Play) -> Result<()> {
         match check {
             Check::Promtool => prometheus::promtool(self.world),
             Check::Panels => dashboards::panels(self.world, step),
             Check::Alerts => dashboards::alerts(self.world, step),
+            Check::Received => {
+                let receivers = self.receivers.as_ref().context("no real receiver is told")?;
+                let told = self.watch.read(|seen| seen.hooks[play.first.hooks..].to_vec());
+                receivers.judge(self.world, &told)
+            }
             Check::Manners => manners::judge(self.world),
             Check::Cli => {
                 for turn in &step.domains {
@@ -373,6 +397,9 @@ impl<'world> Runner<'world> {
     fn recover(&mut self) -> Result<()> {
         self.active.heal_all(self.world)?;
         self.watch.receive(true)?;
+        if self.receivers.take().is_some() {
+            self.daemon.tell(false)?;
+        }
         if self.daemon.must_run().is_ok() && self.wait_for_calm().is_ok() {
             return Ok(());
         }

@@ -103,6 +103,10 @@ pub enum DaemonAction {
     Forget,
     /// Half a minute of sleep, as a machine that is suspended.
     Suspend,
+    /// It is told, by a reload, to tell a real Alertmanager and a real mailbox as well.
+    Tell,
+    /// And no longer.
+    Hush,
 }
 
 /// What is done to the receiver of webhooks.
@@ -126,6 +130,8 @@ pub enum Check {
     Panels,
     /// An alert of the rules reaches a real Alertmanager, with the cause that the step names in its text.
     Alerts,
+    /// The Alertmanager and the mailbox have all that was told since the reload, well-formed.
+    Received,
     /// The mail servers' own logs show a polite prober: whole sessions, few of them.
     Manners,
     /// `mailflow check` agrees with the daemon about each domain that the step names.
