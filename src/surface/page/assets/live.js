@@ -1,10 +1,12 @@
 // Keeps the page up to date: on an event it fetches the same page again and takes over the parts marked
-// data-live. Without it the page is whole as it came.
+// data-live. Without it the page is whole as it came. The stream is open only while the page is looked at: a browser
+// gives one server six connections, and pages in other tabs or kept for the way back would hold them all.
 (() => {
   "use strict";
   const SILENCE = 40_000; // the stream gives a sign of life every 15 s
   const REST = 1_000; // at most one fetch a second
-  const TICK = 60_000; // spans of time grow without any event
+  const TICK = 60_000; // spans of time grow without any event, and a hidden page's title still tells of trouble
+  const PATIENCE = 10_000; // an answer that takes longer is none
   const note = document.getElementById("live");
   let heard = Date.now();
   let stale = null;
@@ -79,7 +81,10 @@
     }
     busy = true;
     try {
-      const answer = await fetch(location.pathname + location.search, { headers: { accept: "text/html" } });
+      const answer = await fetch(location.pathname + location.search, {
+        headers: { accept: "text/html" },
+        signal: AbortSignal.timeout(PATIENCE),
+      });
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         document.title = page.title;
@@ -114,7 +119,13 @@
     }
   };
 
+  const leave = () => {
+    if (source !== null) source.close();
+    source = null;
+  };
+
   const connect = () => {
+    leave();
     source = new EventSource("/api/v1/events");
     source.addEventListener("alive", alive);
     for (const name of ["verdict", "incident", "removed"]) {
@@ -126,21 +137,25 @@
     source.onerror = lost;
   };
 
+  const arrive = () => {
+    connect();
+    refresh();
+  };
+
   localise(document);
-  connect();
+  if (!document.hidden) connect();
   setInterval(() => {
-    if (Date.now() - heard > SILENCE) {
+    if (source !== null && Date.now() - heard > SILENCE) {
       lost();
       // A browser gives up for good on some errors, and never notices a line that is silently dead.
-      source.close();
       heard = Date.now();
       connect();
     }
   }, 5_000);
-  setInterval(() => {
-    if (!document.hidden) soon();
-  }, TICK);
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) soon();
+  setInterval(soon, TICK);
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : arrive()));
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) arrive();
   });
 })();
