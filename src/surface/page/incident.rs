@@ -51,12 +51,7 @@ impl IncidentCard {
         Self {
             id: incident.id,
             severity: incident.severity.as_str(),
-            tone: match incident.severity {
-                _ if !open => State::Flowing,
-                _ if incident.cause.owner == Owner::Us => State::Unknown,
-                Severity::Critical => State::Broken,
-                Severity::Warning | Severity::Info => State::Degraded,
-            },
+            tone: tone(incident),
             opened: Moment::new(incident.opened, now),
             lasted: words::duration(incident.opened, incident.resolved.unwrap_or(now)),
             resolved: incident.resolved.map(|at| Moment::new(at, now)),
@@ -71,6 +66,16 @@ impl IncidentCard {
             hands: hands(incident, now),
             silenceable: silenced_by(incident).is_some(),
         }
+    }
+}
+
+/// The state whose colour and sign an incident shares.
+pub(super) fn tone(incident: &Incident) -> State {
+    match incident.severity {
+        _ if !incident.is_open() => State::Flowing,
+        _ if incident.cause.owner == Owner::Us => State::Unknown,
+        Severity::Critical => State::Broken,
+        Severity::Warning | Severity::Info => State::Degraded,
     }
 }
 

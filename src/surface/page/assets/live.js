@@ -57,8 +57,13 @@
   // Puts the new content of one part in place; what was unfolded stays unfolded, and the keyboard where it was.
   const take = (old, fresh) => {
     if (old.innerHTML === fresh.innerHTML) return;
+    const typed = [];
     // Nobody's typing is taken away.
-    if (old.contains(document.activeElement) && document.activeElement.matches("input")) return;
+    if (old.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) return;
+    for (const field of old.querySelectorAll("input[id]")) {
+      const same = fresh.querySelector(`#${CSS.escape(field.id)}`);
+      if (same && field.value !== field.defaultValue) typed.push([field.id, field.value]);
+    }
     const open = new Set([...old.querySelectorAll("details[open]")].map((item) => item.dataset.key));
     for (const item of fresh.querySelectorAll("details")) item.open = open.has(item.dataset.key);
     const at = old.contains(document.activeElement) ? document.activeElement : null;
@@ -66,6 +71,7 @@
     const link = at && at.getAttribute("href");
     const before = document.importNode(fresh, true);
     old.replaceWith(before);
+    for (const [id, value] of typed) document.getElementById(id).value = value;
     if (!at) return;
     const candidates = key
       ? before.querySelectorAll(`details[data-key="${CSS.escape(key)}"] :is(summary, a)`)
@@ -82,7 +88,7 @@
     busy = true;
     try {
       const answer = await fetch(location.pathname + location.search, {
-        headers: { accept: "text/html" },
+        headers: document.hidden ? { accept: "text/html", "x-mailflow-unseen": "1" } : { accept: "text/html" },
         signal: AbortSignal.timeout(PATIENCE),
       });
       if (answer.ok) {
@@ -141,6 +147,16 @@
     connect();
     refresh();
   };
+
+  // What takes long says so; the button is itself again when somebody comes back to the page.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.dataset.slow || !event.submitter) return;
+    const button = event.submitter;
+    const was = button.textContent;
+    button.textContent = form.dataset.slow;
+    addEventListener("pagehide", () => (button.textContent = was), { once: true });
+  });
 
   localise(document);
   if (!document.hidden) connect();
