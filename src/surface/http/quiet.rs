@@ -91,7 +91,7 @@ fn shown(server: &Server, wish: &Wish, problem: Option<&ApiError>) -> Response {
 }
 
 /// Waits until the page shows that something holds, or no longer does.
-async fn is_shown(server: &Server, id: HandId, holds: bool) {
+pub(super) async fn is_shown(server: &Server, id: HandId, holds: bool) {
     let mut snapshots = server.snapshots.clone();
     let shown = snapshots.wait_for(|snapshot| snapshot.hands.iter().any(|hand| hand.id == id) == holds);
     let _ = tokio::time::timeout(PATIENCE, shown).await;

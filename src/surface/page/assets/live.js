@@ -134,7 +134,7 @@
     leave();
     source = new EventSource("/api/v1/events");
     source.addEventListener("alive", alive);
-    for (const name of ["verdict", "incident", "removed"]) {
+    for (const name of ["verdict", "incident", "hands", "removed"]) {
       source.addEventListener(name, () => {
         alive();
         soon();
