@@ -260,7 +260,12 @@ fn the_box_answers_what_was_asked() {
         let start = page.find("</svg><span>").unwrap() + 12;
         page[start..].split('<').next().unwrap().to_owned()
     };
-    insta::assert_snapshot!(State::ALL.map(sentence).join("\n"));
+    insta::assert_snapshot!(State::ALL.map(sentence).join("\n"), @r"
+    ACME Ltd can mail partner.test, as far as can be seen from outside.
+    ACME Ltd can mail partner.test, but something should be mended.
+    ACME Ltd cannot mail partner.test.
+    We cannot tell whether ACME Ltd can mail partner.test.
+    ");
     assert!(checked(&snapshot, "", Some(Ok((&route, true)))).contains("watched all the time"));
 }
 
