@@ -18,7 +18,8 @@ def main():
             tab = Tab(port)
             tab.size(WIDTH, HEIGHT, False)
             tab.open(url + "/")
-            tab.until("document.getElementById('live').innerText.startsWith('Live')", 10)
+            tab.call("Emulation.setScrollbarsHidden", hidden=True)
+            tab.until("document.querySelector('.incident .ago').innerText.includes('min')", 90)
             tab.picture(os.path.join(ROOT, "docs/page.webp"), WIDTH, HEIGHT)
     finally:
         end(process)
