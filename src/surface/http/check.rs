@@ -57,14 +57,14 @@ pub(super) async fn page(
 ) -> Response {
     let question = sent.map(|Form(question)| question).unwrap_or_default();
     let found = look(&server, &question).await;
-    shown(&server, &question, Some(found))
+    shown(&server, &question, Some(&found))
 }
 
 type Found = Result<(Arc<Verdict>, bool), ApiError>;
 
-fn shown(server: &Server, question: &Question, found: Option<Found>) -> Response {
+fn shown(server: &Server, question: &Question, found: Option<&Found>) -> Response {
     let snapshot = server.snapshot();
-    let status = match &found {
+    let status = match found {
         Some(Err(error)) => error.status(),
         _ => StatusCode::OK,
     };
@@ -72,7 +72,7 @@ fn shown(server: &Server, question: &Question, found: Option<Found>) -> Response
         domain: &question.domain,
         from: &question.from,
     };
-    let found = found.as_ref().map(|found| match found {
+    let found = found.map(|found| match found {
         Ok((verdict, watched)) => Ok((&**verdict, *watched)),
         Err(error) => Err(error.message()),
     });

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::error::{ApiError, quoted};
 use super::{Server, pages};
-use crate::message::{self, Explanation};
+use crate::message::{self, Explanation, Forwarded, Sort};
 use crate::surface::page;
 
 /// The largest message that is taken, in bytes.
@@ -33,10 +33,14 @@ pub(super) async fn explain(
             ),
         )
     })?;
-    Ok(Json(explained(&server, body.to_vec()).await?))
+    Ok(Json(explained(&server, body.to_vec(), message::explain).await?))
 }
 
-async fn explained(server: &Server, body: Vec<u8>) -> Result<Explanation, ApiError> {
+async fn explained(
+    server: &Server,
+    body: Vec<u8>,
+    explain: fn(&[u8]) -> Explanation,
+) -> Result<Explanation, ApiError> {
     let busy = |_| {
         ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -50,7 +54,7 @@ async fn explained(server: &Server, body: Vec<u8>) -> Result<Explanation, ApiErr
         ));
     }
     let explained = tokio::task::spawn_blocking(move || {
-        let explanation = message::explain(&body);
+        let explanation = explain(&body);
         drop(permit);
         explanation
     });
@@ -62,6 +66,35 @@ async fn explained(server: &Server, body: Vec<u8>) -> Result<Explanation, ApiErr
 #[serde(default)]
 pub(super) struct Pasted {
     message: String,
+}
+
+/// What people paste is often only the text that they see. Where it has no headers and speaks of a bounce, it is read as
+/// the text of one.
+fn of_pasted(text: &[u8]) -> Explanation {
+    const HEADERS: &[u8] = b"Return-Path: <>\nFrom: MAILER-DAEMON\nSubject: Undelivered mail\n\n";
+    let found = message::explain(text);
+    if found.sort != Some(Sort::AboutABounce) || has_headers(text) {
+        return found;
+    }
+    let mut as_bounce = message::explain(&[HEADERS, text].concat());
+    if as_bounce.recipients.is_empty() {
+        return found;
+    }
+    // The headers are ours, and so is what was read from them.
+    as_bounce.forwarded = Some(Forwarded::Inline);
+    as_bounce.subject = None;
+    as_bounce
+}
+
+/// Whether the first line is a header field (RFC 5322 2.2).
+fn has_headers(text: &[u8]) -> bool {
+    let first = text.trim_ascii_start().split(|byte| *byte == b'\n').next();
+    let name = first.and_then(|line| {
+        line.split(|byte| *byte == b':')
+            .next()
+            .filter(|name| name.len() < line.len())
+    });
+    name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic))
 }
 
 /// `GET /explain`: the box alone.
@@ -77,7 +110,7 @@ pub(super) async fn page(
 ) -> Response {
     let (message, found) = match sent {
         Ok(Form(Pasted { message })) => {
-            let found = explained(&server, message.clone().into_bytes()).await;
+            let found = explained(&server, message.clone().into_bytes(), of_pasted).await;
             (message, found)
         }
         Err(error) => {

@@ -93,6 +93,20 @@ async fn a_pasted_bounce_is_explained() {
     assert!(page.contains("No bounce: a message like any other."));
 }
 
+/// The text alone, as a mail program shows it; a text that only looks a little like one is none.
+#[tokio::test]
+async fn a_bounce_is_known_without_its_headers() {
+    let world = world(sample::fleet());
+    let seen = "message=This+is+the+mail+system+at+host+mx.acme.test.%0A%0AYour+message+could+not+be+delivered.%0A%0A\
+                %3Cwho@partner.test%3E:+host+mx.partner.test[203.0.113.9]+said:+550+5.1.1+User+unknown%0A";
+    let (_, _, page) = fill_in(&world, "/explain", seen).await;
+    assert!(page.contains("Not delivered: who@partner.test"), "{page}");
+    assert!(page.contains("it may have been changed on the way"));
+    let letter = "message=Hello,%0A%0Amy+address+is+who@partner.test+and+I+have+550+apples.";
+    let (_, _, page) = fill_in(&world, "/explain", letter).await;
+    assert!(page.contains("No bounce"), "{page}");
+}
+
 #[tokio::test]
 async fn a_look_back_begins_where_the_last_visit_ended() {
     let world = world(sample::fleet());
