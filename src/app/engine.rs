@@ -86,7 +86,7 @@ pub struct Settled {
     /// How the heart beats, if it does.
     pub heartbeat: Option<Heartbeat>,
     /// What it takes to look at domains that are not configured, if anybody may ask for that.
-    pub asking: Option<Asking>,
+    pub asking: Asking,
     /// Whether each mail host has series of its own.
     pub per_host: bool,
 }
@@ -116,7 +116,7 @@ pub struct Aside {
     /// To whoever writes digests.
     pub digests: watch::Sender<Option<Digests>>,
     /// To whoever looks at domains that are not configured.
-    pub asking: watch::Sender<Option<Asking>>,
+    pub asking: watch::Sender<Asking>,
 }
 
 /// The daemon's loop.

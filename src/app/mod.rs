@@ -226,7 +226,7 @@ fn run_aside<N: Net>(
     settled: &Settled,
     commands: mpsc::Sender<Command>,
     (wires, sent): (heartbeat::Wires, Option<Timestamp>),
-    asking: watch::Sender<Option<Asking>>,
+    asking: watch::Sender<Asking>,
     stop: &CancellationToken,
 ) -> Aside {
     let (following, follower) = watch::channel(settled.following.clone());

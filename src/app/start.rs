@@ -56,14 +56,15 @@ pub fn read(path: Option<&Path>) -> Result<config::Loaded, config::Problems> {
 /// Settles a configuration for every room.
 pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String> {
     let (inventory, context, trust) = vantage(config, net)?;
-    let trust = Arc::new(trust);
+    let (inventory, trust) = (Arc::new(inventory), Arc::new(trust));
     let following = Following {
         ways: Ways::new(config),
         context: context.clone(),
         trust: Arc::clone(&trust),
     };
+    let asking = Asking::configured(config, &inventory, &context, &trust);
     Ok(Settled {
-        inventory: Arc::new(inventory),
+        inventory,
         context,
         trust,
         policy: settings::policy(config),
@@ -74,7 +75,7 @@ pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String>
         following,
         digests: Digests::configured(config),
         heartbeat: Heartbeat::configured(config),
-        asking: Asking::configured(config, net)?,
+        asking,
         per_host: config.metrics.per_host,
     })
 }

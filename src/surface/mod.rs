@@ -3,6 +3,7 @@
 //! Each of them reads one immutable [`Snapshot`](crate::snapshot::Snapshot) and keeps no state of its own, so
 //! looking never holds up a probe.
 
+pub(crate) mod bounce;
 mod digest;
 mod headline;
 pub mod http;

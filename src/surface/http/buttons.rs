@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::error::{ApiError, quoted};
 use super::incidents::find;
-use super::{OperateError, Server, pages};
+use super::{OperateError, Server, pages, quiet};
 use crate::model::text::clean;
 use crate::model::{Incident, IncidentId, Measure};
 use crate::surface::page;
@@ -82,6 +82,9 @@ pub(super) async fn silence(
         format!("incident #{}", incident.id),
     );
     let done = server.operator.set(measure, name(pressed), reason).await;
+    if let Ok(hand) = &done {
+        quiet::is_shown(&server, hand.id, true).await;
+    }
     back(&server, &incident, done.map(drop))
 }
 
