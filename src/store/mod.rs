@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{
-    ClientId, Code, Hand, Incident, IncidentId, IncidentState, Message, Outcome, State, Target,
+    ClientId, Code, Deed, Entry, Hand, Incident, IncidentId, IncidentState, Message, Outcome, State, Target,
 };
 
 pub use error::StoreError;
@@ -66,6 +66,12 @@ pub trait Store: Send {
     /// [`StoreError`].
     fn deliveries(&mut self, id: IncidentId) -> Result<Vec<Delivery>, StoreError>;
 
+    /// What was done by hand, the latest first, those with a number below `before`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn deeds(&mut self, before: Option<u64>, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
     /// Forgets what ended before a time. What goes on, and what still waits to be sent, stays.
     ///
     /// # Errors
@@ -98,6 +104,8 @@ pub struct Batch {
     pub facts: Vec<Fact>,
     /// What people have set by hand, new or lifted.
     pub hands: Vec<Hand>,
+    /// What was done by hand.
+    pub deeds: Vec<Deed>,
 }
 
 impl Batch {

@@ -28,6 +28,7 @@ fn message(id: u64, event: Event, incident: &Incident) -> Message {
             text: "ACME: \u{1F4E8} \"quoted\"\nsecond line".into(),
             body: String::new(),
             url: None,
+            take_url: None,
         }),
     }
 }

@@ -27,6 +27,7 @@ fn message() -> Message {
             text: "ACME: no mail in.".into(),
             body: String::new(),
             url: Some("https://mail.msp.example/incidents/482".into()),
+            take_url: None,
         }),
     }
 }

@@ -80,6 +80,7 @@
     busy = true;
     try {
       const answer = await fetch(location.pathname + location.search, { headers: { accept: "text/html" } });
+      if (answer.redirected) return location.reload(); // signed out meanwhile
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         document.title = page.title;
