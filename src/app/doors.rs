@@ -119,3 +119,47 @@ impl Clerk for Book {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::store::SqliteStore;
+
+    #[test]
+    fn the_book_and_the_seal_outlive_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("mailflow.db")).unwrap();
+        let (keeper, _thread) = Keeper::start(Box::new(store)).unwrap();
+        let load = || keeper.ask(|store| store.load(Timestamp::MAX)).unwrap().unwrap();
+        let seal = Seal::new(&keys::key(keys::SEAL, &mut load(), &keeper).unwrap());
+        let book = Book {
+            keeper: keeper.clone(),
+            seal: seal.clone(),
+        };
+        for number in 1..=3 {
+            book.record(Deed {
+                at: Timestamp::from_second(number).unwrap(),
+                who: "anna".into(),
+                from: None,
+                what: format!("deed {number}"),
+            });
+        }
+        let read = |before, limit| -> Vec<u64> {
+            let entries = book.deeds(before, limit).unwrap();
+            entries.iter().map(|entry| entry.id).collect()
+        };
+        assert_eq!(read(None, 2), [3, 2]);
+        assert_eq!(read(Some(2), 2), [1]);
+        let mark = seal.sign(&["x"], Timestamp::MAX);
+        let holds = |seal: &Seal| seal.verify(&["x"], &mark, Timestamp::UNIX_EPOCH).is_ok();
+        let kept = || Seal::new(&keys::key(keys::SEAL, &mut load(), &keeper).unwrap());
+        assert!(holds(&seal) && holds(&kept()));
+        book.renew_seal().unwrap();
+        assert!(!holds(&seal) && !holds(&kept()));
+        let between = Timestamp::from_millisecond(2500).unwrap();
+        keeper.ask(move |store| store.prune(between)).unwrap().unwrap();
+        assert_eq!(read(None, 9), [3]);
+    }
+}

@@ -262,7 +262,7 @@ fn a_text_that_is_no_toml_is_shown_with_what_else_is_wrong() {
 )]
 #[case(
     "[server]\nauth = { tokens = [{ name = 't', token = { env = 'PATH' }, scope = 'admin' }] }",
-    "2:71 one of \"metrics\", \"read\", \"write\" belongs here"
+    "2:68 \"admin\" is not known here (these are known: \"metrics\", \"read\", \"write\")"
 )]
 #[case("[server]\ntls = { certificate = 'a' }", "2:7 `key` is missing here")]
 #[case(

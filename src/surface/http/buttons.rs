@@ -51,8 +51,16 @@ pub(super) async fn acknowledge(
     if done.is_ok() {
         is_shown(&server, incident.id).await;
     }
-    let answer = back(&server, &incident, done.map(drop));
-    (Extension(Done::new(taken_on(incident.id, &by))), answer).into_response()
+    let note = done.as_ref().ok().map(|_| taken_on(incident.id, &by));
+    written(note, back(&server, &incident, done.map(drop)))
+}
+
+/// An answer, with what the book says of it.
+fn written(note: Option<String>, answer: Response) -> Response {
+    match note {
+        Some(what) => (Extension(Done::new(what)), answer).into_response(),
+        None => answer,
+    }
 }
 
 /// For the book.
@@ -93,12 +101,8 @@ pub(super) async fn silence(
         format!("incident #{}", incident.id),
     );
     let done = server.operator.set(measure, name(&who, pressed), reason).await;
-    let what = match &done {
-        Ok(hand) => format!("set: {}", hand.in_words()),
-        Err(error) => format!("not silenced, incident #{}: {error}", incident.id),
-    };
-    let answer = back(&server, &incident, done.map(drop));
-    (Extension(Done::new(what)), answer).into_response()
+    let note = done.as_ref().ok().map(|hand| format!("set: {}", hand.in_words()));
+    written(note, back(&server, &incident, done.map(drop)))
 }
 
 /// The incident, where it goes on; else the page that says why not.

@@ -39,7 +39,12 @@ impl<'a> ClientPage<'a> {
         let routes = snapshot.routes.values().map(|verdict| &**verdict);
         let routes = routes.filter(|verdict| verdict.client.as_ref() == Some(&client.id));
         let plain = Plain::of(snapshot, &own, now);
-        let thing = |verdict: &Verdict| Thing::of(snapshot, verdict, now);
+        let thing = |verdict: &Verdict| {
+            let thing = Thing::of(snapshot, verdict, now);
+            // What stands on top is not said again.
+            let why = thing.why.filter(|why| Some(why) != plain.why.as_ref());
+            Thing { why, ..thing }
+        };
         Self {
             title: format!("Mail of {}", client.name),
             tone: plain.tone,

@@ -203,3 +203,26 @@ fn place(cause: &Cause, provider: Option<&str>) -> String {
     };
     place.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::sample;
+
+    #[test]
+    fn what_is_over_is_told_to_whom_it_hit_alone() {
+        let (fleet, now) = (sample::fleet(), sample::at("2026-11-22T04:00:00Z"));
+        let client = |id: &str| ClientId::parse(id).unwrap();
+        let mut over = (*fleet.open_incidents[0]).clone();
+        assert!(Past::of(&over, &client("acme"), now).is_none(), "it goes on");
+        over.resolved = Some(sample::at("2026-11-22T03:05:00Z"));
+        let past = Past::of(&over, &client("acme"), now).unwrap();
+        assert!(
+            past.what.starts_with("Mail for ") && past.what.ends_with(" was delayed."),
+            "{}",
+            past.what
+        );
+        assert!(past.why.contains("your internet connection"), "{}", past.why);
+        assert!(Past::of(&over, &client("stark"), now).is_none());
+    }
+}

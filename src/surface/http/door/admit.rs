@@ -39,9 +39,14 @@ impl Done {
     }
 }
 
+/// Whether a method changes nothing (RFC 9110 9.2.1).
+fn looks(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
 /// What it takes to ask for something. What is not named here takes the most.
 fn needed(method: &Method, path: &str) -> Access {
-    let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let looks = looks(method);
     match path {
         "/-/healthy" | "/-/ready" if looks => Access::Nothing,
         "/login" | "/logout" => Access::Nothing,
@@ -98,7 +103,8 @@ pub(in crate::surface::http) async fn admit(
     let worked = response.status().is_success() || response.status().is_redirection();
     let what = match done {
         Some(done) => Some((done.who.unwrap_or_else(|| who.to_string()), done.what)),
-        None if needed == Access::Write && worked && method != Method::GET && method != Method::HEAD => {
+        // A handler that tells nothing of itself is told of all the same.
+        None if needed == Access::Write && worked && !looks(&method) => {
             Some((who.to_string(), format!("{method} {}", uri.path())))
         }
         None => None,
@@ -161,7 +167,7 @@ fn password(name: &Arc<str>, may: Access) -> Who {
 /// something must say which page that was. All browsers of the last years do, and the guard before us has looked at it.
 fn sent_on_purpose(request: &Parts) -> Result<(), Shut> {
     let headers = &request.headers;
-    let looks = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let looks = looks(&request.method);
     let says = headers.contains_key(ORIGIN) || headers.contains_key(FETCH_SITE);
     // Programs send a password with each request of their own accord, and no cookie.
     let program = headers.contains_key(AUTHORIZATION) && !is_browser(headers);

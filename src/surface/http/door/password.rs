@@ -40,8 +40,8 @@ pub(super) enum Refused {
 /// Whoever checks passwords.
 pub(in crate::surface::http) struct Porter {
     throttle: Throttle,
-    checking: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    checking: Semaphore,
+    waiting: Semaphore,
     /// Right ones, as signatures by a key that ends with the process.
     right: Mutex<VecDeque<[u8; 32]>>,
     key: Option<hmac::Key>,
@@ -51,8 +51,8 @@ impl Porter {
     pub(in crate::surface::http) fn new() -> Self {
         Self {
             throttle: Throttle::default(),
-            checking: Arc::new(Semaphore::new(AT_ONCE)),
-            waiting: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
+            checking: Semaphore::new(AT_ONCE),
+            waiting: Semaphore::new(AT_ONCE + WAITING),
             right: Mutex::default(),
             // Without randomness nothing is remembered, and every password takes its time.
             key: hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new()).ok(),
@@ -70,15 +70,20 @@ impl Porter {
         let found = guests.users.get_key_value(name);
         let hash = found.and_then(|(_, user)| (user.hash.0)());
         let mark = hash.as_ref().and_then(|hash| self.mark(name, &password, hash));
-        if let (Some(found), true) = (found, mark.is_some_and(|mark| self.is_right(&mark))) {
+        let is_right = || mark.is_some_and(|mark| self.is_right(&mark));
+        if let (Some(found), true) = (found, is_right()) {
+            return Ok(found);
+        }
+        let Ok(_place) = self.waiting.try_acquire() else {
+            return Err(Refused::Busy);
+        };
+        let _turn = self.checking.acquire().await.map_err(|_| Refused::Busy)?;
+        // A program that asks for several things at once has been let in meanwhile.
+        if let (Some(found), true) = (found, is_right()) {
             return Ok(found);
         }
         let key = (origin, shortened(name));
         self.throttle.attempt(key, now).map_err(Refused::Wait)?;
-        let Ok(_place) = Arc::clone(&self.waiting).try_acquire_owned() else {
-            return Err(Refused::Busy);
-        };
-        let _turn = self.checking.acquire().await.map_err(|_| Refused::Busy)?;
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.to_owned().into());
         let matches = tokio::task::spawn_blocking(move || belongs(&password, &hash));

@@ -102,8 +102,16 @@ impl Guarded {
         (status, headers, text(response).await)
     }
 
+    /// The status alone: an event stream has no end that could be waited for.
     pub(super) async fn status(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> StatusCode {
-        self.ask(method, path, headers, "").await.0
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.world
+            .send(request.body(Body::empty()).unwrap())
+            .await
+            .status()
     }
 
     /// Signs in, and gives what came of it.
@@ -438,7 +446,10 @@ async fn the_book_says_who_changed_what() {
         .iter()
         .map(|(who, what)| format!("{who}: {what}"))
         .collect();
-    insta::assert_snapshot!(deeds.join("\n"));
+    // Other tests count up as well.
+    insta::with_settings!({filters => vec![(r"silence \d+", "silence N")]}, {
+        insta::assert_snapshot!(deeds.join("\n"));
+    });
     let (_, _, book) = guarded.ask("GET", "/api/v1/audit?limit=2", &robot, "").await;
     let book: Value = serde_json::from_str(&book).unwrap();
     assert_eq!(book["audit"].as_array().unwrap().len(), 2);
