@@ -68,6 +68,8 @@ fn help_names_every_command() {
             "silence",
             "maintenance",
             "accept",
+            "link",
+            "audit",
             "notify",
             "config",
             "demo",
@@ -332,5 +334,30 @@ fn a_full_disk_is_one() {
         String::from_utf8(output.stderr)
             .unwrap()
             .contains("standard output")
+    );
+}
+
+#[test]
+fn a_password_in_a_hash_out() {
+    let run = |input: &str| {
+        let mut command = mailflow(&["config", "hash-password"]);
+        told(command.write_stdin(input.to_owned()))
+    };
+    let (code, out, err) = run("correct horse battery\n");
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with("$2b$12$") && out.len() == 61, "{out}");
+    assert!(!out.contains("horse"));
+    let (code, out, err) = run("short\n");
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (3, "", "error: a password has 8 characters at least\n")
+    );
+    let (code, _, err) = run(&"long ".repeat(20));
+    assert_eq!(
+        (code, err.as_str()),
+        (
+            3,
+            "error: a password has 72 bytes at most: more would be ignored\n"
+        )
     );
 }

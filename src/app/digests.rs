@@ -125,6 +125,7 @@ async fn write(configured: Option<Digests>, desk: &Desk, started: Timestamp) -> 
         text: told.short,
         body: told.long,
         url: None,
+        take_url: None,
     };
     Some(Post {
         due,

@@ -1,6 +1,7 @@
 //! The daemon's loop: starts what is due, takes in what was seen, and hands on what follows from it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::picture::MxSet;
 use crate::probe::{self, Context, Task};
 use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot, StoreHealth, Vitals};
 use crate::store::{Batch, Fact, Turn};
+use crate::surface::http::Doors;
 
 use super::captured;
 use super::digests::{Digests, Post};
@@ -89,6 +91,10 @@ pub struct Settled {
     pub asking: Asking,
     /// Whether each mail host has series of its own.
     pub per_host: bool,
+    /// Who may come in.
+    pub doors: Arc<Doors>,
+    /// Where the HTTP server listens.
+    pub listen: SocketAddr,
 }
 
 /// What the loop talks to.
@@ -117,6 +123,8 @@ pub struct Aside {
     pub digests: watch::Sender<Option<Digests>>,
     /// To whoever looks at domains that are not configured.
     pub asking: watch::Sender<Asking>,
+    /// To the HTTP server.
+    pub doors: watch::Sender<Arc<Doors>>,
 }
 
 /// The daemon's loop.
@@ -289,6 +297,7 @@ impl<N: Net> Engine<N> {
             forgotten: step.rows.forgotten,
             facts,
             hands: Vec::new(),
+            deeds: Vec::new(),
         };
         if batch.is_empty() {
             return;
@@ -354,6 +363,7 @@ impl<N: Net> Engine<N> {
                 lines.aside.heart.send_replace(settled.heartbeat);
                 lines.aside.digests.send_replace(settled.digests);
                 lines.aside.asking.send_replace(settled.asking);
+                lines.aside.doors.send_replace(settled.doors);
                 self.monitor.reload(settled.inventory, now);
                 self.configure_notifiers(settled.notifiers.keys().cloned().collect());
                 let _ = lines.orders.send(Order::Configure(settled.notifiers)).await;

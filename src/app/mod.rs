@@ -3,11 +3,13 @@
 mod canaries;
 mod captured;
 mod digests;
+mod doors;
 mod engine;
 mod follow;
 mod hands;
 mod heartbeat;
 mod keeper;
+mod keys;
 pub mod look;
 mod operate;
 mod prober;
@@ -31,13 +33,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::model::{Message, Outcome};
+use crate::model::{Message, Outcome, Seal};
 use crate::net::{Net, RealNet};
 use crate::notify::{Captured, Clock, Dispatcher, Order};
 use crate::probe::Context;
 use crate::snapshot::Snapshot;
-use crate::surface::http::{self, Reloader, Surface};
+use crate::surface::http::{self, Doors, Reloader, Surface};
 
+use doors::Book;
 use engine::{Aside, Command, Lines, Settled};
 use keeper::Keeper;
 use operate::{Approvals, Archive, Desk, Reload, Tester};
@@ -92,6 +95,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let captured = start::captured(&mut memory, &keeper);
     let sent = digests::last_sent(&mut memory);
+    let seal = Seal::new(&keys::key(keys::SEAL, &mut memory, &keeper)?);
     let listener = start::listen(config.server.listen).await?;
 
     let clock = clock(&net);
@@ -106,17 +110,20 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         outcome_sender,
         count_sender,
     );
-    let mut engine = start::engine(&net, &settled, &mut memory, keeper.clone(), now)?;
+    let mut engine = start::engine(&net, &settled, &mut memory, (keeper.clone(), seal.clone()), now)?;
     engine.store.set_aside = set_aside.map(|path| path.display().to_string().into());
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
     let reload = Arc::new(Reload {
         settle: start::settler(read, Arc::clone(&net)),
         commands: command_sender.clone(),
         notifiers,
+        listen: config.server.listen,
     });
     let (asking, asked) = watch::channel(settled.asking.clone());
+    let (doors, door_reader) = watch::channel(Arc::clone(&settled.doors));
     let mut surface = surface(
         (&config, notice),
+        (door_reader, seal),
         snapshot_reader.clone(),
         &clock,
         &keeper,
@@ -135,7 +142,14 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         clock,
     };
     let lines = Lines {
-        aside: run_aside(&net, &settled, command_sender, (wires, sent), asking, &stop),
+        aside: run_aside(
+            &net,
+            &settled,
+            command_sender,
+            (wires, sent),
+            (asking, doors),
+            &stop,
+        ),
         commands,
         outcomes,
         orders,
@@ -148,10 +162,15 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     warn_of_names(net, settled.context.clone(), config.vantage.helo.is_some());
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.watched().count());
+    let scheme = if settled.doors.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     tracing::info!(
         version,
         domains,
-        "watching; the page is at http://{}/",
+        "watching; the page is at {scheme}://{}/",
         config.server.listen
     );
 
@@ -191,6 +210,7 @@ async fn go_on(
 /// What the HTTP server reads and may ask for.
 fn surface(
     (config, notice): (&Config, Option<Arc<str>>),
+    (doors, seal): (watch::Receiver<Arc<Doors>>, Seal),
     snapshots: watch::Receiver<Arc<Snapshot>>,
     clock: &Clock,
     keeper: &Keeper,
@@ -217,6 +237,12 @@ fn surface(
         ready: Arc::new(AtomicBool::new(true)),
         external_url: config.server.external_url.as_ref().map(|url| url.as_str().into()),
         notice,
+        doors,
+        clerk: Arc::new(Book {
+            keeper: keeper.clone(),
+            seal: seal.clone(),
+        }),
+        seal,
     }
 }
 
@@ -226,7 +252,7 @@ fn run_aside<N: Net>(
     settled: &Settled,
     commands: mpsc::Sender<Command>,
     (wires, sent): (heartbeat::Wires, Option<Timestamp>),
-    asking: watch::Sender<Asking>,
+    (asking, doors): (watch::Sender<Asking>, watch::Sender<Arc<Doors>>),
     stop: &CancellationToken,
 ) -> Aside {
     let (following, follower) = watch::channel(settled.following.clone());
@@ -246,13 +272,14 @@ fn run_aside<N: Net>(
         heart,
         asking,
         digests,
+        doors,
     }
 }
 
 /// The parts that run, to be ended in order.
 struct Running {
     watching: JoinHandle<mpsc::UnboundedReceiver<Outcome>>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
     delivering: CancellationToken,
     delivery: JoinHandle<()>,
     keeper: Keeper,
@@ -268,7 +295,7 @@ impl Running {
             () = stop.cancelled() => {}
             ended = &mut self.watching => early = Some(ended),
             ended = &mut self.serving => {
-                ended.context("the HTTP server failed")??;
+                ended.context("the HTTP server failed")?;
             }
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
@@ -284,7 +311,7 @@ impl Running {
         let store = tokio::task::spawn_blocking(move || self.store_thread.join());
         store.await?.map_err(|_| anyhow!("the store failed"))?;
         if !self.serving.is_finished() {
-            self.serving.await??;
+            self.serving.await?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What the HTTP server may ask of the daemon.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -93,6 +94,8 @@ pub struct Reload {
     pub commands: mpsc::Sender<Command>,
     /// The notifiers in use, for test messages.
     pub notifiers: Arc<Mutex<Notifiers>>,
+    /// Where the HTTP server listens: that cannot be changed while it does.
+    pub listen: SocketAddr,
 }
 
 impl Reload {
@@ -100,7 +103,8 @@ impl Reload {
         let settle = Arc::clone(&self.settle);
         let settled = tokio::task::spawn_blocking(move || settle())
             .await
-            .unwrap_or_else(|error| Err(format!("reading the configuration failed: {error}")));
+            .unwrap_or_else(|error| Err(format!("reading the configuration failed: {error}")))
+            .and_then(|settled| self.same_place(settled));
         let settled = match settled {
             Ok(settled) => settled,
             Err(problems) => {
@@ -119,6 +123,19 @@ impl Reload {
         taken.await.map_err(|_| gone())?;
         *self.notifiers.lock().unwrap_or_else(PoisonError::into_inner) = notifiers;
         Ok(())
+    }
+}
+
+impl Reload {
+    /// What protects a listener on loopback may not be enough for the one that we have.
+    fn same_place(&self, settled: Settled) -> Result<Settled, String> {
+        if settled.listen == self.listen {
+            return Ok(settled);
+        }
+        let (old, new) = (self.listen, settled.listen);
+        Err(format!(
+            "server.listen has changed from {old} to {new}: that takes a restart"
+        ))
     }
 }
 

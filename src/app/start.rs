@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::config::{self, Config, StoreUrl};
 use crate::incident::{Lifecycle, Restored};
 use crate::inventory::{Inventory, Surroundings};
-use crate::model::Target;
+use crate::model::{Seal, Target};
 use crate::monitor::{Mode, Monitor, Remembered};
 use crate::net::trust::Trust;
 use crate::net::{Net, real};
@@ -31,7 +31,7 @@ use super::keeper::Keeper;
 use super::operate::Settle;
 use super::prober::Asking;
 use super::ways::Ways;
-use super::{canaries, captured, settings, snmp};
+use super::{canaries, captured, doors, keys, settings, snmp};
 
 /// Reads the configuration and logs its warnings.
 ///
@@ -77,6 +77,8 @@ pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String>
         heartbeat: Heartbeat::configured(config),
         asking,
         per_host: config.metrics.per_host,
+        doors: Arc::new(doors::doors(config)?),
+        listen: config.server.listen,
     })
 }
 
@@ -240,10 +242,10 @@ pub(super) fn engine<N: Net>(
     net: &Arc<N>,
     settled: &Settled,
     memory: &mut Loaded,
-    keeper: Keeper,
+    (keeper, seal): (Keeper, Seal),
     now: Timestamp,
 ) -> anyhow::Result<Engine<N>> {
-    let token_key = canaries::key(memory, &keeper)?;
+    let token_key = keys::key(keys::CANARIES, memory, &keeper)?;
     settled.context.canaries.sign_with(&token_key);
     let facts = memory.facts.iter().filter_map(|fact| {
         serde_json::from_value::<NewFact>(fact.value.clone())
@@ -309,6 +311,7 @@ pub(super) fn engine<N: Net>(
         pruned: now,
         per_host: settled.per_host,
     };
+    engine.pipeline.sign_with(seal);
     engine.use_hands(now);
     Ok(engine)
 }

@@ -19,7 +19,7 @@ use crate::net::fake::{Peer, Reach};
 use crate::snapshot::Snapshot;
 use crate::store::{Loaded, SqliteStore, Store};
 use crate::surface::metrics::{self, ProcessFacts};
-use daemon::{Bench, CONFIG, Daemon, Dying, MX_ACME, MX_BETA, ROUTER};
+use daemon::{Bench, CONFIG, Daemon, Dying, MX_ACME, MX_BETA, ROUTER, configured};
 
 fn domain(text: &str) -> Target {
     Target::Domain(DomainName::parse(text).unwrap())
@@ -149,6 +149,26 @@ async fn what_heals_while_we_are_away_is_resolved_afterwards() {
     let mut daemon = bench.start(CONFIG);
     daemon.run(30.0).await;
     one_story(&bench);
+}
+
+/// What protects a listener on loopback may not be enough for another one.
+#[tokio::test]
+async fn a_reload_does_not_move_the_listener() {
+    let net = Arc::new(Bench::new().net.clone());
+    let moved = format!("[server]\nlisten = '127.0.0.1:1'\n{CONFIG}");
+    let (sender, mut commands) = mpsc::channel(1);
+    let reload = Reload {
+        settle: Arc::new(move || settle(&configured(&moved), &*net)),
+        commands: sender,
+        notifiers: Arc::default(),
+        listen: "127.0.0.1:9525".parse().unwrap(),
+    };
+    let error = reload.reload().await.unwrap_err();
+    assert_eq!(
+        error,
+        "server.listen has changed from 127.0.0.1:9525 to 127.0.0.1:1: that takes a restart"
+    );
+    assert!(matches!(commands.recv().await, Some(Command::ReloadFailed)));
 }
 
 /// One incident, told as opened and as resolved under one key. A message that came twice is the very same one.

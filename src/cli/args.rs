@@ -67,6 +67,10 @@ pub enum Command {
     Maintenance(Maintenance),
     /// Have a known condition of a domain count no longer, until a day.
     Accept(Accept),
+    /// Make a link by which a client sees how its own mail is doing, and nothing else.
+    Link(Link),
+    /// Show who changed what by hand, the latest first.
+    Audit(Audit),
     /// Look at the ways to tell people.
     Notify(Notify),
     /// Look at the configuration.
@@ -376,6 +380,43 @@ pub enum HandCommand {
     },
 }
 
+/// `mailflow link`
+#[derive(Debug, Args)]
+pub struct Link {
+    /// The client, by its id.
+    #[arg(value_name = "CLIENT", required_unless_present = "revoke_all")]
+    pub client: Option<String>,
+    /// Until when it can be used: the end of a day (UTC), `2027-01-31`, or a moment.
+    #[arg(long, value_name = "DATE", conflicts_with = "lasting")]
+    pub until: Option<String>,
+    /// For how long it can be used: `30d`, `12h`; without either, a year.
+    #[arg(long = "for", value_name = "TIME")]
+    pub lasting: Option<String>,
+    /// End all links and all sessions that there are: whoever has one has to get a new one.
+    #[arg(long, conflicts_with_all = ["client", "until", "lasting"])]
+    pub revoke_all: bool,
+    /// One JSON document on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// `mailflow audit`
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// How many lines at the most.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// One JSON document on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
 /// `mailflow notify`
 #[derive(Debug, Args)]
 pub struct Notify {
@@ -431,6 +472,8 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Ask for a password, and print the hash that goes into `server.auth.users`.
+    HashPassword,
 }
 
 /// An address of a resolver, with or without port.

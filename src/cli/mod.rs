@@ -9,6 +9,7 @@
 mod ack;
 mod approve;
 mod args;
+mod audit;
 mod check;
 mod completions;
 mod config;
@@ -19,10 +20,12 @@ mod explain;
 mod hands;
 mod init;
 mod layout;
+mod link;
 mod log;
 mod man;
 mod notify;
 mod output;
+mod password;
 mod run;
 mod status;
 mod style;
@@ -60,6 +63,8 @@ pub fn main() -> ExitCode {
         Command::Silence(silence) => self::hands::silence(silence),
         Command::Maintenance(maintenance) => self::hands::maintenance(maintenance),
         Command::Accept(accept) => self::hands::accept(accept),
+        Command::Link(link) => self::link::run(link),
+        Command::Audit(audit) => self::audit::run(audit),
         Command::Notify(notify) => self::notify::run(notify),
         Command::Config(config) => self::config::run(config),
         Command::Demo => self::demo::run(&arguments),

@@ -19,6 +19,7 @@ pub(super) fn audit(config: Option<&Config>, env: &BTreeMap<String, String>, fin
         digest(config, findings);
         if !findings.drafts.iter().any(|draft| draft.level == Level::Error) {
             nothing_watched(config, findings);
+            server_files(config, findings);
             alert_paths(config, findings);
         }
     }
@@ -114,6 +115,22 @@ fn nothing_watched(config: &Config, findings: &mut Findings) {
             Draft::warning(Spot::Nowhere, "no client has a domain: nothing is watched")
                 .help("add `[[clients]]` with a `name` and `domains = [\"a.example\"]`"),
         );
+    }
+}
+
+/// Files of the server's own certificate that are not where they are said to be.
+fn server_files(config: &Config, findings: &mut Findings) {
+    let files = config
+        .server
+        .tls
+        .iter()
+        .flat_map(|tls| [&tls.certificate, &tls.key]);
+    for path in files {
+        if let Err(error) = std::fs::File::open(path) {
+            let path = super::render::shown_path(path);
+            let message = format!("the file {path} of `server.tls` cannot be read: {error}");
+            findings.drafts.push(Draft::warning(Spot::Nowhere, message));
+        }
     }
 }
 

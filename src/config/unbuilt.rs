@@ -4,8 +4,6 @@
 /// compiler shows where it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
-    Tls,
-    Auth,
     Validate,
     BounceMailboxes,
     MailLogs,
@@ -15,8 +13,6 @@ impl Part {
     /// What this version does not do, as a sentence's end: "not built yet: ...".
     pub(super) const fn as_str(self) -> &'static str {
         match self {
-            Self::Tls => "TLS of the page and the API",
-            Self::Auth => "users and tokens of the page and the API",
             Self::Validate => "checking DNSSEC signatures here; the resolver's word is taken",
             Self::BounceMailboxes => "mailboxes for bounces",
             Self::MailLogs => "reading mail logs",

@@ -114,6 +114,23 @@ impl Code {
     pub fn layer(self) -> &'static str {
         self.as_str().split_once('.').map_or("", |(layer, _)| layer)
     }
+
+    /// Whether senders keep the mail that it stops, and try again (RFC 5321 4.5.4.1).
+    pub fn senders_keep_trying(self) -> bool {
+        matches!(
+            self,
+            Self::GatewayDown
+                | Self::HostUnreachable
+                | Self::HostRefused
+                | Self::HostPort25Filtered
+                | Self::SmtpNoGreeting
+                | Self::SmtpUnavailable
+                | Self::SmtpDisconnects
+                | Self::DnsServfail
+                | Self::DnsNameserversUnreachable
+                | Self::ProviderOutage
+        )
+    }
 }
 
 impl fmt::Display for Code {

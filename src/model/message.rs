@@ -39,6 +39,9 @@ pub struct Notice {
     pub body: String,
     /// Where to read more.
     pub url: Option<String>,
+    /// Where whoever reads it takes the incident on, without signing in; a secret of whoever gets the message.
+    #[serde(default)]
+    pub take_url: Option<String>,
 }
 
 /// A notice to one notifier: a row of the outbox.

@@ -6,16 +6,19 @@ pub mod blocklist;
 mod canary;
 pub mod catalogue;
 mod code;
+mod deed;
 pub mod dns;
 mod hand;
 mod hours;
 mod incident;
 mod json;
+pub mod links;
 mod message;
 mod name;
 mod observation;
 pub mod policy;
 pub mod reach;
+mod seal;
 pub mod sender;
 pub mod service;
 pub mod smtp;
@@ -30,6 +33,7 @@ mod verdict;
 
 pub use canary::{CanaryEvidence, CanaryOutcome, CanaryStage, LateCanary, MethodResult};
 pub use code::{Code, UnknownCode};
+pub use deed::{Deed, Entry};
 pub use hand::{Accepted, Hand, HandError, HandId, HandKind, Matchers, Measure, When};
 pub use hours::{Hours, HoursError};
 pub use incident::{
@@ -39,6 +43,7 @@ pub use incident::{
 pub use message::{Message, MessageId, Notice, Outcome};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
+pub use seal::{Broken, Seal};
 pub use service::{Service, ServiceKind};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
 pub use subject::{Anchor, Endpoint, ProbeKind, Recipient, Subject};

@@ -90,6 +90,8 @@ fields! {
     Body = "body",
     /// Where to read more.
     Url = "url",
+    /// Where whoever reads it takes the incident on.
+    TakeUrl = "take_url",
     /// When the message was decided.
     Sent = "sent",
     /// What an earlier answer gave to be kept.

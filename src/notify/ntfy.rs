@@ -109,7 +109,9 @@ fn push(notice: &Notice, topic: &str) -> Value {
     });
     if let Some(url) = &notice.url {
         push["click"] = json!(url);
-        push["actions"] = json!([{ "action": "view", "label": "Open", "url": url }]);
+        let view = |label: &str, url: &str| json!({ "action": "view", "label": label, "url": url });
+        let take = notice.take_url.iter().map(|url| view("Take it on", url));
+        push["actions"] = std::iter::once(view("Open", url)).chain(take).collect();
     }
     push
 }

@@ -72,6 +72,7 @@ pub(crate) fn about(incident: Incident, event: Event) -> Message {
             text: text.short,
             body: text.long,
             url: text::incident_url(&wording, &incident),
+            take_url: None,
             incident: Some(Arc::new(incident)),
         }),
     }

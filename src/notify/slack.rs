@@ -77,8 +77,15 @@ fn post(notice: &Notice) -> Value {
     ];
     if let Some(url) = &notice.url {
         // Nothing in a link's address may end it.
-        let url = escape(url, BLOCK - 50).replace('|', "%7C");
-        let link = format!("<{url}|Open in mailflow>");
+        let link = |url: &str, name: &str| {
+            let url = escape(url, BLOCK / 2 - 50).replace('|', "%7C");
+            format!("<{url}|{name}>")
+        };
+        let take = notice.take_url.iter().map(|url| link(url, "Take it on"));
+        let links: Vec<String> = std::iter::once(link(url, "Open in mailflow"))
+            .chain(take)
+            .collect();
+        let link = links.join(" · ");
         blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": link }] }));
     }
     json!({ "text": escape(&heading, BLOCK), "blocks": blocks })

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::mute::{self, Muting, clock};
 use super::path::Way;
@@ -14,11 +14,14 @@ use super::text::{self, Text, Wording};
 use crate::incident::{Announcement, Lifecycle, Rows};
 use crate::model::{
     Affected, ClientId, Event, Hand, Held, HeldBy, Hours, Incident, Message, MessageId, Notice, RootKind,
-    Severity,
+    Seal, Severity, links,
 };
 
 /// The most targets that a message lists one by one.
 const LISTED: usize = 1000;
+
+/// How long the link in a message can be used to take its incident on.
+const TAKEN_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Who is told of whose incidents, and when.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,6 +47,8 @@ pub struct Pipeline {
     wording: Wording,
     hands: Vec<Hand>,
     next_id: u64,
+    /// What links are signed with.
+    seal: Option<Seal>,
 }
 
 /// What one step of the daemon decided.
@@ -123,6 +128,7 @@ impl Pipeline {
             wording,
             hands: Vec::new(),
             next_id: next_id.max(1),
+            seal: None,
         }
     }
 
@@ -130,6 +136,11 @@ impl Pipeline {
     pub fn set(&mut self, routing: Routing, wording: Wording) {
         self.routing = routing;
         self.wording = wording;
+    }
+
+    /// Signs links with this from now on.
+    pub fn sign_with(&mut self, seal: Seal) {
+        self.seal = Some(seal);
     }
 
     /// Takes what people have set by hand.
@@ -155,6 +166,7 @@ impl Pipeline {
             text: short,
             body: long,
             url: None,
+            take_url: None,
         };
         Message {
             id: MessageId(0),
@@ -395,7 +407,7 @@ impl Pipeline {
             messages.push(Message {
                 id,
                 notifier: notifier.clone(),
-                notice: notice.clone(),
+                notice: self.with_link((*notice).clone(), notifier, now),
             });
         }
         for (name, note) in self.detours(&announcement.incident, notifiers) {
@@ -409,10 +421,11 @@ impl Pipeline {
                 notice.body
             );
             let id = self.number();
+            let notice = self.with_link(notice, &name, now);
             messages.push(Message {
                 id,
                 notifier: name,
-                notice: Arc::new(notice),
+                notice,
             });
         }
         if !messages.is_empty() {
@@ -465,7 +478,25 @@ impl Pipeline {
             text: short,
             body: long,
             url: text::incident_url(&self.wording, incident),
+            take_url: None,
         }
+    }
+
+    /// Adds the link by which whoever gets this by `notifier` takes the incident on, where there is something to take on
+    /// and people can reach us.
+    fn with_link(&self, mut notice: Notice, notifier: &str, now: Timestamp) -> Arc<Notice> {
+        let untaken = |incident: &&Arc<Incident>| incident.acknowledged.is_none() && holds_back(notice.event);
+        let made = notice.incident.as_ref().filter(untaken).and_then(|incident| {
+            let (base, seal) = (self.wording.url.as_deref()?, self.seal.as_ref()?);
+            let until = now.checked_add(TAKEN_WITHIN).ok()?;
+            let path = links::take(seal, incident.id, notifier, until);
+            Some(format!("{}{path}", base.trim_end_matches('/')))
+        });
+        if let Some(url) = made {
+            notice.body = format!("{}Take it on: {url}\n", notice.body);
+            notice.take_url = Some(url);
+        }
+        Arc::new(notice)
     }
 }
 

@@ -121,7 +121,11 @@ fn card(notice: &Notice, text: &str) -> Value {
         ],
     });
     if let Some(url) = &notice.url {
-        content["actions"] = json!([{ "type": "Action.OpenUrl", "title": "Open in mailflow", "url": url }]);
+        let open = |title: &str, url: &str| json!({ "type": "Action.OpenUrl", "title": title, "url": url });
+        let take = notice.take_url.iter().map(|url| open("Take it on", url));
+        content["actions"] = std::iter::once(open("Open in mailflow", url))
+            .chain(take)
+            .collect();
     }
     json!({
         "type": "message",

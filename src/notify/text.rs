@@ -457,16 +457,7 @@ fn worst(affected: &[Affected]) -> Option<State> {
 /// What becomes of mail meanwhile, where that is certain.
 fn what_senders_do(code: Code) -> Option<&'static str> {
     match code {
-        Code::GatewayDown
-        | Code::HostUnreachable
-        | Code::HostRefused
-        | Code::HostPort25Filtered
-        | Code::SmtpNoGreeting
-        | Code::SmtpUnavailable
-        | Code::SmtpDisconnects
-        | Code::DnsServfail
-        | Code::DnsNameserversUnreachable
-        | Code::ProviderOutage => Some("Senders keep retrying."),
+        _ if code.senders_keep_trying() => Some("Senders keep retrying."),
         Code::DnsDomainNotFound | Code::DnsNullMx | Code::SmtpRejectsConnections => {
             Some("Senders get their mail back at once.")
         }

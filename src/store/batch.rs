@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Fact, Turn};
-use crate::model::{Hand, Incident, Message, MessageId, Outcome, Target};
+use crate::model::{Deed, Hand, Incident, Message, MessageId, Outcome, Target};
 
 /// The most turns that wait; beyond that the oldest history goes first.
 const MOST_TURNS: usize = 100_000;
+/// The most deeds that wait; beyond that the oldest go first.
+const MOST_DEEDS: usize = 10_000;
 /// From how many messages on those are forgotten that were written down nowhere and of which nothing more will come.
 const MANY_MESSAGES: usize = 1000;
 
@@ -30,6 +32,8 @@ pub struct Batch {
     pub facts: Vec<Fact>,
     /// What people have set by hand, new or lifted.
     pub hands: Vec<Hand>,
+    /// What was done by hand.
+    pub deeds: Vec<Deed>,
 }
 
 impl Batch {
@@ -54,6 +58,7 @@ impl Batch {
         });
         self.messages.extend(later.messages);
         self.outcomes.extend(later.outcomes);
+        self.deeds.extend(later.deeds);
         self.turns.extend(later.turns);
         self.seen.extend(later.seen);
         self.trim();
@@ -62,6 +67,8 @@ impl Batch {
     fn trim(&mut self) {
         let excess = self.turns.len().saturating_sub(MOST_TURNS);
         self.turns.drain(..excess);
+        let excess = self.deeds.len().saturating_sub(MOST_DEEDS);
+        self.deeds.drain(..excess);
         if self.messages.len() > MANY_MESSAGES {
             let done: BTreeSet<MessageId> = self.outcomes.iter().map(|outcome| outcome.id).collect();
             let here: BTreeSet<MessageId> = self.messages.iter().map(|message| message.id).collect();

@@ -16,7 +16,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::{ClientId, Code, Hand, Incident, IncidentId, IncidentState, Message, State, Target};
+use crate::model::{
+    ClientId, Code, Entry, Hand, Incident, IncidentId, IncidentState, Message, State, Target,
+};
 
 pub use batch::Batch;
 pub use error::StoreError;
@@ -65,6 +67,12 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`].
     fn deliveries(&mut self, id: IncidentId) -> Result<Vec<Delivery>, StoreError>;
+
+    /// What was done by hand, the latest first, those with a number below `before`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn deeds(&mut self, before: Option<u64>, limit: usize) -> Result<Vec<Entry>, StoreError>;
 
     /// Forgets what ended before a time. What goes on, and what still waits to be sent, stays.
     ///

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::schema;
 use super::{Batch, Delivery, IncidentFilter, Loaded, Store, StoreError, Turn};
-use crate::model::{Incident, IncidentId, Target};
+use crate::model::{Entry, Incident, IncidentId, Target};
 
 /// How long a reader waits for another process that holds the database: an operator's shell, a backup.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -145,6 +145,10 @@ impl Store for SqliteStore {
 
     fn deliveries(&mut self, id: IncidentId) -> Result<Vec<Delivery>, StoreError> {
         read::deliveries(&self.connection, id)
+    }
+
+    fn deeds(&mut self, before: Option<u64>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        read::deeds(&self.connection, before, limit)
     }
 
     fn prune(&mut self, before: Timestamp) -> Result<(), StoreError> {

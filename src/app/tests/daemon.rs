@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::super::*;
 use super::*;
-use crate::model::{ClientId, Code, Hand, Incident, IncidentId, Matchers, Measure, Message, Outcome};
+use crate::model::{ClientId, Code, Hand, Incident, IncidentId, Matchers, Measure, Message, Outcome, Seal};
 use crate::net::fake::{FakeNet, Peer};
 use crate::notify::Order;
 use crate::store::{Batch, Delivery, IncidentFilter, StoreError, Turn};
@@ -126,6 +126,10 @@ impl Store for Mortal {
         self.store.deliveries(id)
     }
 
+    fn deeds(&mut self, before: Option<u64>, limit: usize) -> Result<Vec<crate::model::Entry>, StoreError> {
+        self.store.deeds(before, limit)
+    }
+
     fn prune(&mut self, before: Timestamp) -> Result<(), StoreError> {
         self.store.prune(before)
     }
@@ -198,7 +202,8 @@ impl Bench {
         };
         let (keeper, store) = Keeper::start(Box::new(mortal)).unwrap();
         let settled = settle(&config, &*net).unwrap();
-        let engine = engine(&net, &settled, &mut memory, keeper.clone(), now).unwrap();
+        let seal = Seal::new(&[7; 32]);
+        let engine = engine(&net, &settled, &mut memory, (keeper.clone(), seal), now).unwrap();
         let (snapshot_sender, snapshots) = watch::channel(Arc::new(engine.first_snapshot(now)));
         let (order_sender, orders) = mpsc::channel(1024);
         let (outcome_sender, outcomes) = mpsc::unbounded_channel();
@@ -212,6 +217,7 @@ impl Bench {
             heart: watch::channel(settled.heartbeat.clone()).0,
             digests: watch::channel(settled.digests.clone()).0,
             asking: watch::channel(settled.asking.clone()).0,
+            doors: watch::channel(Arc::clone(&settled.doors)).0,
         };
         let lines = Lines {
             aside,

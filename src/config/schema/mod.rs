@@ -34,7 +34,7 @@ pub use probes::{ProbeOverrides, Probes, ResolvedProbe};
 pub use provider::{Blocklist, MxPattern, Provider};
 pub use resolver::{DnssecMode, Resolver};
 pub use route::{Route, Sender};
-pub use server::{Auth, Scope, Server, ServerTls, Token};
+pub use server::{Auth, Scope, Server, ServerTls, Token, User};
 pub use snmp::{Snmp, SnmpAuth, SnmpPrivacy};
 pub use store::{Store, StoreUrl};
 pub use vantage::Vantage;

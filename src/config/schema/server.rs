@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use crate::config::problem::Draft;
 use crate::config::reader::{Kind, Node, Read, Table};
 use crate::config::secret::SecretSource;
-use crate::config::unbuilt::Part;
 use crate::config::value::words;
 use crate::config::{HttpUrl, Secret};
 
@@ -53,10 +52,19 @@ pub struct ServerTls {
 /// `server.auth`: people and programs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Auth {
-    /// The bcrypt hash of each person's password, by user name.
-    pub users: BTreeMap<String, Secret>,
+    /// The people, by user name.
+    pub users: BTreeMap<String, User>,
     /// Bearer tokens of programs.
     pub tokens: Vec<Token>,
+}
+
+/// One of `server.auth.users`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct User {
+    /// The bcrypt hash of the password.
+    pub hash: Secret,
+    /// What this person may do; everything unless said otherwise.
+    pub scope: Scope,
 }
 
 /// One of `server.auth.tokens`.
@@ -71,8 +79,10 @@ pub struct Token {
 }
 
 words! {
-    /// What a token allows.
+    /// What a token, or a person, may do; each includes the one before.
     pub enum Scope {
+        /// Scraping: `/metrics`, `/probe` and `/sd`.
+        Metrics = "metrics",
         /// Looking.
         Read = "read",
         /// Looking and operating: acknowledging, silencing, approving, reloading.
@@ -96,7 +106,6 @@ impl Read for Server {
                 auth: t.get("auth"),
             };
             server.check_exposure(t);
-            server.note_unbuilt(t);
             Some(server)
         })
     }
@@ -108,28 +117,14 @@ impl Server {
         if self.listen.ip().to_canonical().is_loopback() || self.allow_insecure {
             return;
         }
-        let protected = self.tls.is_some() && self.auth.is_some();
-        let message = if protected {
-            "this version serves no TLS and asks nobody who they are: it must not listen beyond loopback"
-        } else {
-            "listening beyond loopback takes `tls` and `auth`"
-        };
+        if self.tls.is_some() && self.auth.is_some() {
+            return;
+        }
         let node = t.entry("listen").unwrap_or(t.node());
+        let message = "listening beyond loopback takes `tls` and `auth`";
         node.report(Draft::error(node.spot(), message).help(
             "listen on 127.0.0.1 behind a proxy, or say `allow_insecure = true` where only the right people reach it",
         ));
-    }
-
-    fn note_unbuilt(&self, t: &Table<'_>) {
-        let used = [
-            ("tls", Part::Tls, self.tls.is_some()),
-            ("auth", Part::Auth, self.auth.is_some()),
-        ];
-        for (key, part, used) in used {
-            if let Some(node) = t.entry(key).filter(|_| used) {
-                node.unbuilt(part);
-            }
-        }
     }
 }
 
@@ -163,33 +158,44 @@ impl Read for Auth {
                 let users = node.entries()?.into_iter();
                 Some(
                     users
-                        .filter_map(|(name, node)| Some((name.to_owned(), read_hash(node)?)))
+                        .filter_map(|(name, node)| Some((name.to_owned(), User::read(node)?)))
                         .collect(),
                 )
             });
-            Some(Self {
+            let auth = Self {
                 users: users.unwrap_or_default(),
                 tokens: t.or("tokens", Vec::new()),
+            };
+            if t.entry("users").is_none() && t.entry("tokens").is_none() {
+                return node.wrong("nobody could come in: `auth` needs `users` or `tokens`");
+            }
+            Some(auth)
+        })
+    }
+}
+
+impl Read for User {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let hash = t.required_entry("bcrypt").and_then(read_hash);
+            Some(Self {
+                scope: t.or("scope", Scope::Write),
+                hash: hash?,
             })
         })
     }
 }
 
-/// `{ bcrypt = ... }`: the hash itself may stand in the configuration, that is what hashes are for.
+/// The hash itself may stand in the configuration, that is what hashes are for.
 fn read_hash(node: Node<'_>) -> Option<Secret> {
-    node.table(|t| {
-        let node = t.required_entry("bcrypt")?;
-        match node.as_text() {
-            Some(hash) => {
-                node.hide();
-                if !hash.starts_with("$2") || hash.len() != 60 {
-                    return node.wrong("this is no bcrypt hash; `htpasswd -nB NAME` makes one");
-                }
-                Some(Secret::new(SecretSource::Plain(hash.to_owned().into())))
-            }
-            None => Secret::read(node),
-        }
-    })
+    let Some(hash) = node.as_text() else {
+        return Secret::read(node);
+    };
+    node.hide();
+    if !hash.starts_with("$2") || hash.len() != 60 {
+        return node.wrong("this is no bcrypt hash; `mailflow config hash-password` makes one");
+    }
+    Some(Secret::new(SecretSource::Plain(hash.to_owned().into())))
 }
 
 impl Read for Token {

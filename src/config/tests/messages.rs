@@ -254,7 +254,15 @@ fn a_text_that_is_no_toml_is_shown_with_what_else_is_wrong() {
 )]
 #[case(
     "[server]\nauth = { users = { a = { bcrypt = 'x' } } }",
-    "2:35 this is no bcrypt hash; `htpasswd -nB NAME` makes one"
+    "2:35 this is no bcrypt hash; `mailflow config hash-password` makes one"
+)]
+#[case(
+    "[server]\nauth = {}",
+    "2:8 nobody could come in: `auth` needs `users` or `tokens`"
+)]
+#[case(
+    "[server]\nauth = { tokens = [{ name = 't', token = { env = 'PATH' }, scope = 'admin' }] }",
+    "2:68 \"admin\" is not known here (these are known: \"metrics\", \"read\", \"write\")"
 )]
 #[case("[server]\ntls = { certificate = 'a' }", "2:7 `key` is missing here")]
 #[case(

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Folder, load_text};
 use crate::config::{
-    Alerting, Check, Config, ExpectMx, MailDirection, NotifierKind, PageAfter, Snmp, SnmpAuth, SnmpPrivacy,
-    TlsPolicy,
+    Alerting, Check, Config, ExpectMx, MailDirection, NotifierKind, PageAfter, Scope, Snmp, SnmpAuth,
+    SnmpPrivacy, TlsPolicy,
 };
 use crate::model::{Anchor, Code, Endpoint, Severity};
 
@@ -271,4 +271,26 @@ fn snmp_version_3_has_a_user_and_may_encrypt() {
             ..
         }
     ));
+}
+
+#[test]
+fn beyond_loopback_takes_a_lock_and_a_key() {
+    let hash = "$2b$12$abcdefghijklmnopqrstuuJ1QD8Lw4vGxXo1VqCkXh0m4sQzR7bXS";
+    let tls = "tls = { certificate = 'a.pem', key = 'a.key' }";
+    let auth = format!(
+        "auth = {{ users = {{ a = {{ bcrypt = '{hash}', scope = 'read' }}, b = {{ bcrypt = '{hash}' }} }} }}"
+    );
+    let listen = |address: &str, rest: &str| {
+        load_text(&format!("[server]\nlisten = '{address}'\n{rest}")).map(|loaded| loaded.config)
+    };
+    let config = listen("0.0.0.0:9525", &format!("{tls}\n{auth}")).unwrap();
+    let users = config.server.auth.unwrap().users;
+    assert_eq!((users["a"].scope, users["b"].scope), (Scope::Read, Scope::Write));
+    for rest in ["", tls, &auth] {
+        assert!(listen("[::]:9525", rest).is_err(), "{rest}");
+    }
+    assert!(listen("[::]:9525", "allow_insecure = true").is_ok());
+    for address in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+        assert!(listen(address, "").is_ok(), "{address}");
+    }
 }

@@ -23,6 +23,7 @@ fn message(id: u64, event: Event) -> Message {
             text: String::new(),
             body: String::new(),
             url: None,
+            take_url: None,
         }),
     }
 }

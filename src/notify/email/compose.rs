@@ -51,21 +51,20 @@ pub(super) fn mail(message: &Message, from: &Mailbox, to: &[Mailbox]) -> Result<
             .in_reply_to(thread.clone())
             .references(thread)
     };
-    let page = page(&notice.body, notice.url.as_deref());
+    let page = page(&notice.body, notice.url.as_deref(), notice.take_url.as_deref());
     let mail = builder
         .multipart(MultiPart::alternative_plain_html(notice.body.clone(), page))
         .map_err(|error| error.to_string())?;
     Ok(mail.formatted())
 }
 
-/// The text as a page that looks like it, with one link.
-fn page(body: &str, url: Option<&str>) -> String {
-    let link = match url {
-        Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
-            format!("<p><a href=\"{0}\">{0}</a></p>", escape(url))
-        }
-        _ => String::new(),
-    };
+/// The text as a page that looks like it, with a link to read more, and one to take it on.
+fn page(body: &str, url: Option<&str>, take: Option<&str>) -> String {
+    let of_the_web = |url: &&str| url.starts_with("https://") || url.starts_with("http://");
+    let link = |url: &str, name: &str| format!("<p><a href=\"{}\">{}</a></p>", escape(url), escape(name));
+    let more = url.filter(of_the_web).map(|url| link(url, url));
+    let take = take.filter(of_the_web).map(|url| link(url, "I take it on"));
+    let link: String = more.into_iter().chain(take).collect();
     format!(
         "<!doctype html><html lang=\"en\"><body><div style=\"font-family: sans-serif; white-space: pre-wrap\">{}</div>\
          {link}</body></html>",

@@ -117,6 +117,7 @@ fn message(event: Event, client: &str) -> Message {
             text: text.short,
             body: text.long,
             url: Some("https://mail.msp.example/incidents/482?a=1&b=2".into()),
+            take_url: None,
         }),
     }
 }

@@ -21,6 +21,7 @@ fn message(id: u64, lane: u64, notifier: &str) -> Message {
             text: String::new(),
             body: String::new(),
             url: None,
+            take_url: None,
         }),
     }
 }

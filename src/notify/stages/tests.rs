@@ -106,6 +106,53 @@ fn the_end_goes_to_whoever_heard_the_beginning() {
     assert!(step(&mut life, &mut pipeline, at(3)).rows.is_empty());
 }
 
+/// Whoever reads a message takes its incident on by a link of that message alone, as long as there is something to take on.
+#[test]
+fn each_message_has_its_own_link_to_take_it_on() {
+    let (mut life, mut pipeline) = (life(), pipeline());
+    let seal = Seal::new(&[7; 32]);
+    pipeline.sign_with(seal.clone());
+    let base = "https://mail.msp.example";
+    let wording = Wording {
+        url: Some(base.into()),
+        ..Wording::default()
+    };
+    pipeline.set(pipeline.routing.clone(), wording);
+    life.judge(&down(&domain("acme.test"), acme()), at(1));
+    let begun = step(&mut life, &mut pipeline, at(1));
+    for message in &begun.messages {
+        let (notice, id) = (&message.notice, message.incident().unwrap().to_string());
+        let url = notice.take_url.as_deref().unwrap();
+        let start = format!("{base}/take/{id}/{}?link=", message.notifier);
+        let mark = url.strip_prefix(&start).unwrap();
+        let parts = links::take_parts(&id, &message.notifier);
+        assert!(seal.verify(&parts, mark, at(2)).is_ok());
+        assert!(
+            seal.verify(&links::take_parts(&id, "another"), mark, at(2))
+                .is_err()
+        );
+        assert!(
+            notice.body.ends_with(&format!("Take it on: {url}\n")),
+            "{}",
+            notice.body
+        );
+        assert!(
+            !notice.text.contains(mark),
+            "what is read aloud or shown on a screen has none"
+        );
+    }
+    let id = begun.messages[0].incident().unwrap();
+    life.acknowledge(id, "anna", at(2)).unwrap();
+    let taken = step(&mut life, &mut pipeline, at(2));
+    life.judge(&verdict(&domain("acme.test"), State::Flowing, None), at(3));
+    let ended = step(&mut life, &mut pipeline, at(3));
+    let later = taken.messages.iter().chain(&ended.messages);
+    assert!(later.clone().count() >= 2);
+    for message in later {
+        assert_eq!(message.notice.take_url, None);
+    }
+}
+
 #[test]
 fn who_joins_later_hears_the_beginning_later() {
     let (mut life, mut pipeline) = (life(), pipeline());

@@ -21,6 +21,7 @@ pub(super) fn value(message: &Message, captured: Option<&str>, field: Field) -> 
         Field::Text => json!(notice.text),
         Field::Body => json!(notice.body),
         Field::Url => json!(notice.url),
+        Field::TakeUrl => json!(notice.take_url),
         Field::Sent => json!(notice.at),
         Field::Captured => json!(captured),
         _ => notice
@@ -117,5 +118,6 @@ fn incident_json(incident: &Incident, message: &Message) -> Value {
         "routes": routes(incident),
         "affected": message.notice.affected,
         "url": message.notice.url,
+        "take_url": message.notice.take_url,
     })
 }

@@ -27,6 +27,7 @@ fn message() -> Message {
             text: "ACME: no mail in.".into(),
             body: String::new(),
             url: Some("https://mail.msp.example/incidents/482".into()),
+            take_url: None,
         }),
     }
 }
@@ -116,6 +117,7 @@ async fn the_document_is_the_contracts() {
         "routes": [],
         "severity": "critical",
         "state": "open",
+        "take_url": null,
         "url": "https://mail.msp.example/incidents/482"
       },
       "sent": "2026-11-22T02:20:00Z",
@@ -336,7 +338,9 @@ async fn what_servers_said_stays_within_its_gap() {
 
 #[test]
 fn every_field_has_a_value() {
-    let message = sample::message(Event::Resolved);
+    let mut message = sample::message(Event::Resolved);
+    let link = "https://mail.msp.example/take/482/tickets?link=1-2";
+    Arc::make_mut(&mut message.notice).take_url = Some(link.into());
     let empty: Vec<&str> = Field::ALL
         .iter()
         .filter(|field| fields::value(&message, Some("1"), **field).is_null())

@@ -2,7 +2,7 @@
 //! sender that meets the domain for the first time has to fetch it as well; what was read last is kept for as long as
 //! senders may remember it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -130,6 +130,7 @@ async fn locate<N: Net>(
     };
     let usable: Vec<SocketAddr> = evidence
         .addresses()
+        .filter(|address| !leads_inside(*address))
         .filter(|address| looker.context.ipv6 || address.is_ipv4())
         .map(|address| SocketAddr::new(address, 443))
         .take(4)
@@ -141,6 +142,14 @@ async fn locate<N: Net>(
     let nowhere = evidence.v4.is_definite() && evidence.v6.is_definite();
     Ok(Err(if !nowhere {
         StsOutcome::Untold { reason }
+    } else if let Some(address) = evidence.addresses().next()
+        && evidence.addresses().all(leads_inside)
+    {
+        // From there nobody else gets it either.
+        StsOutcome::Failed {
+            reason: format!("{host} leads to {address}, where nobody on the internet finds anything"),
+            text: None,
+        }
     } else if evidence.addresses().next().is_some() {
         StsOutcome::Untold {
             reason: format!("{host} has only IPv6 addresses, which we cannot reach"),
@@ -151,6 +160,36 @@ async fn locate<N: Net>(
             text: None,
         }
     }))
+}
+
+/// Whether an address is one that only this machine or its own network segment has: ours, not theirs. Whoever owns a
+/// domain could otherwise have us ask our own services, or those of the cloud that we run in. Private addresses are left:
+/// a company may well give out its policy within its own network.
+fn leads_inside(address: IpAddr) -> bool {
+    /// What clouds tell a machine about itself, beside the link-local addresses.
+    const METADATA: [IpAddr; 3] = [
+        IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+        IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    ];
+    let address = embedded(address);
+    let nobodys = address.is_unspecified() || address.is_loopback() || address.is_multicast();
+    let local = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.is_broadcast() || address.octets()[0] == 0,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    nobodys || local || METADATA.contains(&address)
+}
+
+/// The IPv4 address within an IPv6 one (mapped, and by NAT64: RFC 6052), or the address itself.
+fn embedded(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    let [a, b, c, d, e, f, high, low] = v6.segments();
+    let whole = (u32::from(high) << 16) | u32::from(low);
+    match [a, b, c, d, e, f] {
+        [0x64, 0xff9b, 0, 0, 0, 0] | [0, 0, 0, 0, 0, 0xffff] => Ipv4Addr::from_bits(whole).into(),
+        _ => address,
+    }
 }
 
 fn failure(error: &FetchError) -> StsOutcome {
@@ -214,4 +253,36 @@ fn shown(body: &[u8]) -> String {
         .map(|line| clean(line.strip_suffix(b"\r").unwrap_or(line), LINE))
         .collect();
     lines.join("\n").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::leads_inside;
+
+    #[rstest]
+    #[case("127.0.0.1", true)]
+    #[case("127.9.9.9", true)]
+    #[case("0.0.0.0", true)]
+    #[case("0.1.2.3", true)]
+    #[case("169.254.169.254", true)]
+    #[case("100.100.100.200", true)]
+    #[case("224.0.0.1", true)]
+    #[case("255.255.255.255", true)]
+    #[case("::1", true)]
+    #[case("::", true)]
+    #[case("fe80::1", true)]
+    #[case("ff02::1", true)]
+    #[case("fd00:ec2::254", true)]
+    #[case("::ffff:127.0.0.1", true)]
+    #[case("64:ff9b::a9fe:a9fe", true)]
+    #[case("10.0.0.5", false)]
+    #[case("192.168.1.1", false)]
+    #[case("fd12::1", false)]
+    #[case("198.51.100.80", false)]
+    #[case("2001:db8::1", false)]
+    fn what_is_ours_is_not_asked(#[case] address: &str, #[case] inside: bool) {
+        assert_eq!(leads_inside(address.parse().unwrap()), inside);
+    }
 }

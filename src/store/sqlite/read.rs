@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::de::DeserializeOwned;
 
 use super::write::{key, number};
-use crate::model::{Code, Incident, IncidentId, IncidentState, Message, MessageId, Notice, State, Target};
+use crate::model::{
+    Code, Entry, Incident, IncidentId, IncidentState, Message, MessageId, Notice, State, Target,
+};
 use crate::store::{Delivery, Fact, IncidentFilter, Loaded, StoreError, Turn};
 
 /// How many ended incidents come in any case.
@@ -234,6 +236,31 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         attempts: row.get(4)?,
         failed: row.get(5)?,
     })
+}
+
+/// A page of what was done by hand, the latest first.
+pub(super) fn deeds(
+    connection: &Connection,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    let mut statement =
+        connection.prepare("SELECT id, body FROM deed WHERE id < ?1 ORDER BY id DESC LIMIT ?2")?;
+    let values = params![
+        before.map_or(i64::MAX, number),
+        i64::try_from(limit).unwrap_or(i64::MAX)
+    ];
+    let rows = statement.query_map(values, |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (id, body) = row?;
+        let deed = serde_json::from_str(&body).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let id = u64::try_from(id).unwrap_or(0);
+        found.push(Entry { id, deed });
+    }
+    Ok(found)
 }
 
 fn moment(microseconds: i64) -> Timestamp {

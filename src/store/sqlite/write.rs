@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::model::{Hand, Incident, Message, Outcome, Target};
+use crate::model::{Deed, Hand, Incident, Message, Outcome, Target};
 use crate::store::{Batch, Fact, StoreError, Turn};
 
 /// Writes a whole batch; the caller holds the transaction.
@@ -35,6 +35,9 @@ pub(super) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreE
     }
     for row in &batch.hands {
         hand(connection, row)?;
+    }
+    for row in &batch.deeds {
+        deed(connection, row)?;
     }
     Ok(())
 }
@@ -144,6 +147,13 @@ fn hand(connection: &Connection, row: &Hand) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn deed(connection: &Connection, row: &Deed) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO deed (at, body) VALUES (?1, ?2)")?
+        .execute(params![row.at.as_microsecond(), serde_json::to_string(row)?])?;
+    Ok(())
+}
+
 fn forget(connection: &Connection, target: &Target) -> Result<(), StoreError> {
     let target = key(target)?;
     for table in [
@@ -163,6 +173,7 @@ pub(super) fn prune(connection: &Connection, before: Timestamp) -> Result<(), St
         "DELETE FROM turn WHERE at < ?1",
         "DELETE FROM incident WHERE open = 0 AND resolved < ?1",
         "DELETE FROM hand WHERE over < ?1",
+        "DELETE FROM deed WHERE at < ?1",
     ] {
         connection.execute(table, [before])?;
     }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State as Shared};
+use axum::extract::{Extension, Form, Path, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::door::{Done, Who};
 use super::error::{ApiError, quoted};
 use super::incidents::find;
 use super::{OperateError, Server, pages, quiet};
@@ -32,11 +33,12 @@ pub(super) struct Presser {
     by: String,
 }
 
-type Pressed = Result<Form<Presser>, FormRejection>;
+pub(super) type Pressed = Result<Form<Presser>, FormRejection>;
 
 /// `POST /incidents/{id}/ack`
 pub(super) async fn acknowledge(
     Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
     Path(id): Path<String>,
     pressed: Pressed,
 ) -> Response {
@@ -44,15 +46,31 @@ pub(super) async fn acknowledge(
         Ok(incident) => incident,
         Err(answer) => return answer,
     };
-    let done = server.operator.acknowledge(incident.id, name(pressed)).await;
+    let by = name(&who, pressed);
+    let done = server.operator.acknowledge(incident.id, by.clone()).await;
     if done.is_ok() {
         is_shown(&server, incident.id).await;
     }
-    back(&server, &incident, done.map(drop))
+    let note = done.as_ref().ok().map(|_| taken_on(incident.id, &by));
+    written(note, back(&server, &incident, done.map(drop)))
+}
+
+/// An answer, with what the book says of it.
+pub(super) fn written(note: Option<String>, answer: Response) -> Response {
+    match note {
+        Some(what) => (Extension(Done::new(what)), answer).into_response(),
+        None => answer,
+    }
+}
+
+/// For the book.
+pub(super) fn taken_on(id: IncidentId, by: &str) -> String {
+    let by = if by.is_empty() { "" } else { &format!(", by {by}") };
+    format!("incident #{id} taken on{by}")
 }
 
 /// Waits until the page shows that an incident is taken on, or over: who pressed a button wants to see that it did.
-async fn is_shown(server: &Server, id: IncidentId) {
+pub(super) async fn is_shown(server: &Server, id: IncidentId) {
     let mut snapshots = server.snapshots.clone();
     let shown = snapshots.wait_for(|snapshot| {
         let open = snapshot.open_incidents.iter().find(|incident| incident.id == id);
@@ -65,6 +83,7 @@ async fn is_shown(server: &Server, id: IncidentId) {
 /// `POST /incidents/{id}/silence`
 pub(super) async fn silence(
     Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
     Path(id): Path<String>,
     pressed: Pressed,
 ) -> Response {
@@ -81,11 +100,12 @@ pub(super) async fn silence(
         Measure::Silence { of, until },
         format!("incident #{}", incident.id),
     );
-    let done = server.operator.set(measure, name(pressed), reason).await;
+    let done = server.operator.set(measure, name(&who, pressed), reason).await;
     if let Ok(hand) = &done {
         quiet::is_shown(&server, hand.id, true).await;
     }
-    back(&server, &incident, done.map(drop))
+    let note = done.as_ref().ok().map(|hand| format!("set: {}", hand.in_words()));
+    written(note, back(&server, &incident, done.map(drop)))
 }
 
 /// The incident, where it goes on; else the page that says why not.
@@ -101,9 +121,9 @@ async fn open(server: &Server, id: &str) -> Result<std::sync::Arc<Incident>, Res
     }
 }
 
-fn name(pressed: Pressed) -> String {
+pub(super) fn name(who: &Who, pressed: Pressed) -> String {
     let by = pressed.map(|Form(presser)| presser.by).unwrap_or_default();
-    clean(by.trim().as_bytes(), NAME)
+    clean(who.named(by.trim()).as_bytes(), NAME)
 }
 
 /// To the incident, where what was done stands; a GET never does anything (`semantics` 27).

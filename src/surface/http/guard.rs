@@ -1,5 +1,5 @@
-//! What stands between the network and the handlers: limits, and headers that keep a browser from being used
-//! against its owner.
+//! What stands between the network and the handlers: limits, headers that keep a browser from being used against its
+//! owner, and the doors.
 
 use axum::Router;
 use axum::extract::Request;
@@ -14,8 +14,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::ANSWER_WITHIN;
 use super::error::ApiError;
+use super::{ANSWER_WITHIN, Server, door};
 use crate::surface::page;
 
 /// The largest body that a request may have, in bytes.
@@ -26,11 +26,16 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The routes behind all guards; those of `messages` take bodies as large as a message.
-pub(super) fn guarded(router: Router, messages: Router) -> Router {
+pub(super) fn guarded(router: Router, messages: Router, server: &Server) -> Router {
     router
         .layer(RequestBodyLimitLayer::new(BODY))
         .merge(messages.layer(RequestBodyLimitLayer::new(super::explain::LARGEST)))
+        .layer(middleware::from_fn_with_state(server.clone(), door::admit))
         .layer(middleware::from_fn(same_site_only))
+        .layer(middleware::from_fn_with_state(
+            server.clone(),
+            door::answers_to_us,
+        ))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             ANSWER_WITHIN,
@@ -39,11 +44,13 @@ pub(super) fn guarded(router: Router, messages: Router) -> Router {
         .layer(middleware::map_response(with_headers))
 }
 
-/// Lets nothing change anything that a page of another site sends (there is no other guard as long as requests
-/// carry no credentials). Programs send neither header.
+/// Lets nothing change anything that a page of another site sends. Browsers say where a request comes from by a header
+/// that no page can set, which is worth more than a secret in each form; programs send neither header.
 async fn same_site_only(request: Request, next: Next) -> Response {
     let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if harmless || is_same_site(request.headers()) {
+    // Over HTTP/2 the host stands in the address.
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    if harmless || is_same_site(request.headers(), authority) {
         next.run(request).await
     } else {
         ApiError::new(
@@ -54,7 +61,7 @@ async fn same_site_only(request: Request, next: Next) -> Response {
     }
 }
 
-fn is_same_site(headers: &HeaderMap) -> bool {
+fn is_same_site(headers: &HeaderMap, authority: Option<&str>) -> bool {
     let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);
     if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
         return false;
@@ -62,7 +69,10 @@ fn is_same_site(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else {
         return true;
     };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .or(authority);
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     origin.is_some_and(|(_, authority)| Some(authority) == host)
 }

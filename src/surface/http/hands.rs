@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State as Shared;
+use axum::extract::{Extension, State as Shared};
 use axum::http::StatusCode;
 use axum::response::Json;
 use jiff::civil::Date;
@@ -11,6 +11,8 @@ use jiff::{Span, Timestamp, ToSpan as _, Zoned};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::buttons::taken_on;
+use super::door::{Done, Who};
 use super::error::{ApiError, Name, Sent, quoted};
 use super::incidents::{base, find};
 use super::views::IncidentView;
@@ -23,7 +25,9 @@ use crate::snapshot::Snapshot;
 const NOTE: usize = 2000;
 const NAME: usize = 80;
 
-type Answer = Result<Json<Value>, ApiError>;
+/// What came of it, and what the book says.
+type Answer = Result<(Extension<Done>, Json<Value>), ApiError>;
+type Made = Result<(StatusCode, Extension<Done>, Json<Value>), ApiError>;
 
 /// Who does it.
 #[derive(Debug, Default, Deserialize)]
@@ -35,6 +39,7 @@ pub(super) struct Doer {
 /// `POST /api/v1/incidents/{id}/ack`
 pub(super) async fn acknowledge(
     Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
     Name(id): Name,
     Sent(doer): Sent<Doer>,
 ) -> Answer {
@@ -42,10 +47,16 @@ pub(super) async fn acknowledge(
     if !incident.is_open() {
         return Err(refused(&OperateError::Over));
     }
-    let by = clean(doer.by.trim().as_bytes(), NAME);
-    let answer = server.operator.acknowledge(incident.id, by).await;
+    let by = named(&who, &doer.by);
+    let answer = server.operator.acknowledge(incident.id, by.clone()).await;
     let incident = answer.map_err(|error| refused(&error))?;
-    Ok(Json(json!(IncidentView::brief(&incident, base(&server)))))
+    let done = Extension(Done::new(taken_on(incident.id, &by)));
+    Ok((done, Json(json!(IncidentView::brief(&incident, base(&server))))))
+}
+
+/// In whose name something is done.
+pub(super) fn named(who: &Who, by: &str) -> String {
+    clean(who.named(by.trim()).as_bytes(), NAME)
 }
 
 /// A note.
@@ -58,13 +69,18 @@ pub(super) struct Note {
 }
 
 /// `POST /api/v1/incidents/{id}/note`
-pub(super) async fn note(Shared(server): Shared<Server>, Name(id): Name, Sent(note): Sent<Note>) -> Answer {
+pub(super) async fn note(
+    Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
+    Name(id): Name,
+    Sent(note): Sent<Note>,
+) -> Answer {
     let incident = find(&server, &id).await?;
     let text = clean(note.text.trim().as_bytes(), NOTE);
     if text.is_empty() {
         return Err(ApiError::bad_request("a note says something: `text` is empty"));
     }
-    let by = clean(note.by.trim().as_bytes(), NAME);
+    let by = named(&who, &note.by);
     let line = if by.is_empty() {
         format!("note: {text}")
     } else {
@@ -72,7 +88,8 @@ pub(super) async fn note(Shared(server): Shared<Server>, Name(id): Name, Sent(no
     };
     let written = server.operator.note(incident.id, line.clone()).await;
     written.map_err(|error| refused(&error))?;
-    Ok(Json(json!({ "incident": incident.id, "text": line })))
+    let done = Extension(Done::new(format!("incident #{}: {line}", incident.id)));
+    Ok((done, Json(json!({ "incident": incident.id, "text": line }))))
 }
 
 /// `GET /api/v1/silences`
@@ -133,10 +150,11 @@ pub(super) struct Quiet {
 /// `POST /api/v1/silences`
 pub(super) async fn silence(
     Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
     Sent(quiet): Sent<Quiet>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Made {
     let measure = silence_of(&server, &quiet)?;
-    set(&server, measure, quiet.by, quiet.reason).await
+    set(&server, measure, named(&who, &quiet.by), quiet.reason).await
 }
 
 /// The silence that somebody asks for.
@@ -156,10 +174,11 @@ pub(super) fn silence_of(server: &Server, quiet: &Quiet) -> Result<Measure, ApiE
 /// `POST /api/v1/maintenance`
 pub(super) async fn maintain(
     Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
     Sent(quiet): Sent<Quiet>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Made {
     let measure = maintenance_of(&server, &quiet)?;
-    set(&server, measure, quiet.by, quiet.reason).await
+    set(&server, measure, named(&who, &quiet.by), quiet.reason).await
 }
 
 /// The maintenance that somebody asks for.
@@ -271,8 +290,9 @@ pub(super) struct Accepted {
 /// `POST /api/v1/acceptances`
 pub(super) async fn accept(
     Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
     Sent(accepted): Sent<Accepted>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Made {
     let code: Code = accepted.code.parse().map_err(|_| {
         let code = quoted(&accepted.code);
         ApiError::bad_request(format!("there is no cause \"{code}\"; docs/causes.md lists all"))
@@ -282,18 +302,14 @@ pub(super) async fn accept(
         domain: watched(&server.snapshot(), &accepted.domain)?,
         until: moment("until", &accepted.until, true)?,
     };
-    set(&server, measure, accepted.by, accepted.reason).await
+    set(&server, measure, named(&who, &accepted.by), accepted.reason).await
 }
 
-async fn set(
-    server: &Server,
-    measure: Measure,
-    by: String,
-    reason: String,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+async fn set(server: &Server, measure: Measure, by: String, reason: String) -> Made {
     let made = server.operator.set(measure, by, reason).await;
     let hand = made.map_err(|error| refused(&error))?;
-    Ok((StatusCode::CREATED, Json(view(&hand, (server.now)()))))
+    let done = Extension(Done::new(format!("set: {}", hand.in_words())));
+    Ok((StatusCode::CREATED, done, Json(view(&hand, (server.now)()))))
 }
 
 /// `DELETE /api/v1/silences/{id}`
@@ -318,7 +334,10 @@ async fn lift(server: &Server, id: &str, kind: HandKind) -> Answer {
     };
     let number: HandId = id.parse().map_err(|_| missing())?;
     match server.operator.lift(number, kind).await {
-        Ok(hand) => Ok(Json(view(&hand, (server.now)()))),
+        Ok(hand) => {
+            let done = Extension(Done::new(format!("lifted: {}", hand.in_words())));
+            Ok((done, Json(view(&hand, (server.now)()))))
+        }
         Err(OperateError::Missing) => Err(missing()),
         Err(error) => Err(refused(&error)),
     }
@@ -336,7 +355,7 @@ fn unknown(what: &str, name: &str) -> ApiError {
 }
 
 /// A moment: RFC 3339 with a zone or an offset, or a day, which begins, or ends, at midnight UTC.
-fn moment(key: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
+pub(super) fn moment(key: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
     let text = text.trim();
     let day = || {
         let day: Date = text.parse().ok()?;
@@ -351,7 +370,7 @@ fn moment(key: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
 }
 
 /// So long after a moment: `4h`, `1h30m`, `2d`.
-fn after(from: Timestamp, text: &str) -> Result<Timestamp, ApiError> {
+pub(super) fn after(from: Timestamp, text: &str) -> Result<Timestamp, ApiError> {
     let span: Option<Span> = text.trim().parse().ok();
     let span = span.filter(|span| span.is_positive() && !text.trim().starts_with('P'));
     let end = span.and_then(|span| from.to_zoned(TimeZone::UTC).checked_add(span).ok());

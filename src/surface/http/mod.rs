@@ -4,16 +4,19 @@
 //! or change something (reload, test alerts) go through the small traits here, which the daemon implements.
 
 mod api;
+mod book;
 mod buttons;
 mod check;
 mod connections;
 mod digest;
+mod door;
 mod error;
 mod events;
 mod explain;
 mod guard;
 mod hands;
 mod incidents;
+mod links;
 mod openapi;
 mod operate;
 mod pages;
@@ -24,6 +27,7 @@ mod report;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 mod views;
 mod visit;
 
@@ -41,9 +45,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{
-    DomainName, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure, State, Target, Verdict,
+    Deed, DomainName, Entry, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure, Seal, State,
+    Target, Verdict,
 };
 use crate::snapshot::Snapshot;
+
+pub use door::{Access, Doors, Guests, Hidden, Token, User, hash_password};
+pub use tls::tls;
 
 /// Everything that the server reads and may ask for. Cheap to clone.
 #[derive(Clone)]
@@ -70,6 +78,30 @@ pub struct Surface {
     pub external_url: Option<Arc<str>>,
     /// What every page says on top.
     pub notice: Option<Arc<str>>,
+    /// Who may come in.
+    pub doors: watch::Receiver<Arc<Doors>>,
+    /// What sessions and links are signed with.
+    pub seal: Seal,
+    /// Keeps the book of what was done by hand.
+    pub clerk: Arc<dyn Clerk>,
+}
+
+/// Keeps the book of what was done by hand, and the seal.
+pub trait Clerk: Send + Sync + 'static {
+    /// Writes something down, soon.
+    fn record(&self, deed: Deed);
+
+    /// What was written down, the latest first, with a number below `before`, at most `limit`. May block.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn deeds(&self, before: Option<u64>, limit: usize) -> Result<Vec<Entry>, HistoryError>;
+
+    /// Signs with another key from now on: all links and sessions of before end. May block.
+    ///
+    /// # Errors
+    /// When there is no randomness for a key, or the store cannot be written: all stays as it was then.
+    fn renew_seal(&self) -> Result<(), HistoryError>;
 }
 
 /// Incidents that are over, beyond the last hundred of the snapshot.
@@ -252,10 +284,6 @@ impl Prober for ConfiguredOnly {
 
 /// How long an answer may take to begin.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// How long open answers may take to end once the daemon stops.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
-/// The most connections at a time.
-const CONNECTIONS: usize = 512;
 /// The most event streams at a time.
 const STREAMS: usize = 256;
 
@@ -272,6 +300,7 @@ struct Server {
     stop: CancellationToken,
     streams: Arc<Semaphore>,
     explaining: Arc<Semaphore>,
+    porter: Arc<door::Porter>,
 }
 
 impl std::ops::Deref for Server {
@@ -282,21 +311,9 @@ impl std::ops::Deref for Server {
 }
 
 /// Answers requests on `listener` until `stop` is cancelled; what is under way then may end within five seconds.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(listener: TcpListener, surface: Surface, stop: CancellationToken) -> std::io::Result<()> {
-    let router = router(surface, stop.clone());
-    let listener = connections::Bounded::new(listener, CONNECTIONS);
-    let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let overdue = async {
-        stop.cancelled().await;
-        tokio::time::sleep(STOP_WITHIN).await;
-    };
-    tokio::select! {
-        result = server => result,
-        () = overdue => Ok(()),
-    }
+pub async fn serve(listener: TcpListener, surface: Surface, stop: CancellationToken) {
+    let router = router(surface.clone(), stop.clone());
+    connections::serve(listener, &surface, router, stop).await;
 }
 
 /// All routes with their guards.
@@ -306,6 +323,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         stop,
         streams: Arc::new(Semaphore::new(STREAMS)),
         explaining: Arc::new(Semaphore::new(explain::AT_ONCE)),
+        porter: Arc::new(door::Porter::new()),
     };
     let api = Router::new()
         .route("/summary", get(summary::summary))
@@ -335,6 +353,9 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/acceptances", get(hands::acceptances).post(hands::accept))
         .route("/acceptances/{id}", delete(hands::lift_acceptance))
         .route("/check", post(check::api))
+        .route("/audit", get(book::list))
+        .route("/clients/{id}/links", post(links::make))
+        .route("/links/revoke", post(links::revoke))
         .route("/events", get(events::stream))
         .route("/notifiers/{name}/test", post(operate::test_notifier));
     let router = Router::new()
@@ -347,6 +368,10 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/check", get(check::form).post(check::page))
         .route("/quiet", get(quiet::page).post(quiet::set))
         .route("/quiet/{id}/lift", post(quiet::lift))
+        .route("/clients/{id}", get(links::client))
+        .route("/take/{id}/{notifier}", get(links::show).post(links::take))
+        .route("/login", get(door::form).post(door::enter))
+        .route("/logout", post(door::leave))
         .route("/metrics", get(operate::metrics))
         .route("/probe", get(probe::probe))
         .route("/sd", get(api::service_discovery))
@@ -362,6 +387,6 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/api/v1/explain", post(explain::explain))
         .route("/explain", get(explain::form).post(explain::page))
         .method_not_allowed_fallback(error::method_not_allowed)
-        .with_state(server);
-    guard::guarded(router, messages)
+        .with_state(server.clone());
+    guard::guarded(router, messages, &server)
 }

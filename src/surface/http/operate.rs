@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::State as Shared;
+use axum::extract::{Extension, State as Shared};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Value, json};
 
+use super::door::Done;
 use super::error::{ApiError, Name, quoted};
 use super::{ApproveError, Server, TestError};
 use crate::model::DomainName;
@@ -60,11 +61,15 @@ pub(super) async fn ready(Shared(server): Shared<Server>) -> (StatusCode, &'stat
 }
 
 /// `POST /-/reload`: nothing to say when taken; the problems, with 500 as in Prometheus, when not.
-pub(super) async fn reload(Shared(server): Shared<Server>) -> (StatusCode, String) {
+pub(super) async fn reload(Shared(server): Shared<Server>) -> (StatusCode, Extension<Done>, String) {
     match server.reloader.reload().await {
-        Ok(()) => (StatusCode::OK, String::new()),
+        Ok(()) => {
+            let done = Extension(Done::new("configuration reloaded"));
+            (StatusCode::OK, done, String::new())
+        }
         Err(problems) => (
             StatusCode::INTERNAL_SERVER_ERROR,
+            Extension(Done::new("configuration not reloaded: it has mistakes")),
             format!("the configuration was not taken; the old one stays:\n{problems}\n"),
         ),
     }
@@ -74,9 +79,12 @@ pub(super) async fn reload(Shared(server): Shared<Server>) -> (StatusCode, Strin
 pub(super) async fn test_notifier(
     Shared(server): Shared<Server>,
     Name(name): Name,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<(Extension<Done>, Json<Value>), ApiError> {
     match server.notifiers.test(&name).await {
-        Ok(()) => Ok(Json(json!({ "sent": true }))),
+        Ok(()) => {
+            let done = Extension(Done::new(format!("test message sent by {name}")));
+            Ok((done, Json(json!({ "sent": true }))))
+        }
         Err(error @ TestError::Unknown) => Err(ApiError::not_found(error.to_string())),
         Err(error @ TestError::Failed(_)) => Err(ApiError::new(StatusCode::BAD_GATEWAY, error.to_string())),
     }
@@ -86,11 +94,14 @@ pub(super) async fn test_notifier(
 pub(super) async fn approve(
     Shared(server): Shared<Server>,
     Name(name): Name,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<(Extension<Done>, Json<Value>), ApiError> {
     let unwatched = || ApiError::not_found(format!("no domain \"{}\" is watched", quoted(&name)));
     let domain = DomainName::parse(&name).map_err(|_| unwatched())?;
     match server.approver.approve(domain.clone()).await {
-        Ok(mx) => Ok(Json(json!({ "domain": domain, "mx": mx }))),
+        Ok(mx) => {
+            let done = Extension(Done::new(format!("mail servers of {domain} approved")));
+            Ok((done, Json(json!({ "domain": domain, "mx": mx }))))
+        }
         Err(ApproveError::Unwatched) => Err(unwatched()),
         Err(error @ (ApproveError::Configured | ApproveError::Unanswered)) => {
             Err(ApiError::new(StatusCode::CONFLICT, error.to_string()))

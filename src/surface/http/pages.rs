@@ -123,6 +123,7 @@ impl Server {
             snapshot,
             notice: self.notice.as_deref(),
             now: (self.now)(),
+            account: self.doors.borrow().guests.is_some(),
         }
     }
 }

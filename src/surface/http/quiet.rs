@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Form, Path, Query, State as Shared};
+use axum::extract::{Extension, Form, Path, Query, State as Shared};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::buttons::written;
+use super::door::Who;
 use super::error::ApiError;
 use super::hands::{self, Quiet};
 use super::{Server, check, pages};
-use crate::model::{HandId, Measure};
+use crate::model::{Hand, HandId, Measure};
 use crate::surface::page;
 
 /// How long an answer waits at most for the page to show what was done.
@@ -41,12 +43,17 @@ pub(super) async fn page(
 }
 
 /// `POST /quiet`
-pub(super) async fn set(Shared(server): Shared<Server>, sent: Result<Form<Wish>, FormRejection>) -> Response {
+pub(super) async fn set(
+    Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
+    sent: Result<Form<Wish>, FormRejection>,
+) -> Response {
     let wish = sent.map(|Form(wish)| wish).unwrap_or_default();
-    match wish.set(&server).await {
-        Ok(id) => {
-            is_shown(&server, id, true).await;
-            Redirect::to("/quiet").into_response()
+    match wish.set(&server, &who).await {
+        Ok(hand) => {
+            is_shown(&server, hand.id, true).await;
+            let note = format!("set: {}", hand.in_words());
+            written(Some(note), Redirect::to("/quiet").into_response())
         }
         Err(error) => shown(&server, &wish, Some(&error)),
     }
@@ -61,10 +68,15 @@ pub(super) async fn lift(Shared(server): Shared<Server>, Path(id): Path<String>)
         // Somebody else was faster, or it is over.
         return Redirect::to("/quiet").into_response();
     };
-    match server.operator.lift(hand.id, hand.kind()).await {
+    let lifted = server.operator.lift(hand.id, hand.kind()).await;
+    let note = lifted
+        .as_ref()
+        .ok()
+        .map(|_| format!("lifted: {}", hand.in_words()));
+    match lifted {
         Ok(_) | Err(super::OperateError::Missing) => {
             is_shown(&server, hand.id, false).await;
-            Redirect::to("/quiet").into_response()
+            written(note, Redirect::to("/quiet").into_response())
         }
         Err(error) => shown(&server, &Wish::default(), Some(&hands::refused(&error))),
     }
@@ -98,7 +110,7 @@ pub(super) async fn is_shown(server: &Server, id: HandId, holds: bool) {
 }
 
 impl Wish {
-    async fn set(&self, server: &Server) -> Result<HandId, ApiError> {
+    async fn set(&self, server: &Server, who: &Who) -> Result<Hand, ApiError> {
         let snapshot = server.snapshot();
         let given = |text: &str| {
             Some(text.trim())
@@ -119,10 +131,8 @@ impl Wish {
         } else {
             hands::silence_of(server, &quiet)?
         };
-        let set = server
-            .operator
-            .set(measure, self.by.clone(), self.reason.clone())
-            .await;
-        Ok(set.map_err(|error| hands::refused(&error))?.id)
+        let by = hands::named(who, &self.by);
+        let set = server.operator.set(measure, by, self.reason.clone()).await;
+        set.map_err(|error| hands::refused(&error))
     }
 }

@@ -10,9 +10,12 @@ mod check;
 mod clients;
 mod detail;
 mod digest;
+mod door;
 mod explain;
 mod incident;
 mod index;
+mod outside;
+mod plain;
 mod quiet;
 mod report;
 #[cfg(test)]
@@ -26,17 +29,20 @@ use jiff::Timestamp;
 
 use super::words;
 use crate::message::Explanation;
-use crate::model::{Incident, State, Verdict};
-use crate::snapshot::Snapshot;
+use crate::model::{ClientId, Incident, State, Verdict};
+use crate::snapshot::{ClientView, Snapshot};
 
 pub(super) use check::Asked;
 pub(super) use digest::Period;
+pub(super) use door::Login;
 pub(super) use incident::silenced_by;
 pub(super) use index::IndexQuery;
 pub(super) use quiet::Wished;
 
 const STYLE: &str = include_str!("assets/page.css");
 const SCRIPT: &str = include_str!("assets/live.js");
+/// For whoever comes by a link: no events, nothing but times and the page anew.
+const OUTSIDE_SCRIPT: &str = include_str!("assets/outside.js");
 
 /// What every page has around its content.
 struct Frame {
@@ -54,6 +60,8 @@ struct Frame {
     notice: Option<String>,
     /// The name of the page in the list of pages, where it is there.
     here: &'static str,
+    /// Whether people sign in.
+    account: bool,
 }
 
 impl Frame {
@@ -68,6 +76,7 @@ impl Frame {
             uptime: words::duration(view.snapshot.started, view.now),
             notice: view.notice.map(str::to_owned),
             here: "",
+            account: view.account,
         }
     }
 
@@ -86,6 +95,8 @@ pub(super) struct View<'a> {
     pub(super) notice: Option<&'a str>,
     /// The time.
     pub(super) now: Timestamp,
+    /// Whether people sign in.
+    pub(super) account: bool,
 }
 
 /// The front page, for somebody who has seen what was before `since`.
@@ -178,15 +189,54 @@ pub(super) fn missing(view: &View<'_>, what: &str) -> askama::Result<String> {
     detail::MissingPage::new(view, what).render()
 }
 
+/// The page at the door.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn login(login: &Login) -> askama::Result<String> {
+    door::LoginPage::new(login).render()
+}
+
+/// What a client sees of its own mail; `over` are incidents that have ended, the latest first.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn client(view: &View<'_>, client: &ClientView, over: &[Incident]) -> askama::Result<String> {
+    outside::ClientPage::new(view, client, over).render()
+}
+
+/// The page by which an incident is taken on.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn take(view: &View<'_>, incident: &Incident) -> askama::Result<String> {
+    outside::TakePage::new(view, incident).render()
+}
+
+/// What a link that opens nothing leads to.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn closed(why: &str) -> askama::Result<String> {
+    outside::ClosedPage::new(why).render()
+}
+
+/// The verdicts on a client's domains, by name.
+fn parts_of<'a>(snapshot: &'a Snapshot, client: &ClientId) -> impl Iterator<Item = &'a Verdict> {
+    let domains = snapshot.domains.values().map(|verdict| &**verdict);
+    domains.filter(move |verdict| verdict.client.as_ref() == Some(client))
+}
+
 /// The content security policy of everything that we serve: our own style and script by their hashes, our own
 /// event stream, and nothing else from anywhere.
 pub(super) fn content_security_policy() -> &'static str {
     static POLICY: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; \
+            "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}' 'sha256-{}'; connect-src 'self'; \
              img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             hash(STYLE),
-            hash(SCRIPT)
+            hash(SCRIPT),
+            hash(OUTSIDE_SCRIPT)
         )
     });
     &POLICY

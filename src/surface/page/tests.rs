@@ -11,6 +11,7 @@ fn view(snapshot: &Snapshot) -> View<'_> {
         snapshot,
         notice: None,
         now: now(),
+        account: false,
     }
 }
 

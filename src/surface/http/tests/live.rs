@@ -84,7 +84,7 @@ async fn a_real_server_answers_and_stops_with_a_stream_open() {
     stream.read_exact(&mut start).await.unwrap();
     assert_eq!(&start, b"HTTP/1.1 200 OK");
     world.stop.cancel();
-    server.await.unwrap().unwrap();
+    server.await.unwrap();
 }
 
 /// Serves the samples in turn, to look at the live page and to let a real Prometheus scrape it:

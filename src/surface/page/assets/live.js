@@ -91,6 +91,7 @@
         headers: document.hidden ? { accept: "text/html", "x-mailflow-unseen": "1" } : { accept: "text/html" },
         signal: AbortSignal.timeout(PATIENCE),
       });
+      if (answer.redirected) return location.reload(); // signed out meanwhile
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         document.title = page.title;
