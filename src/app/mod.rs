@@ -22,6 +22,7 @@ mod tests;
 mod ways;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -160,19 +161,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let serving = tokio::spawn(http::serve(listener, surface, stop.clone()));
     tokio::spawn(heed_signals(reload, stop.clone()));
     warn_of_names(net, settled.context.clone(), config.vantage.helo.is_some());
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.watched().count());
-    let scheme = if settled.doors.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    tracing::info!(
-        version,
-        domains,
-        "watching; the page is at {scheme}://{}/",
-        config.server.listen
-    );
+    say_ready(&settled, config.server.listen);
 
     let running = Running {
         watching,
@@ -270,8 +259,8 @@ fn run_aside<N: Net>(
     Aside {
         following,
         heart,
-        asking,
         digests,
+        asking,
         doors,
     }
 }
@@ -342,6 +331,18 @@ async fn heed_signals(reload: Arc<Reload>, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
     }
+}
+
+/// Tells the service manager and the log that we watch.
+fn say_ready(settled: &Settled, listen: SocketAddr) {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.watched().count());
+    let scheme = if settled.doors.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    tracing::info!(version, domains, "watching; the page is at {scheme}://{listen}/");
 }
 
 /// Warns when the name that we greet with and our address do not agree: some servers refuse us for that.

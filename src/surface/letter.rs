@@ -118,10 +118,12 @@ impl Writer<'_> {
         let theirs = |text: &str| clean(text.as_bytes(), THEIRS);
         let title = cause.code.entry().title;
         let (from, lasted) = (self.moment(incident.opened), span(one.seconds));
-        let _ = match incident.is_open() {
-            true => writeln!(out, "\n  #{} since {from} ({lasted}): {title}", incident.id),
-            false => writeln!(out, "\n  #{} from {from}, for {lasted}: {title}", incident.id),
+        let when = if incident.is_open() {
+            format!("since {from} ({lasted})")
+        } else {
+            format!("from {from}, for {lasted}")
         };
+        let _ = writeln!(out, "\n  #{} {when}: {title}", incident.id);
         let _ = writeln!(out, "    What:  {}", theirs(&cause.subject));
         let contact = cause.contact.as_deref().unwrap_or(whose(cause.owner));
         let _ = writeln!(out, "    Whose: {}", theirs(contact));

@@ -101,7 +101,7 @@ async fn it_is_posted_once() {
         panic!("nothing was posted");
     };
     assert_eq!(post.due.to_string(), "2026-11-22T08:00:00Z");
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
     assert!(matches!(posted.try_recv(), Err(TryRecvError::Empty)));
     stop.cancel();
     task.await.unwrap();

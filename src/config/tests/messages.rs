@@ -413,7 +413,7 @@ fn a_text_that_is_no_toml_is_shown_with_what_else_is_wrong() {
 )]
 #[case(
     "[alerting]\ndigest = { at = 'Mon 08:00 UTC', notify = ['a'] }\n[[notifiers]]\nname = 'a'\ntype = 'slack'\nurl = { env = 'A' }",
-    "4:8 alerting.digest goes by e-mail, and \"a\" is of type slack"
+    "4:8 alerting.digest goes by e-mail, and \"a\" is of type slack (name a notifier of type email)"
 )]
 #[case(
     "[alerting]\nheartbeat = { url = 'http://a.test', require = ['loops'] }",

@@ -362,11 +362,11 @@ impl World {
 
     fn kill(&mut self, kill: Kill, look: bool) {
         // What waits for a disk is lost with the process, and so are its promises.
-        if !self.disk_full {
-            self.turn(Some(kill));
-        } else {
+        if self.disk_full {
             self.disk_full = false;
             self.commit(Batch::default());
+        } else {
+            self.turn(Some(kill));
         }
         let number = self.process.number + 1;
         let loaded = self.disk.load(at(0)).unwrap();
@@ -508,14 +508,13 @@ impl World {
     fn receive(&mut self, message: &Message) -> Result<(), Failure> {
         let number = names().iter().position(|name| *name == message.notifier).unwrap();
         match self.receivers[number] {
-            (Receiver::Up, _) => {}
             (Receiver::Down, _) => return Err(Failure::passing("connection refused")),
             (Receiver::Busy(seconds), since) if self.now < since + seconds => {
                 let left = Duration::from_secs(since + seconds - self.now);
                 return Err(Failure::passing("429").asking_to_wait(Some(left)));
             }
-            (Receiver::Busy(_), _) => {}
             (Receiver::Refusing, _) => return Err(Failure::permanent("404")),
+            (Receiver::Up | Receiver::Busy(_), _) => {}
         }
         let heard = Heard {
             id: message.id,
