@@ -65,6 +65,11 @@ pub struct Origin<N: Net> {
 /// Reads a configuration, or says what is wrong with it, rendered for people. May block.
 pub type ReadConfig = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
 
+/// A configuration with mistakes, each with its place, rendered for people.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Mistakes(String);
+
 /// Runs the daemon on this machine's network until it is told to stop, as [`watch`] does.
 ///
 /// # Errors
@@ -85,7 +90,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
 /// it end before it was told to.
 pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow::Result<()> {
     let Origin { net, read, notice } = origin;
-    let config = read().map_err(|problems| anyhow!(problems))?;
+    let config = read().map_err(Mistakes)?;
     let now = net.now();
     let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
     let Opened {

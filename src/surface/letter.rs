@@ -66,8 +66,7 @@ impl Writer<'_> {
         };
         let open = match self.digest.open() {
             0 => String::new(),
-            1 => ", 1 still goes on".to_owned(),
-            many => format!(", {many} still go on"),
+            _ => format!(", {}", self.digest.open_in_words()),
         };
         let since = self.moment(self.digest.since);
         format!("Mail since {since}: {happened}{open}")

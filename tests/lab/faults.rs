@@ -363,14 +363,12 @@ fn heal(world: &World, id: u64, fault: &Fault) -> Result<()> {
         Fault::Postscreen { host } => mail::set_postscreen(world, *host, false),
         Fault::Meddler { at, .. } => nft(world, *at, &format!("delete table ip fault{id}\n")),
         Fault::LatePings { host, .. } => world.answer_pings(*host, true),
-        // What is over is over.
-        Fault::Reboot { .. } => Ok(()),
         Fault::AgentStopped { host } => site::start_agent(world, *host),
         Fault::NoIpv6 { host } => world.with_ipv6(*host),
         Fault::Post { host, trouble } => post::end(world, *host, *trouble),
         Fault::Answer { host, .. } => post::set_answer(world, *host, None),
-        // Without its record nobody looks at the policy.
-        Fault::StsPolicy { .. } => Ok(()),
+        // A restart is over, and without its record nobody looks at a policy.
+        Fault::Reboot { .. } | Fault::StsPolicy { .. } => Ok(()),
         Fault::Records { .. } | Fault::Unserve { .. } | Fault::Undelegate { .. } | Fault::BogusDs { .. } => {
             world.zones.revert(world, id)
         }

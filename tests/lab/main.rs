@@ -53,7 +53,7 @@ use crate::setting::Setting;
 use crate::world::{BASE, World};
 
 /// Programs that the lab needs, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 16] = [
+const PROGRAMS: [(&str, &str); 17] = [
     ("ip", "iproute2"),
     ("ss", "iproute2"),
     ("sysctl", "procps"),

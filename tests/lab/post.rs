@@ -352,7 +352,7 @@ async fn judge(client: TcpStream, known: &mut HashMap<[String; 3], Instant>) -> 
             .iter()
             .position(|known| *known == name);
         if let Some(place) = place {
-            triplet[place] = value.to_owned();
+            value.clone_into(&mut triplet[place]);
         }
     }
     let since = *known.entry(triplet).or_insert_with(Instant::now);

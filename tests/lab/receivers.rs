@@ -135,7 +135,7 @@ fn mails(mails: &[String], told: &[Hook]) -> Result<()> {
             );
         }
         ensure!(
-            header("Received").contains("using TLSv1"),
+            header("Received").contains("with ESMTPS id"),
             "not by TLS: {}",
             header("Received")
         );

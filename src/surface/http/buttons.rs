@@ -1,7 +1,5 @@
 //! What the page's buttons do: as the API does, for forms, so that they work without JavaScript.
 
-use std::time::Duration;
-
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Extension, Form, Path, State as Shared};
 use axum::http::StatusCode;
@@ -12,16 +10,14 @@ use serde::Deserialize;
 use super::door::{Done, Who};
 use super::error::{ApiError, quoted};
 use super::incidents::find;
-use super::{OperateError, Server, pages, quiet};
+use super::{OperateError, Server, pages};
 use crate::model::text::clean;
-use crate::model::{Incident, IncidentId, Measure};
+use crate::model::{Incident, Measure};
+use crate::snapshot::Snapshot;
 use crate::surface::page;
 
 /// The most characters of a name.
 const NAME: usize = 80;
-
-/// How long an answer waits at most for the page to show what was done.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the page's button silences.
 const SILENCE: SignedDuration = SignedDuration::from_hours(4);
@@ -49,7 +45,12 @@ pub(super) async fn acknowledge(
     let by = name(&who, pressed);
     let done = server.operator.acknowledge(incident.id, by.clone()).await;
     if done.is_ok() {
-        is_shown(&server, incident.id).await;
+        let taken = |snapshot: &Snapshot| {
+            let mut open = snapshot.open_incidents.iter();
+            let open = open.find(|one| one.id == incident.id);
+            open.is_none_or(|incident| incident.acknowledged.is_some())
+        };
+        server.shows(taken).await;
     }
     let note = done.as_ref().ok().map(|_| taken_on(incident.id, &by));
     written(note, back(&server, &incident, done.map(drop)))
@@ -67,17 +68,6 @@ pub(super) fn written(note: Option<String>, answer: Response) -> Response {
 pub(super) fn taken_on(id: IncidentId, by: &str) -> String {
     let by = if by.is_empty() { "" } else { &format!(", by {by}") };
     format!("incident #{id} taken on{by}")
-}
-
-/// Waits until the page shows that an incident is taken on, or over: who pressed a button wants to see that it did.
-pub(super) async fn is_shown(server: &Server, id: IncidentId) {
-    let mut snapshots = server.snapshots.clone();
-    let shown = snapshots.wait_for(|snapshot| {
-        let open = snapshot.open_incidents.iter().find(|incident| incident.id == id);
-        open.is_none_or(|incident| incident.acknowledged.is_some())
-    });
-    // What comes later is told by the live events.
-    let _ = tokio::time::timeout(PATIENCE, shown).await;
 }
 
 /// `POST /incidents/{id}/silence`
@@ -102,7 +92,7 @@ pub(super) async fn silence(
     );
     let done = server.operator.set(measure, name(&who, pressed), reason).await;
     if let Ok(hand) = &done {
-        quiet::is_shown(&server, hand.id, true).await;
+        server.shows_hand(hand.id, true).await;
     }
     let note = done.as_ref().ok().map(|hand| format!("set: {}", hand.in_words()));
     written(note, back(&server, &incident, done.map(drop)))

@@ -287,9 +287,26 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// The most event streams at a time.
 const STREAMS: usize = 256;
 
+/// How long an answer waits at most for the page to show what was done.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+
 impl Surface {
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshots.borrow())
+    }
+
+    /// Waits until the page shows something: who pressed a button wants to see that it did. What comes later than an
+    /// answer may wait is told by the live events.
+    async fn shows(&self, what: impl Fn(&Snapshot) -> bool) {
+        let mut snapshots = self.snapshots.clone();
+        let shown = snapshots.wait_for(|snapshot| what(snapshot));
+        let _ = tokio::time::timeout(SHOWN_WITHIN, shown).await;
+    }
+
+    /// Waits until the page shows that what somebody set by hand holds, or no longer does.
+    async fn shows_hand(&self, id: HandId, holds: bool) {
+        self.shows(|snapshot| snapshot.hands.iter().any(|hand| hand.id == id) == holds)
+            .await;
     }
 }
 

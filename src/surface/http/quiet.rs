@@ -1,7 +1,5 @@
 //! What is kept quiet, as a page: silences and maintenance windows are seen, made and lifted here.
 
-use std::time::Duration;
-
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Extension, Form, Path, Query, State as Shared};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,9 +12,6 @@ use super::hands::{self, Quiet};
 use super::{Server, check, pages};
 use crate::model::{Hand, HandId, Measure};
 use crate::surface::page;
-
-/// How long an answer waits at most for the page to show what was done.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What somebody fills in.
 #[derive(Debug, Default, Deserialize)]
@@ -51,7 +46,7 @@ pub(super) async fn set(
     let wish = sent.map(|Form(wish)| wish).unwrap_or_default();
     match wish.set(&server, &who).await {
         Ok(hand) => {
-            is_shown(&server, hand.id, true).await;
+            server.shows_hand( hand.id, true).await;
             let note = format!("set: {}", hand.in_words());
             written(Some(note), Redirect::to("/quiet").into_response())
         }
@@ -75,7 +70,7 @@ pub(super) async fn lift(Shared(server): Shared<Server>, Path(id): Path<String>)
         .map(|_| format!("lifted: {}", hand.in_words()));
     match lifted {
         Ok(_) | Err(super::OperateError::Missing) => {
-            is_shown(&server, hand.id, false).await;
+            server.shows_hand( hand.id, false).await;
             written(note, Redirect::to("/quiet").into_response())
         }
         Err(error) => shown(&server, &Wish::default(), Some(&hands::refused(&error))),
@@ -100,13 +95,6 @@ fn shown(server: &Server, wish: &Wish, problem: Option<&ApiError>) -> Response {
         Some(error) => (error.status(), page).into_response(),
         None => page,
     }
-}
-
-/// Waits until the page shows that something holds, or no longer does.
-pub(super) async fn is_shown(server: &Server, id: HandId, holds: bool) {
-    let mut snapshots = server.snapshots.clone();
-    let shown = snapshots.wait_for(|snapshot| snapshot.hands.iter().any(|hand| hand.id == id) == holds);
-    let _ = tokio::time::timeout(PATIENCE, shown).await;
 }
 
 impl Wish {
