@@ -67,7 +67,7 @@ pub enum Command {
     Maintenance(Maintenance),
     /// Have a known condition of a domain count no longer, until a day.
     Accept(Accept),
-    /// Make a link by which a client sees how its own mail is doing, and nothing else.
+    /// Make a link to a client's own page.
     Link(Link),
     /// Show who changed what by hand, the latest first.
     Audit(Audit),
@@ -383,7 +383,7 @@ pub enum HandCommand {
 /// `mailflow link`
 #[derive(Debug, Args)]
 pub struct Link {
-    /// The client, by its id.
+    /// The client, by its id: whoever has the link sees how its mail is doing, and nothing else.
     #[arg(value_name = "CLIENT", required_unless_present = "revoke_all")]
     pub client: Option<String>,
     /// Until when it can be used: the end of a day (UTC), `2027-01-31`, or a moment.
