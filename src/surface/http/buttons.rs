@@ -12,8 +12,7 @@ use super::error::{ApiError, quoted};
 use super::incidents::find;
 use super::{OperateError, Server, pages};
 use crate::model::text::clean;
-use crate::model::{Incident, Measure};
-use crate::snapshot::Snapshot;
+use crate::model::{Incident, IncidentId, Measure};
 use crate::surface::page;
 
 /// The most characters of a name.
@@ -45,12 +44,7 @@ pub(super) async fn acknowledge(
     let by = name(&who, pressed);
     let done = server.operator.acknowledge(incident.id, by.clone()).await;
     if done.is_ok() {
-        let taken = |snapshot: &Snapshot| {
-            let mut open = snapshot.open_incidents.iter();
-            let open = open.find(|one| one.id == incident.id);
-            open.is_none_or(|incident| incident.acknowledged.is_some())
-        };
-        server.shows(taken).await;
+        server.shows_taken(incident.id).await;
     }
     let note = done.as_ref().ok().map(|_| taken_on(incident.id, &by));
     written(note, back(&server, &incident, done.map(drop)))

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::buttons::{Pressed, is_shown, name, taken_on};
+use super::buttons::{Pressed, name, taken_on};
 use super::door::{Access, Done, Who};
 use super::error::{ApiError, Name, Sent, quoted};
 use super::hands::{after, moment};
@@ -112,7 +112,7 @@ pub(super) async fn take(
     let by = name(&who, pressed);
     match server.operator.acknowledge(incident.id, by.clone()).await {
         Ok(_) | Err(OperateError::Over) => {
-            is_shown(&server, incident.id).await;
+            server.shows_taken(incident.id).await;
             let done = Done {
                 what: taken_on(incident.id, &by),
                 who: Some(format!("the link in a message by {notifier}")),

@@ -303,6 +303,15 @@ impl Surface {
         let _ = tokio::time::timeout(SHOWN_WITHIN, shown).await;
     }
 
+    /// Waits until the page shows that an incident is taken on, or over.
+    async fn shows_taken(&self, id: IncidentId) {
+        let taken = |snapshot: &Snapshot| {
+            let open = snapshot.open_incidents.iter().find(|one| one.id == id);
+            open.is_none_or(|incident| incident.acknowledged.is_some())
+        };
+        self.shows(taken).await;
+    }
+
     /// Waits until the page shows that what somebody set by hand holds, or no longer does.
     async fn shows_hand(&self, id: HandId, holds: bool) {
         self.shows(|snapshot| snapshot.hands.iter().any(|hand| hand.id == id) == holds)

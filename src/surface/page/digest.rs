@@ -82,7 +82,6 @@ pub(super) struct DigestPage {
     frame: Frame,
     choices: Vec<Choice>,
     since: Moment,
-    tone: State,
     sentence: String,
     /// Whose it was, with what it cost: `the client's own side`, `3 incidents, 2 h of mail`.
     owners: Vec<(&'static str, String)>,
@@ -111,7 +110,6 @@ impl DigestPage {
             frame: Frame::new("What happened · mailflow", tone(&digest), view).here("digest"),
             choices: choices(period, before, now),
             since: Moment::new(period.since, now),
-            tone: tone(&digest),
             sentence: digest.sentence(),
             owners: owners.collect(),
             more: digest.episodes.len().saturating_sub(LISTED),
