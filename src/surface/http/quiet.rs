@@ -46,7 +46,7 @@ pub(super) async fn set(
     let wish = sent.map(|Form(wish)| wish).unwrap_or_default();
     match wish.set(&server, &who).await {
         Ok(hand) => {
-            server.shows_hand( hand.id, true).await;
+            server.shows_hand(hand.id, true).await;
             let note = format!("set: {}", hand.in_words());
             written(Some(note), Redirect::to("/quiet").into_response())
         }
@@ -70,7 +70,7 @@ pub(super) async fn lift(Shared(server): Shared<Server>, Path(id): Path<String>)
         .map(|_| format!("lifted: {}", hand.in_words()));
     match lifted {
         Ok(_) | Err(super::OperateError::Missing) => {
-            server.shows_hand( hand.id, false).await;
+            server.shows_hand(hand.id, false).await;
             written(note, Redirect::to("/quiet").into_response())
         }
         Err(error) => shown(&server, &Wish::default(), Some(&hands::refused(&error))),
