@@ -38,7 +38,7 @@ use crate::model::{Message, Outcome, Seal};
 use crate::net::{Net, RealNet};
 use crate::notify::{Captured, Clock, Dispatcher, Order};
 use crate::probe::Context;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{NotifierCounts, Snapshot};
 use crate::surface::http::{self, Doors, Reloader, Surface};
 
 use doors::Book;
@@ -106,16 +106,9 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
 
     let clock = clock(&net);
     let (orders, order_queue) = mpsc::channel(1024);
-    let (outcome_sender, outcomes) = mpsc::unbounded_channel();
-    let (count_sender, counts) = watch::channel(BTreeMap::new());
     let (command_sender, commands) = mpsc::channel(16);
     let notifiers = Arc::new(Mutex::new(settled.notifiers.clone()));
-    let dispatcher = Dispatcher::new(
-        settled.notifiers.clone(),
-        Arc::clone(&clock),
-        outcome_sender,
-        count_sender,
-    );
+    let (dispatcher, outcomes, counts) = dispatcher(&settled, &clock);
     let mut engine = start::engine(&net, &settled, &mut memory, (keeper.clone(), seal.clone()), now)?;
     engine.store.set_aside = set_aside.map(|path| path.display().to_string().into());
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
@@ -147,15 +140,9 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         keeper: keeper.clone(),
         clock,
     };
+    let (wires, handed_on) = ((wires, sent), (asking, doors));
     let lines = Lines {
-        aside: run_aside(
-            &net,
-            &settled,
-            command_sender,
-            (wires, sent),
-            (asking, doors),
-            &stop,
-        ),
+        aside: run_aside(&net, &settled, command_sender, wires, handed_on, &stop),
         commands,
         outcomes,
         orders,
@@ -181,10 +168,21 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     Ok(())
 }
 
+type Outcomes = mpsc::UnboundedReceiver<Outcome>;
+type Counts = watch::Receiver<BTreeMap<Arc<str>, NotifierCounts>>;
+
 /// The time, as the net port tells it.
 fn clock<N: Net>(net: &Arc<N>) -> Clock {
     let net = Arc::clone(net);
     Arc::new(move || net.now())
+}
+
+/// What delivers messages, where it says what became of them, and where it says how many wait.
+fn dispatcher(settled: &Settled, clock: &Clock) -> (Dispatcher, Outcomes, Counts) {
+    let (tell, outcomes) = mpsc::unbounded_channel();
+    let (count, counts) = watch::channel(BTreeMap::new());
+    let dispatcher = Dispatcher::new(settled.notifiers.clone(), Arc::clone(clock), tell, count);
+    (dispatcher, outcomes, counts)
 }
 
 /// Hands on what the process before this one left to be told.

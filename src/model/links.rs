@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::text::hex;
+use super::text::percent;
 use super::{ClientId, IncidentId, Seal};
 
 /// What is signed of a link to a client's own page.
@@ -29,18 +29,9 @@ pub fn take(seal: &Seal, incident: IncidentId, notifier: &str, until: Timestamp)
 
 /// Where such a link leads.
 pub fn take_path(incident: IncidentId, notifier: &str, mark: &str) -> String {
-    format!("/take/{incident}/{}?link={}", segment(notifier), segment(mark))
-}
-
-/// A text as one segment of a path (RFC 3986 3.3).
-fn segment(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push_str(&hex(&[byte]).to_ascii_uppercase());
-        }
-        out
-    })
+    format!(
+        "/take/{incident}/{}?link={}",
+        percent(notifier, b""),
+        percent(mark, b"")
+    )
 }

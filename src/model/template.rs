@@ -10,6 +10,8 @@ mod tests;
 
 use serde_json::Value;
 
+use super::text::percent;
+
 pub use parse::TemplateError;
 
 /// How the filled text is read, and so how what fills its gaps is escaped.
@@ -205,7 +207,7 @@ fn escaped(value: &Value, encoding: Encoding, quoted: bool) -> String {
             let string = Value::String(text).to_string();
             string[1..string.len() - 1].to_owned()
         }
-        Encoding::Percent => percent(&text),
+        Encoding::Percent => percent(&text, b""),
         Encoding::Xml => xml(&text),
         Encoding::Plain => text,
     }
@@ -219,19 +221,6 @@ fn in_words(value: &Value) -> String {
         Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
-}
-
-fn percent(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes()
-        .fold(String::with_capacity(text.len()), |mut out, byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                out.push(char::from(byte));
-            } else {
-                let _ = write!(out, "%{byte:02X}");
-            }
-            out
-        })
 }
 
 fn xml(text: &str) -> String {

@@ -58,6 +58,20 @@ pub fn from_hex(digits: &str) -> Option<Vec<u8>> {
     plain.then(|| bytes.collect())?
 }
 
+/// A text as a part of an address: whatever is not unreserved (RFC 3986 2.3), and none of `kept`, as percent and two
+/// digits.
+pub fn percent(text: &str, kept: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::{clean, from_hex, hex};

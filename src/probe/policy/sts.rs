@@ -184,10 +184,10 @@ fn leads_inside(address: IpAddr) -> bool {
 /// The IPv4 address within an IPv6 one (mapped, and by NAT64: RFC 6052), or the address itself.
 fn embedded(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
-    let [a, b, c, d, e, f, high, low] = v6.segments();
-    let whole = (u32::from(high) << 16) | u32::from(low);
-    match [a, b, c, d, e, f] {
-        [0x64, 0xff9b, 0, 0, 0, 0] | [0, 0, 0, 0, 0, 0xffff] => Ipv4Addr::from_bits(whole).into(),
+    let segments = v6.segments();
+    let (high, low) = (u32::from(segments[6]), u32::from(segments[7]));
+    match segments[..6] {
+        [0x64, 0xff9b, 0, 0, 0, 0] | [0, 0, 0, 0, 0, 0xffff] => Ipv4Addr::from_bits(high << 16 | low).into(),
         _ => address,
     }
 }

@@ -6,7 +6,7 @@ use aws_lc_rs::{constant_time, digest};
 use axum::extract::{Request, State as Shared};
 use axum::http::header::{ACCEPT, AUTHORIZATION, HOST, LOCATION, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret as _;
@@ -15,7 +15,7 @@ use super::origin::{Peer, neighbourhood, origin};
 use super::password::Refused;
 use super::{Access, By, Doors, Guests, Who, base64, session};
 use crate::model::Deed;
-use crate::model::text::clean;
+use crate::model::text::{clean, percent};
 use crate::surface::http::Server;
 use crate::surface::http::error::{ApiError, quoted};
 
@@ -241,7 +241,8 @@ fn shut(why: &Shut, request: &Parts) -> Response {
     };
     let person = request.method == Method::GET && is_read_by_people(request);
     if matches!(why, Shut::Unknown) && person {
-        let to = format!("/login?to={}", escaped(&request.uri));
+        let to = request.uri.path_and_query().map_or("/", |path| path.as_str());
+        let to = format!("/login?to={}", percent(to, b"/"));
         if let Ok(to) = HeaderValue::from_str(&to) {
             return (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response();
         }
@@ -274,20 +275,6 @@ fn is_read_by_people(request: &Parts) -> bool {
     let accept = request.headers.get(ACCEPT);
     let accept = accept.and_then(|accept| accept.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html")) && !path.starts_with("/metrics")
-}
-
-/// A path with its query, as a value in a query.
-fn escaped(uri: &Uri) -> String {
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut out = String::new();
-    for byte in path.bytes().take(1000) {
-        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// Lets only those in who call us by a name of ours, where nothing else protects us: a page of somebody else whose name

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn nobody_has_a_hash_of_the_right_form() {
-        assert!(!belongs(&"".to_owned().into(), &NOBODY.to_owned().into()));
+        assert!(!belongs(&String::new().into(), &NOBODY.to_owned().into()));
         let cost = NOBODY.parse::<bcrypt::HashParts>().unwrap().get_cost();
         assert_eq!(cost, COST, "it takes as long as ours");
     }
