@@ -158,15 +158,7 @@ fn unresolved(
         ),
         None => (code, format!("{} cannot be resolved: {said}.", domain.name)),
         Some(servers) if servers.servers.iter().any(NameServerAnswer::serves) => {
-            // A resolver may remember for a while that they did not.
-            if let Some(serving) = picture.track(&direct).and_then(|track| track.settled.as_ref()) {
-                doubt.wait(
-                    serving
-                        .since
-                        .checked_add(REMEMBERED_FAILURE)
-                        .unwrap_or(serving.since),
-                );
-            }
+            wait_for_memory(picture, domain, doubt);
             let detail = format!(
                 "Our resolver cannot resolve {} ({said}), although its name servers answer us.",
                 domain.name
@@ -208,6 +200,18 @@ fn unresolved(
             .on(evidence)
             .seen_from(picture),
     )
+}
+
+/// A resolver may remember for a while that name servers did not serve, if it ever resolved anything here.
+fn wait_for_memory(picture: &Picture, domain: &Domain, doubt: &mut Doubt) {
+    let resolved = picture.track(&Subject::Mx(domain.name.clone()));
+    let serving = picture.track(&Subject::NameServers(domain.name.clone()));
+    if resolved.is_some_and(|track| track.last_good.is_some())
+        && let Some(serving) = serving.and_then(|track| track.settled.as_ref())
+    {
+        let until = serving.since.checked_add(REMEMBERED_FAILURE);
+        doubt.wait(until.unwrap_or(serving.since));
+    }
 }
 
 /// The name servers of a domain as an incident's identity: domains that share them share the incident.

@@ -21,12 +21,12 @@ impl Monitor {
             .verdicts
             .get(&target)
             .is_some_and(|before| before.state != State::Unknown);
-        // A first look at something new is no reason to forget what was known a moment ago.
         let worse = match draft.state {
             State::Broken | State::Degraded => true,
-            State::Unknown => {
-                known && matches!(code, Some(Code::VantageNoEvidence | Code::VantageResolverFailed))
-            }
+            // That our resolver fails is said of it, whatever was known before.
+            State::Unknown if code == Some(Code::VantageResolverFailed) => true,
+            // A first look at something new is no reason to forget what was known a moment ago.
+            State::Unknown => known && code == Some(Code::VantageNoEvidence),
             State::Flowing => false,
         };
         if turns && worse && self.hold(&target, doubt, now) {

@@ -163,6 +163,27 @@ fn what_a_resolver_remembers_of_dead_name_servers_opens_nothing_new() {
     }
 }
 
+/// Our own line is back, and our resolver still holds that a domain cannot be resolved: that it fails is said of it only
+/// once it lasts.
+#[test]
+fn what_a_resolver_remembers_of_our_own_dead_line_is_not_held_against_it() {
+    let mut sim = Sim::settled();
+    sim.world.uplink = false;
+    sim.run(45.0);
+    sim.forget();
+    sim.world.uplink = true;
+    sim.world.remembered.insert("beta.test");
+    sim.run(60.0);
+    let failed = Some(VantageResolverFailed);
+    let told = |sim: &Sim| sim.turns.iter().any(|(_, _, _, code)| *code == failed);
+    assert!(!told(&sim), "{:?}", sim.turns);
+    sim.run(300.0);
+    assert_eq!(sim.state("beta.test"), (Unknown, failed));
+    sim.world.remembered.clear();
+    sim.run(30.0);
+    assert_eq!(sim.state("beta.test"), (Flowing, None));
+}
+
 #[test]
 fn a_short_break_of_anything_alarms_nobody() {
     for seconds in 1..=6 {
