@@ -51,20 +51,21 @@ pub(super) struct Group {
 pub(super) fn parse(text: &str) -> Option<Report> {
     let mut report = Report::default();
     let mut group = Group::default();
-    let mut named = false;
+    // Whether the group names somebody, and whether it has said afterwards what became of the mail.
+    let (mut named, mut told) = (false, false);
     for (name, value) in fields(text) {
         match name.as_str() {
             "reporting-mta" => report.reporting = report.reporting.take().or_else(|| host(&value)),
             // Some writers leave the empty line between two recipients out; and some name the original one first.
-            "final-recipient" if group.recipient.is_some() || (named && group.action.is_some()) => {
+            "final-recipient" if group.recipient.is_some() || told => {
                 finish(&mut report, &mut group);
                 group.recipient = address::typed(&value);
-                named = true;
+                (named, told) = (true, false);
             }
-            "original-recipient" if group.original.is_some() || (named && group.action.is_some()) => {
+            "original-recipient" if group.original.is_some() || told && group.recipient.is_none() => {
                 finish(&mut report, &mut group);
                 group.original = address::typed(&value);
-                named = true;
+                (named, told) = (true, false);
             }
             "final-recipient" => {
                 group.recipient = address::typed(&value);
@@ -75,13 +76,16 @@ pub(super) fn parse(text: &str) -> Option<Report> {
                 named = true;
             }
             "x-actual-recipient" if group.recipient.is_none() => group.recipient = address::typed(&value),
-            "action" => group.action = group.action.or_else(|| action(&value)),
+            "action" => {
+                group.action = group.action.or_else(|| action(&value));
+                told = named;
+            }
             "status" => group.status = group.status.or_else(|| status(&value)),
             "diagnostic-code" => group.diagnostic = Some(longer(group.diagnostic.take(), diagnostic(&value))),
             "remote-mta" => group.remote = host(&value),
             "" if named => {
                 finish(&mut report, &mut group);
-                named = false;
+                (named, told) = (false, false);
             }
             _ => {}
         }
@@ -254,6 +258,8 @@ mod tests {
         for text in [
             "Original-Recipient: rfc822;a@acme.test\nFinal-Recipient: rfc822;b@acme.test\nAction: failed\nStatus: 5.0.0",
             "Final-Recipient: rfc822;b@acme.test\nOriginal-Recipient: rfc822;a@acme.test\nAction: failed\nStatus: 5.0.0",
+            "Action: failed\nStatus: 5.0.0\nOriginal-Recipient: rfc822;a@acme.test\nFinal-Recipient: rfc822;b@acme.test",
+            "Final-Recipient: rfc822;b@acme.test\nAction: failed\nStatus: 5.0.0\nOriginal-Recipient: rfc822;a@acme.test",
         ] {
             let report = parse(text).unwrap();
             assert_eq!(report.recipients.len(), 1);

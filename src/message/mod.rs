@@ -72,6 +72,9 @@ fn bounce(message: &Part, depth: usize, left: &mut usize) -> Option<Explanation>
     if let Some(found) = report::of_standard(message) {
         return Some(found);
     }
+    if let Some(found) = report::of_rejection(message) {
+        return Some(found);
+    }
     if ordinary::by_form(message).is_some() {
         return None;
     }

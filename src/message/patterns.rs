@@ -41,6 +41,8 @@ const STRONG: Table = &[
             "routing loop",
             "loop detected",
             "mail is looping",
+            "message looping",
+            "mail looping",
             "message is looping",
             "too many \"received\"",
             "too many received",
@@ -337,6 +339,11 @@ const STRONG: Table = &[
         ],
     ),
     (
+        // Before "quota exceeded", which is also said of senders.
+        R::MailboxFull,
+        &["disk quota exceeded", "too much mail stored"],
+    ),
+    (
         R::RateLimited,
         &[
             // Exim's own example, which many have copied.
@@ -468,6 +475,7 @@ const STRONG: Table = &[
         R::MailboxFull,
         &[
             "mailbox full",
+            "full mailbox",
             "messages in*mailbox exceeded",
             "mailbox is full",
             "mailbox for*is full",
@@ -1040,6 +1048,11 @@ const STRONG: Table = &[
         ],
     ),
     (
+        // Exchange, of an address that it does not have: a guess, and no news of a move.
+        R::UserUnknown,
+        &["perhaps the recipient moved"],
+    ),
+    (
         R::Moved,
         &[
             "has moved",
@@ -1081,6 +1094,9 @@ const STRONG: Table = &[
     (
         R::UserUnknown,
         &[
+            "user not known",
+            "invalid final delivery userid",
+            "did not exactly match",
             "user unknown",
             "unknown user",
             "no such user",
@@ -1400,6 +1416,9 @@ const NETWORK: Table = &[
     (
         R::Unreachable,
         &[
+            "connection to mail exchanger failed",
+            "was not reachable within",
+            "host*is not responding",
             "connection timed out",
             "connect timeout",
             "timed out",

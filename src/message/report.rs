@@ -90,14 +90,21 @@ fn merged(group: delivery_status::Group, own: Option<&Found>, late: bool) -> Fou
         .reply
         .clone()
         .filter(|words| super::reply::code(words).is_some() || super::reply::enhanced(words).is_some());
-    let hollow = said.as_deref().is_none_or(|words| {
-        super::reply::code(words).is_none() && super::reply::enhanced(words).is_none() && words.len() < 12
-    });
+    let hollow = said
+        .as_deref()
+        .is_none_or(|words| super::reply::code(words).is_none() && super::reply::enhanced(words).is_none());
     let reply = if hollow {
         richer.or(said).or(own.reply)
     } else {
         said
     };
+    // "Other or undefined status" (RFC 3463 3.1) is all that some servers give, beside a reply that says more.
+    let status = group.status.map(|status| {
+        let told = reply.as_deref().and_then(super::reply::enhanced);
+        told.map(|(_, told)| told)
+            .filter(|told| status.1 == 0 && status.2 == 0 && told.0 == status.0)
+            .unwrap_or(status)
+    });
     let about = diagnostic.unwrap_or_default();
     let stage = super::reply::stage(&about).or(own.stage);
     let remote = group.remote.or_else(|| super::reply::host(&about)).or(own.remote);
@@ -105,7 +112,7 @@ fn merged(group: delivery_status::Group, own: Option<&Found>, late: bool) -> Fou
         recipient: group.recipient.or(group.original.clone()).or(own.recipient),
         original: group.original,
         action: Some(group.action.unwrap_or(guessed)),
-        status: group.status,
+        status,
         reply,
         remote,
         stage,
@@ -113,12 +120,40 @@ fn merged(group: delivery_status::Group, own: Option<&Found>, late: bool) -> Fou
     }
 }
 
+/// A mailbox that rejects a message by a note on what became of it (RFC 5429 2.1.3, by Dovecot also for full mailboxes): the
+/// form is a receipt's, the words say that nobody gets it.
+pub(super) fn of_rejection(message: &Part) -> Option<Explanation> {
+    let leaves = message.leaves();
+    let note = leaves
+        .iter()
+        .find(|leaf| leaf.kind() == "message/disposition-notification")?;
+    let text = note.text();
+    let (fields, _) = Headers::parse(text.as_bytes());
+    let by_itself = fields.lower("disposition").contains("mdn-sent-automatically");
+    let told = texts(message);
+    let lower = told.to_lowercase();
+    let rejected = message.headers.lower("auto-submitted").contains("rejected")
+        || ["automatically rejected", "was rejected", "has been rejected"]
+            .iter()
+            .any(|words| lower.contains(words));
+    if !(by_itself && rejected) {
+        return None;
+    }
+    let failed = ["original-recipient", "final-recipient"]
+        .iter()
+        .find_map(|name| address::typed(&fields.get(name)?))?;
+    let mut known = known(&message.headers);
+    known.failed = vec![failed];
+    finish(message, &told, "rejected mail", known)
+}
+
 /// A bounce or delay in a server's own words.
 pub(super) fn of_text(message: &Part) -> Option<Explanation> {
     let told = texts(message);
     let subject = message.headers.get("subject").unwrap_or_default();
     let from = message.headers.get("from").unwrap_or_default();
-    if !is_written_by_server(message, &from) || forward::is_answer(&subject) && !is_server(&from) {
+    let server = is_written_by_server(message, &from);
+    if !(server || returns(message, &subject, &told)) || forward::is_answer(&subject) && !is_server(&from) {
         return None;
     }
     let failed: Vec<String> = message
@@ -127,7 +162,9 @@ pub(super) fn of_text(message: &Part) -> Option<Explanation> {
         .flat_map(|value| address::all(&value).collect::<Vec<_>>())
         .take(delivery_status::MOST_RECIPIENTS)
         .collect();
-    read_text(message, &told, &subject, failed)
+    let mut known = known(&message.headers);
+    (known.failed, known.strict) = (failed, !server);
+    finish(message, &told, &subject, known)
 }
 
 /// A bounce that a person forwarded as text.
@@ -180,23 +217,24 @@ fn read_text_of(message: &Part, body: &str, subject: &str, to: &[String]) -> Opt
     finish(message, &body, subject, known)
 }
 
-fn read_text(message: &Part, told: &str, subject: &str, failed: Vec<String>) -> Option<Explanation> {
-    let mut known = known(&message.headers);
-    known.failed = failed;
-    finish(message, told, subject, known)
-}
-
 /// Reads a report in words, if it is one: who writes is known by now, what is written must say that mail failed.
 fn finish(message: &Part, told: &str, subject: &str, mut known: Known) -> Option<Explanation> {
     let split = text::split(told);
     let copy = copy(message, &split.copy);
     known.perhaps.clone_from(&copy.to);
+    known.envelope.clone_from(&copy.envelope);
     let said = split.report.join("\n").to_lowercase().replace('\u{2019}', "'");
     let opened = opening(&said);
     let named = is_failure(subject) || is_late_subject(subject);
-    if !named && opened.is_none() && known.failed.is_empty() {
+    let from = message.headers.get("from").unwrap_or_default();
+    // What a mailer daemon sends with a copy of the mail is a bounce, in whatever language.
+    let returned = copy.is_found && is_daemon(&from);
+    if !named && opened.is_none() && known.failed.is_empty() && !returned {
         return None;
     }
+    known.home = address::first(&from)
+        .filter(|_| is_server(&from))
+        .map(|from| address::domain(&from));
     let late = is_late_subject(subject) || opened == Some(true) || (!named && is_late(subject, &said));
     let mut found = text::recipients(&split.report, &known);
     // Words beside a recipient must say what went wrong, or the first words that mail failed.
@@ -209,7 +247,8 @@ fn finish(message: &Part, told: &str, subject: &str, mut known: Known) -> Option
             || patterns::strong(&lower).is_some()
             || patterns::network(&lower).is_some()
     };
-    if found.is_empty() || (opened.is_none() && known.failed.is_empty() && !found.iter().any(says)) {
+    let sure = opened.is_some() || !known.failed.is_empty() || returned;
+    if found.is_empty() || !(sure || found.iter().any(says)) {
         return None;
     }
     for found in &mut found {
@@ -217,6 +256,23 @@ fn finish(message: &Part, told: &str, subject: &str, mut known: Known) -> Option
     }
     let reporting = reporter(&message.headers, told);
     Some(explained(message, &found, reporting.as_deref(), &copy))
+}
+
+/// Whether a message by a server that calls itself nothing that we know returns mail: subject and first words say so both,
+/// and it is part of no conversation.
+fn returns(message: &Part, subject: &str, told: &str) -> bool {
+    let headers = &message.headers;
+    let talk = [
+        "in-reply-to",
+        "references",
+        "list-unsubscribe",
+        "list-id",
+        "feedback-id",
+    ];
+    is_failure(subject)
+        && !talk.iter().any(|name| headers.has(name))
+        && forward::unforwarded(subject).is_none()
+        && opening(&told.to_lowercase().replace('\u{2019}', "'")).is_some()
 }
 
 /// The first words of a server's report that are known, and whether they say that the mail is only late.
@@ -288,6 +344,15 @@ fn is_server(from: &str) -> bool {
     signs::WRITERS.contains(&bare.as_str()) || is_automatic_name(from)
 }
 
+/// Whether an address is a mailer daemon's, whom nobody else calls themselves.
+fn is_daemon(from: &str) -> bool {
+    let local = from
+        .split(['<', '"', ' '])
+        .filter_map(|word| word.split_once('@'))
+        .next();
+    local.is_some_and(|(local, _)| local.eq_ignore_ascii_case("mailer-daemon"))
+}
+
 fn is_automatic_name(from: &str) -> bool {
     let lower = from.to_lowercase();
     signs::WRITER_NAMES.iter().any(|name| lower.contains(name))
@@ -350,8 +415,10 @@ fn texts(message: &Part) -> String {
 /// What the copy of the returned mail says.
 #[derive(Default)]
 struct Copied {
+    is_found: bool,
     from: Option<String>,
     to: Vec<String>,
+    envelope: Option<String>,
     message_id: Option<String>,
     subject: Option<String>,
     hops: Vec<String>,
@@ -373,8 +440,13 @@ impl Copied {
             .collect();
         hops.reverse();
         Self {
+            is_found: !headers.is_empty(),
             from: sender.or(path),
             to,
+            envelope: headers
+                .all("received")
+                .take(MOST_HOPS)
+                .find_map(|received| meant_for(&received)),
             message_id: headers.get("message-id").map(|id| bare_id(&id)),
             subject: headers.get("subject"),
             hops,
@@ -405,7 +477,9 @@ fn copy(message: &Part, below: &str) -> Copied {
         }
     }
     let (headers, _) = Headers::parse(below.as_bytes());
-    Copied::read(&headers)
+    let mut copied = Copied::read(&headers);
+    copied.is_found |= part.is_some();
+    copied
 }
 
 /// The server that took a message, by a Received header (RFC 5321 4.4).
@@ -414,6 +488,13 @@ fn by(received: &str) -> Option<String> {
         .find("by ")
         .filter(|at| *at == 0 || received[..*at].ends_with(' '))?;
     delivery_status::host(received[at + 3..].split([' ', ';']).next()?)
+}
+
+/// The recipient whom a server took a message for, by a Received header.
+fn meant_for(received: &str) -> Option<String> {
+    let at = received.find(" for ")?;
+    let (name, _) = received[at + 5..].split_once(';')?;
+    address::first(name)
 }
 
 fn bare_id(id: &str) -> String {

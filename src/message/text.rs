@@ -6,7 +6,7 @@
 
 use super::delivery_status::{Action, MOST_RECIPIENTS};
 use super::reply::{self, Stage};
-use super::{address, signs};
+use super::{address, patterns, signs};
 use crate::model::EnhancedCode;
 
 /// How many lines are read.
@@ -39,6 +39,12 @@ pub(super) struct Known {
     pub(super) failed: Vec<String>,
     /// Who probably is: whom the returned message was for.
     pub(super) perhaps: Vec<String>,
+    /// Who was, by the trace of the returned message.
+    pub(super) envelope: Option<String>,
+    /// Whether a recipient must stand where servers write one, as whoever writes may be a person.
+    pub(super) strict: bool,
+    /// The domain of the server that reports, by its own address.
+    pub(super) home: Option<String>,
 }
 
 /// The report, and the copy of the message below it.
@@ -52,6 +58,7 @@ pub(super) fn split(text: &str) -> Split {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines().take(MOST_LINES) {
         let line = without_links(&line.chars().take(LONGEST_LINE).collect::<String>());
+        let line = without_x400(line);
         match lines.last_mut() {
             Some(last) if last.trim_end().ends_with('@') && !line.trim().is_empty() => {
                 let end = last.trim_end().len();
@@ -61,15 +68,20 @@ pub(super) fn split(text: &str) -> Split {
             _ => lines.push(line),
         }
     }
+    let head = quoted_head(&mut lines);
     let cut = (0..lines.len())
         .find(|at| begins_copy(&lines, *at))
         .unwrap_or(lines.len());
-    let copy = lines.split_off(cut);
+    let mut copy = lines.split_off(cut);
     let start = copy
         .iter()
         .position(|line| is_mail_header(line))
         .unwrap_or(copy.len());
-    let copy: Vec<&str> = copy[start..]
+    copy.drain(..start);
+    if copy.is_empty() {
+        copy = head;
+    }
+    let copy: Vec<&str> = copy
         .iter()
         .map(|line| line.strip_prefix("> ").unwrap_or(line))
         .collect();
@@ -77,6 +89,54 @@ pub(super) fn split(text: &str) -> Split {
         report: lines,
         copy: copy.join("\n"),
     }
+}
+
+/// How many lines a message's head takes where a report begins with it.
+const LONGEST_HEAD: usize = 20;
+
+/// What introduces recipients, in lower case.
+const ANNOUNCEMENTS: &[&str] = &[
+    "did not reach",
+    "not be delivered",
+    "cannot be delivered",
+    "not delivered",
+    "not been delivered",
+    "could not be sent",
+    "following recipient",
+    "following address",
+    "were affected",
+    "error(s)",
+];
+
+/// Takes the head of the message that a report quotes before it says whom it did not reach ("Your message / To: .. /
+/// Subject: .. / did not reach .."): whoever is named there is not who failed.
+fn quoted_head(lines: &mut [String]) -> Vec<String> {
+    let is_head = |line: &String| {
+        let line = line.as_str();
+        let field = line
+            .split_once(':')
+            .filter(|(name, _)| !name.trim().is_empty() && !name.contains('@'));
+        is_mail_header(line)
+            || line.starts_with([' ', '\t']) && field.is_some_and(|(name, _)| !name.trim().contains(' '))
+    };
+    let traced = |line: &String| line.starts_with("Return-Path:") || line.starts_with("Received:");
+    let ends = |at: usize| {
+        let goes_on =
+            |line: &&String| line.trim().is_empty() || is_head(line) || line.starts_with([' ', '\t']);
+        let end = at + lines[at..].iter().take(LONGEST_HEAD).take_while(goes_on).count();
+        let announced = lines.get(end)?.to_lowercase();
+        let announces = ANNOUNCEMENTS.iter().any(|words| announced.contains(words));
+        (announces && !lines[at..end].iter().any(traced)).then_some((at, end))
+    };
+    let mut begins = (0..lines.len().min(3 * LONGEST_HEAD)).filter(|at| is_mail_header(&lines[*at]));
+    let Some((at, end)) = begins.find_map(ends) else {
+        return Vec::new();
+    };
+    let taken = lines[at..end].iter_mut().map(std::mem::take);
+    taken
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.trim_start_matches([' ', '\t', '*', '-']).to_owned())
+        .collect()
 }
 
 /// `a@b<mailto:a@b>` is `a@b`.
@@ -100,6 +160,22 @@ fn without_links(line: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// An address in X.400's own form (`c=US;a= ;p=ACME;dda:SMTP=who@partner.test;`), as Exchange 5 wrote it, as itself.
+fn without_x400(line: String) -> String {
+    const NAME: &str = "dda:smtp=";
+    let start = line.trim_start();
+    let Some(at) = line
+        .to_ascii_lowercase()
+        .find(NAME)
+        .filter(|_| start.starts_with("c=") || start.starts_with("C="))
+    else {
+        return line;
+    };
+    let address = &line[at + NAME.len()..];
+    let (address, rest) = address.split_once(';').unwrap_or((address, ""));
+    [address, rest].concat()
 }
 
 /// Whether the copy of the message begins at a line: by words that say so above headers, or by its headers.
@@ -156,7 +232,10 @@ fn is_mail_header(line: &str) -> bool {
         "x-envelope-from",
         "thread-topic",
     ];
-    let line = line.trim_start().trim_start_matches("> ");
+    let line = line
+        .trim_start()
+        .trim_start_matches("> ")
+        .trim_start_matches("* ");
     let name = line
         .split_once(':')
         .map(|(name, _)| name.trim_end().to_ascii_lowercase());
@@ -204,13 +283,17 @@ pub(super) fn recipients(lines: &[String], known: &Known) -> Vec<Found> {
     let mut all = blocks(lines, &heads);
     if all.is_empty() {
         let names = match known.failed.as_slice() {
-            [] => in_sentences(lines, known).into_iter().collect(),
+            [] => {
+                let told = in_sentences(lines, known);
+                let house = || of_the_house(lines, known.home.as_deref()?);
+                told.or_else(house).into_iter().collect()
+            }
             failed => failed.to_vec(),
         };
         let whole = lines.join("\n");
         all = names
             .into_iter()
-            .map(|name| found(name, &whole, &whole, false, true))
+            .map(|name| found(name, &whole, (&whole, ""), false, true))
             .collect();
     }
     // Whom a header names without a line of its own.
@@ -224,7 +307,7 @@ pub(super) fn recipients(lines: &[String], known: &Known) -> Vec<Found> {
             let whole = lines.join("\n");
             let alone = known.failed.len() == 1;
             let block = if alone { whole.as_str() } else { "" };
-            all.push(found(failed.clone(), block, &whole, all.len() < 8, alone));
+            all.push(found(failed.clone(), block, (&whole, ""), all.len() < 8, alone));
         }
     }
     all
@@ -245,14 +328,18 @@ fn blocks(lines: &[String], heads: &[(usize, String, String)]) -> Vec<Found> {
         }
     }
     let whole = lines.join("\n");
+    let lead = lines[..heads.first().map_or(0, |head| head.0)].join("\n");
     let told = told.into_iter().enumerate();
-    told.map(|(index, (name, near))| found(name.to_owned(), &near, &whole, alone || index < 8, alone))
-        .collect()
+    told.map(|(index, (name, near))| {
+        let texts = (whole.as_str(), if index < 8 { lead.as_str() } else { "" });
+        found(name.to_owned(), &near, texts, alone || index < 8, alone)
+    })
+    .collect()
 }
 
 /// What is said of one recipient: in the paragraph at its name, else in the rest of its lines, else (`look`) in lines
-/// elsewhere that name it, and where it is `alone` anywhere.
-fn found(name: String, near: &str, whole: &str, look: bool, alone: bool) -> Found {
+/// elsewhere that name it, and where it is `alone` anywhere, else in the words that lead to all of them.
+fn found(name: String, near: &str, (whole, lead): (&str, &str), look: bool, alone: bool) -> Found {
     let paragraphs: Vec<String> = paragraphs(near);
     let first: Vec<&String> = paragraphs.iter().take(4).collect();
     let within = |text: &String| reply::within(text).map(str::to_owned);
@@ -270,7 +357,9 @@ fn found(name: String, near: &str, whole: &str, look: bool, alone: bool) -> Foun
         reply = self::paragraphs(whole).iter().find_map(within);
     }
     let whole = if alone { whole } else { "" };
-    let words = reply.clone().or_else(|| plain_words(&paragraphs));
+    let words = reply.clone().or_else(|| telling(&paragraphs));
+    let words = words.or_else(|| telling(&self::paragraphs(if alone { whole } else { lead })));
+    let words = words.or_else(|| plain_words(&paragraphs));
     let near = first
         .iter()
         .map(|text| text.as_str())
@@ -318,12 +407,26 @@ const LEADS: &[&str] = &[
     "fehler",
 ];
 
+/// The first paragraph that says why, in words that are known.
+fn telling(paragraphs: &[String]) -> Option<String> {
+    let says = |text: &&String| {
+        let lower = text.to_lowercase();
+        patterns::strong(&lower).is_some() || patterns::network(&lower).is_some()
+    };
+    paragraphs.iter().find(says).cloned()
+}
+
 /// Where no code is given, the words themselves: the first paragraph with any.
 fn plain_words(paragraphs: &[String]) -> Option<String> {
+    // What servers say of themselves says nothing of the mail.
+    let is_frame = |text: &str| {
+        let lower = text.to_lowercase();
+        signs::OPENINGS.iter().any(|(words, _)| lower.contains(words)) || !text.contains(char::is_alphabetic)
+    };
     let mut words = paragraphs
         .iter()
         .map(|text| text.trim())
-        .filter(|text| !text.is_empty());
+        .filter(|text| !text.is_empty() && !is_frame(text));
     let mut first = words.next()?;
     let is_lead = |text: &str| text.ends_with(':') && text.len() < 60;
     while is_lead(first) {
@@ -419,6 +522,26 @@ const LABELS: &[&str] = &[
     ">>> rcpt to",
 ];
 
+/// Words of which one makes a label, in lower case.
+const LABELLING: &[&str] = &[
+    "recipient",
+    "recipients",
+    "user",
+    "userid",
+    "mailbox",
+    "addressee",
+    "rcpt",
+    "empfänger",
+    "destinataire",
+    "destinatario",
+];
+
+/// Whether a few words before a colon lead to a recipient: "unknown user", "invalid final delivery userid".
+fn labels(label: &str) -> bool {
+    let mut words = label.split_whitespace();
+    words.clone().count() <= 5 && words.any(|word| LABELLING.contains(&word))
+}
+
 /// A recipient at the start of a line, and what follows it there.
 fn head(line: &str) -> Option<(String, String)> {
     let line = line.trim();
@@ -443,7 +566,10 @@ fn head(line: &str) -> Option<(String, String)> {
     if begins {
         // Alone; `<who@partner.test>: words`; `who@partner.test on 26/11`; `<who@partner.test>... words`.
         let lower = rest.to_lowercase();
+        // `"who@partner.test" <who@partner.test>`
+        let again = rest.trim_matches(['<', '>', ' ']).eq_ignore_ascii_case(name);
         let told = rest.is_empty()
+            || again
             || rest.starts_with([':', '(', ',', ';', '.', '-', '=', '>'])
             || lower.starts_with("on ")
             || lower.starts_with("am ")
@@ -458,6 +584,11 @@ fn head(line: &str) -> Option<(String, String)> {
             .to_lowercase();
         // `Recipient: Some Body <who@partner.test>`, `To: who@partner.test`.
         let short = between.len() < 60 && rest.len() < 200;
+        if labels(&label) && !LABELS.contains(&label.as_str()) && short {
+            // What the label says of the recipient may be all that is said: "unknown user: ..".
+            let (name, rest) = taken();
+            return Some((name, format!("{label}\n{rest}")));
+        }
         return (LABELS.contains(&label.as_str()) && short).then(taken);
     }
     if let Some((label, _)) = before.split_once('：') {
@@ -505,20 +636,21 @@ fn in_sentences(lines: &[String], known: &Known) -> Option<String> {
         for (start, end) in address::spans(line) {
             let name = &line[start..end];
             let lower = name.to_lowercase();
-            if known.not.contains(&lower) || is_helper(&lower) {
+            if known.not.contains(&lower) || is_helper(&lower) || is_senders(&line[..start]) {
                 continue;
             }
-            if known
-                .perhaps
-                .iter()
-                .any(|perhaps| perhaps.eq_ignore_ascii_case(name))
-            {
+            let mut probable = known.perhaps.iter().chain(&known.envelope);
+            if !known.strict && probable.any(|probable| probable.eq_ignore_ascii_case(name)) {
                 return Some(name.to_owned());
             }
+            let enclosed = line[..start].ends_with('<');
             let before = line[..start]
                 .trim_end_matches(['<', '(', '\'', '"', ' ', '['])
                 .to_lowercase();
             let word = before.split_whitespace().next_back().unwrap_or_default();
+            if known.strict && !(enclosed && word == "to") {
+                continue;
+            }
             if other.is_none() || BEFORE.contains(&word) {
                 let sure = BEFORE.contains(&word);
                 if sure {
@@ -528,10 +660,40 @@ fn in_sentences(lines: &[String], known: &Known) -> Option<String> {
             }
         }
     }
+    let envelope = known.envelope.as_ref();
+    let envelope = envelope.filter(|envelope| !known.not.contains(&envelope.to_lowercase()));
     match known.perhaps.as_slice() {
+        _ if envelope.is_some() => envelope.cloned(),
+        _ if known.strict => other,
         [one] => Some(one.clone()),
         _ => other,
     }
+}
+
+/// Whether what stands before an address makes it the sender's: "they are not accepting mail from ..".
+fn is_senders(before: &str) -> bool {
+    let before = before.trim_end_matches(['<', '(', '\'', '"', ' ', '[']);
+    // Exim, of an alias that it does not disclose; Postfix, of a list.
+    if before.ends_with("generated from") || before.ends_with("expanded from") {
+        return false;
+    }
+    let word = before.split_whitespace().next_back().unwrap_or_default();
+    ["from", "from:", "by", "sender", "von", "contact"]
+        .iter()
+        .any(|own| word.eq_ignore_ascii_case(own))
+}
+
+/// A recipient of whom only the name is told, alone on a line of its own below words that end with a colon: of the house
+/// that reports.
+fn of_the_house(lines: &[String], home: &str) -> Option<String> {
+    let told: Vec<&String> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
+    told.windows(2).find_map(|pair| {
+        let name = pair[1].trim();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let is_name =
+            pair[1].starts_with([' ', '\t']) && (2..=64).contains(&name.len()) && name.chars().all(plain);
+        (is_name && pair[0].trim_end().ends_with(':')).then(|| format!("{name}@{home}"))
+    })
 }
 
 /// Whether an address is one that people are sent to for help.
