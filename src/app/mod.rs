@@ -1,5 +1,6 @@
 //! The daemon's only wiring: every room built, joined and shut down, in one readable function.
 
+mod bounces;
 mod canaries;
 mod captured;
 mod digests;
@@ -8,11 +9,13 @@ mod follow;
 mod hands;
 mod heartbeat;
 mod keeper;
+mod logs;
 pub mod look;
 mod operate;
 mod prober;
 mod settings;
 mod snmp;
+mod sources;
 mod start;
 pub mod survey;
 #[cfg(test)]
@@ -98,6 +101,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let captured = start::captured(&mut memory, &keeper);
     let sent = digests::last_sent(&mut memory);
+    let marks = sources::Marks::restore(&mut memory, &keeper);
     let listener = start::listen(config.server.listen).await?;
 
     let clock = clock(&net);
@@ -141,7 +145,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         clock,
     };
     let lines = Lines {
-        aside: run_aside(&net, &settled, command_sender, (wires, sent), asking, &stop),
+        aside: run_aside(&net, &settled, command_sender, (wires, sent), asking, marks, &stop),
         commands,
         outcomes,
         orders,
@@ -226,6 +230,7 @@ fn run_aside<N: Net>(
     commands: mpsc::Sender<Command>,
     (wires, sent): (heartbeat::Wires, Option<Timestamp>),
     asking: watch::Sender<Asking>,
+    marks: sources::Marks,
     stop: &CancellationToken,
 ) -> Aside {
     let (following, follower) = watch::channel(settled.following.clone());
@@ -237,6 +242,13 @@ fn run_aside<N: Net>(
         clock: Arc::clone(&wires.clock),
         sent,
     };
+    let (sources, reading) = watch::channel(settled.sources.clone());
+    let reader = sources::Wires {
+        commands: commands.clone(),
+        marks: Arc::new(marks),
+        snapshots: wires.snapshots.clone(),
+    };
+    tokio::spawn(sources::run(Arc::clone(net), reading, reader, stop.clone()));
     tokio::spawn(digests::run(writing, desk, commands.clone(), stop.clone()));
     tokio::spawn(follow::run(Arc::clone(net), follower, commands, stop.clone()));
     tokio::spawn(heartbeat::run(beating, wires, stop.clone()));
@@ -245,6 +257,7 @@ fn run_aside<N: Net>(
         heart,
         digests,
         asking,
+        sources,
     }
 }
 

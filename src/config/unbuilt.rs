@@ -7,8 +7,6 @@ pub(super) enum Part {
     Tls,
     Auth,
     Validate,
-    BounceMailboxes,
-    MailLogs,
 }
 
 impl Part {
@@ -18,8 +16,6 @@ impl Part {
             Self::Tls => "TLS of the page and the API",
             Self::Auth => "users and tokens of the page and the API",
             Self::Validate => "checking DNSSEC signatures here; the resolver's word is taken",
-            Self::BounceMailboxes => "mailboxes for bounces",
-            Self::MailLogs => "reading mail logs",
         }
     }
 }

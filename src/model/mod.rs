@@ -16,6 +16,7 @@ mod name;
 mod observation;
 pub mod policy;
 pub mod reach;
+mod report;
 pub mod sender;
 pub mod service;
 pub mod smtp;
@@ -39,6 +40,7 @@ pub use incident::{
 pub use message::{Message, MessageId, Notice, Outcome};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
+pub use report::{Fate, Report, ReportSource};
 pub use service::{Service, ServiceKind};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
 pub use subject::{Anchor, Endpoint, ProbeKind, Recipient, Subject};
