@@ -108,7 +108,11 @@ impl Senders {
 /// # Errors
 /// A webhook that cannot be set up.
 pub(super) fn configured(config: &Config) -> Result<Vec<Arc<Mailbox>>, String> {
-    config.bounce_mailboxes.iter().map(|one| mailbox(config, one)).collect()
+    config
+        .bounce_mailboxes
+        .iter()
+        .map(|one| mailbox(config, one))
+        .collect()
 }
 
 fn mailbox(config: &Config, one: &config::BounceMailbox) -> Result<Arc<Mailbox>, String> {
@@ -201,7 +205,12 @@ impl<N: Net> Reader<N> {
     /// Reads until told to stop.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let bounces = self.mailbox.counted.clone();
-        self.wires.tell(Heard { bounces, ..Heard::default() }).await;
+        self.wires
+            .tell(Heard {
+                bounces,
+                ..Heard::default()
+            })
+            .await;
         while !stop.is_cancelled() {
             let read = self.round(&stop).await;
             let now = self.net.now();
@@ -223,7 +232,11 @@ impl<N: Net> Reader<N> {
             self.answers
                 .send(&*self.net, (&self.context, &self.trust), &self.mailbox.way)
                 .await;
-            let pause = if self.answers.is_empty() { pause } else { pause.min(AGAIN) };
+            let pause = if self.answers.is_empty() {
+                pause
+            } else {
+                pause.min(AGAIN)
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.wait(pause) => {}
@@ -282,11 +295,7 @@ impl<N: Net> Reader<N> {
         Ok(news.more)
     }
 
-    async fn look_anew(
-        &mut self,
-        mark: Option<Mark>,
-        now: Timestamp,
-    ) -> Result<(Folder, News), Failed> {
+    async fn look_anew(&mut self, mark: Option<Mark>, now: Timestamp) -> Result<(Folder, News), Failed> {
         let mailbox = &self.mailbox;
         let opened = Folder::open(
             &*self.net,
@@ -317,7 +326,13 @@ impl<N: Net> Reader<N> {
     async fn take(&mut self, mail: Mail, mark: Mark) {
         let now = self.net.now();
         let explained = explain(mail.text).await;
-        if !self.wires.marks.keep(&self.mailbox.name, &mark).await.unwrap_or(false) {
+        if !self
+            .wires
+            .marks
+            .keep(&self.mailbox.name, &mark)
+            .await
+            .unwrap_or(false)
+        {
             tracing::warn!(source = %self.mailbox.name, "that a message was read is not written down: it may be explained again after a restart");
         }
         let Some((letter, explanation)) = explained else {
@@ -327,7 +342,13 @@ impl<N: Net> Reader<N> {
         let arrived = mail.at.unwrap_or(now).min(now);
         let reading = read(&self.mailbox.senders, &letter, &explanation, arrived, now);
         tracing::info!(source = %self.mailbox.name, uid = mark.uid, kind = explanation.kind.as_str(), "{}", reading.remark());
-        let Reading::Heard { client, reports, bounces, .. } = &reading else {
+        let Reading::Heard {
+            client,
+            reports,
+            bounces,
+            ..
+        } = &reading
+        else {
             return;
         };
         let view = answers::View {

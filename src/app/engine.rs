@@ -362,7 +362,7 @@ impl<N: Net> Engine<N> {
                 lines.aside.heart.send_replace(settled.heartbeat);
                 lines.aside.digests.send_replace(settled.digests);
                 lines.aside.asking.send_replace(settled.asking);
-                self.configure_sources(settled.sources.names());
+                self.configure_sources(&settled.sources);
                 lines.aside.sources.send_replace(settled.sources);
                 self.monitor.reload(settled.inventory, now);
                 self.configure_notifiers(settled.notifiers.keys().cloned().collect());

@@ -36,7 +36,7 @@ const MOST_TOLD: usize = 5;
 pub(super) struct Log {
     /// What it is called in alerts.
     pub(super) name: Arc<str>,
-    client: ClientId,
+    pub(super) client: ClientId,
     path: PathBuf,
     writer: Writer,
     /// The destinations that are watched for this client.
@@ -81,7 +81,9 @@ pub(super) async fn follow<N: Net>(net: Arc<N>, log: Arc<Log>, wires: Wires, sto
     loop {
         let (now, own) = (net.now(), Arc::clone(&log));
         let read = tokio::task::spawn_blocking(move || {
-            let read = tail.read().map(|chunk| (tell(&own, &chunk, is_news, now), chunk.more));
+            let read = tail
+                .read()
+                .map(|chunk| (tell(&own, &chunk, is_news, now), chunk.more));
             (tail, read)
         });
         let Ok((back, read)) = read.await else {

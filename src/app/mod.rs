@@ -145,7 +145,15 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         clock,
     };
     let lines = Lines {
-        aside: run_aside(&net, &settled, command_sender, (wires, sent), asking, marks, &stop),
+        aside: run_aside(
+            &net,
+            &settled,
+            command_sender,
+            (wires, sent),
+            asking,
+            marks,
+            &stop,
+        ),
         commands,
         outcomes,
         orders,

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::model::{
-    Cause, ClientId, Code, Confidence, DomainName, Incident, Owner, Report, Root, RootKind, State, Target, Verdict,
+    Cause, ClientId, Code, Confidence, DomainName, Incident, Owner, Report, Root, RootKind, State, Target,
+    Verdict,
 };
 use crate::monitor::{Bounces, Deliveries};
 use crate::net::Net;
@@ -45,17 +46,19 @@ impl Sources {
     ///
     /// # Errors
     /// A webhook that cannot be set up.
-    pub(super) fn configured(
-        config: &Config,
-        context: &Context,
-        trust: &Arc<Trust>,
-    ) -> Result<Self, String> {
+    pub(super) fn configured(config: &Config, context: &Context, trust: &Arc<Trust>) -> Result<Self, String> {
         Ok(Self {
             mailboxes: bounces::configured(config)?,
             logs: logs::configured(config),
             context: context.clone(),
             trust: Arc::clone(trust),
         })
+    }
+
+    /// The clients whose logs are read, and whether any mailbox is.
+    fn counted(&self) -> (BTreeSet<ClientId>, bool) {
+        let logs = self.logs.iter().map(|log| log.client.clone());
+        (logs.collect(), !self.mailboxes.is_empty())
     }
 
     /// What each is called in alerts.
@@ -232,7 +235,10 @@ impl<N: Net> Engine<N> {
         }
         self.monitor.count_deliveries(&heard.deliveries);
         self.monitor.count_bounces(&heard.bounces);
-        let facts: Vec<Fact> = told.into_iter().map(|(client, to)| self.kept(&client, &to)).collect();
+        let facts: Vec<Fact> = told
+            .into_iter()
+            .map(|(client, to)| self.kept(&client, &to))
+            .collect();
         if !facts.is_empty() {
             drop(self.keeper.commit(Batch {
                 facts,
@@ -268,7 +274,9 @@ impl<N: Net> Engine<N> {
     }
 
     /// Takes over which sources there are: one that is gone is forgotten, a new one is taken for well.
-    pub(super) fn configure_sources(&mut self, names: BTreeSet<Arc<str>>) {
+    pub(super) fn configure_sources(&mut self, sources: &Sources) {
+        let (names, (logs, mailboxes)) = (sources.names(), sources.counted());
+        self.monitor.keep_counts(&logs, mailboxes);
         for gone in self.sources.difference(&names) {
             self.life.remove(&Target::Source(Arc::clone(gone)));
         }

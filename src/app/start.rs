@@ -30,8 +30,8 @@ use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 use super::operate::Settle;
 use super::prober::Asking;
-use super::ways::Ways;
 use super::sources::{self, Sources};
+use super::ways::Ways;
 use super::{canaries, captured, settings, snmp};
 
 /// Reads the configuration and logs its warnings.

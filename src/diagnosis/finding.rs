@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::catalogue::Role;
-use crate::model::{Cause, ClientId, Code, Confidence, EvidenceNote, Observation, Owner, Root, RootKind, State, Warning};
+use crate::model::{
+    Cause, ClientId, Code, Confidence, EvidenceNote, Observation, Owner, Root, RootKind, State, Warning,
+};
 use crate::picture::Picture;
 
 use super::note::note;

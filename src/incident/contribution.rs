@@ -110,9 +110,7 @@ fn is_own_target(root: &Root, target: &Target) -> bool {
         }
         (RootKind::Provider, Target::Provider(name))
         | (RootKind::Notifier, Target::Notifier(name))
-        | (RootKind::Source, Target::Source(name)) => {
-            root.name == *name
-        }
+        | (RootKind::Source, Target::Source(name)) => root.name == *name,
         (RootKind::Route, Target::Route(client, to)) => {
             root.client.as_ref() == Some(client) && *root.name == *to.as_str()
         }

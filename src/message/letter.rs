@@ -77,7 +77,9 @@ fn sender(headers: &Headers<'_>) -> Option<String> {
 /// A Message-ID in its brackets, without anything that could end a header.
 fn id(word: &str) -> Option<String> {
     let inner = word.strip_prefix('<')?.strip_suffix('>')?;
-    let plain = inner.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte));
+    let plain = inner
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte));
     (plain && !inner.is_empty() && inner.len() <= LONGEST_ID - 20).then(|| word.to_owned())
 }
 
@@ -89,13 +91,28 @@ fn is_by_machine(whole: &Part<'_>, from: &str) -> bool {
     let suppressed = headers.lower("x-auto-response-suppress");
     let null_path = headers.get("return-path").is_some_and(|path| path.trim() == "<>");
     let local = from.split('@').next().unwrap_or_default().to_ascii_lowercase();
-    let nobody = ["mailer-daemon", "postmaster", "noreply", "no-reply", "donotreply", "do-not-reply"];
+    let nobody = [
+        "mailer-daemon",
+        "postmaster",
+        "noreply",
+        "no-reply",
+        "donotreply",
+        "do-not-reply",
+    ];
     !matches!(submitted.split(';').next().map(str::trim), Some("" | "no"))
         || matches!(precedence.trim(), "bulk" | "junk" | "list" | "auto_reply")
-        || ["all", "autoreply", "oof"].iter().any(|word| suppressed.contains(word))
-        || ["list-id", "list-unsubscribe", "x-loop", "x-autoreply", "x-autorespond"]
+        || ["all", "autoreply", "oof"]
             .iter()
-            .any(|name| headers.has(name))
+            .any(|word| suppressed.contains(word))
+        || [
+            "list-id",
+            "list-unsubscribe",
+            "x-loop",
+            "x-autoreply",
+            "x-autorespond",
+        ]
+        .iter()
+        .any(|name| headers.has(name))
         || null_path
         || nobody.contains(&local.as_str())
         || local.starts_with("bounce")
@@ -105,7 +122,10 @@ fn is_by_machine(whole: &Part<'_>, from: &str) -> bool {
 /// Whether the server that took it, whose stamp stands on top, found it forged: DMARC says so, or where there is no DMARC,
 /// SPF does and no signature says otherwise.
 fn is_forged(headers: &Headers<'_>) -> bool {
-    let Some((_, found)) = headers.get("authentication-results").and_then(|value| results(&value)) else {
+    let Some((_, found)) = headers
+        .get("authentication-results")
+        .and_then(|value| results(&value))
+    else {
         return false;
     };
     let is = |method: &str, result: &str| {
@@ -123,7 +143,9 @@ fn bounced(whole: &Part<'_>) -> Option<Timestamp> {
         return date(&whole.headers);
     }
     let leaves = whole.leaves();
-    let attached = leaves.iter().find(|leaf| matches!(leaf.kind(), "message/rfc822" | "message/global"))?;
+    let attached = leaves
+        .iter()
+        .find(|leaf| matches!(leaf.kind(), "message/rfc822" | "message/global"))?;
     let bytes = attached.bytes(LONGEST);
     date(&Part::parse(&bytes).headers)
 }

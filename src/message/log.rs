@@ -89,7 +89,9 @@ fn put(parts: &Parts<'_>) -> Delivery {
 
 /// Whether mail that is handed there stays on the machine: a filter, most often.
 fn is_here(address: &str) -> bool {
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    address
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -58,7 +58,10 @@ impl Serialize for Verdict {
         map.serialize_entry("cause", &self.cause)?;
         map.serialize_entry("symptoms", &self.symptoms)?;
         map.serialize_entry("also", &self.also)?;
-        if !matches!(self.target, Target::Provider(_) | Target::Notifier(_) | Target::Source(_)) {
+        if !matches!(
+            self.target,
+            Target::Provider(_) | Target::Notifier(_) | Target::Source(_)
+        ) {
             map.serialize_entry("provider", &self.provider)?;
         }
         map.serialize_entry("incident", &self.incident)?;

@@ -56,6 +56,14 @@ impl Monitor {
         }
     }
 
+    /// Forgets what was counted of whom nobody reads any more.
+    pub fn keep_counts(&mut self, logs: &BTreeSet<ClientId>, mailboxes: bool) {
+        self.counts
+            .deliveries
+            .retain(|(client, ..), _| logs.contains(client));
+        self.counts.bounces.retain(|_, _| mailboxes);
+    }
+
     fn watched_destination(&self, client: &ClientId, to: Option<&DomainName>) -> Option<DomainName> {
         to.filter(|to| self.picture.inventory.route(client, to).is_some())
             .cloned()
@@ -69,7 +77,9 @@ impl Monitor {
             Some(to) => inventory.route(client, to).is_some(),
             None => inventory.clients.contains_key(client),
         };
-        self.counts.deliveries.retain(|(client, to, _), _| kept(client, to));
+        self.counts
+            .deliveries
+            .retain(|(client, to, _), _| kept(client, to));
         self.counts.bounces.retain(|(client, to), _| kept(client, to));
     }
 }

@@ -110,7 +110,9 @@ impl Webhook {
     pub async fn post(&self, document: &Value, now: Timestamp) -> Result<(), (String, bool)> {
         let told = |failure: Failure| (failure.to_string(), matches!(failure, Failure::Passing { .. }));
         let url = self.url.fill(&|_| Value::Null);
-        let url: Url = url.parse().map_err(|_| ("its address is none".to_owned(), false))?;
+        let url: Url = url
+            .parse()
+            .map_err(|_| ("its address is none".to_owned(), false))?;
         self.send(url, document.to_string(), now)
             .await
             .map(drop)

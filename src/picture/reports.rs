@@ -85,7 +85,10 @@ impl Picture {
     /// All that is kept of a route, for whoever writes it down.
     pub fn reports_of(&self, client: &ClientId, to: &DomainName) -> Vec<Report> {
         let told = self.reports.0.get(&(client.clone(), to.clone()));
-        told.into_iter().flat_map(|told| &told.failures).cloned().collect()
+        told.into_iter()
+            .flat_map(|told| &told.failures)
+            .cloned()
+            .collect()
     }
 
     /// Forgets what is said of routes that are no longer configured.

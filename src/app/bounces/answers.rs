@@ -191,9 +191,15 @@ fn text(explanation: &Explanation, view: &View) -> String {
             continue;
         };
         if let Some(verdict) = view.snapshot.routes.get(&(client.clone(), to.clone())) {
-            let why = verdict.cause.as_ref().map(|cause| format!(": {}", cause.code.entry().title));
+            let why = verdict
+                .cause
+                .as_ref()
+                .map(|cause| format!(": {}", cause.code.entry().title));
             let why = why.unwrap_or_default();
-            text.push_str(&format!("\nWe watch mail to {to} ourselves: it is {}{why}.\n", verdict.state));
+            text.push_str(&format!(
+                "\nWe watch mail to {to} ourselves: it is {}{why}.\n",
+                verdict.state
+            ));
         }
         told.push(to);
     }
@@ -236,14 +242,24 @@ impl Header for AutoReplied {
 fn mail(from: &str, to: &str, letter: &Letter, text: &str, now: Timestamp) -> Option<String> {
     let subject = match letter.subject.trim() {
         "" => "Re: your bounce".to_owned(),
-        subject if subject.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("re:")) => subject.to_owned(),
+        subject
+            if subject
+                .get(..3)
+                .is_some_and(|start| start.eq_ignore_ascii_case("re:")) =>
+        {
+            subject.to_owned()
+        }
         subject => format!("Re: {subject}"),
     };
     let domain = from.rsplit_once('@')?.1;
     let mut nonce = [0; 8];
     // Without randomness the moment alone tells them apart.
     let _ = aws_lc_rs::rand::fill(&mut nonce);
-    let id = format!("<{}.{}@{domain}>", now.as_microsecond(), crate::model::text::hex(&nonce));
+    let id = format!(
+        "<{}.{}@{domain}>",
+        now.as_microsecond(),
+        crate::model::text::hex(&nonce)
+    );
     let mut builder = lettre::Message::builder()
         .from(from.parse().ok()?)
         .to(to.parse().ok()?)
@@ -253,7 +269,12 @@ fn mail(from: &str, to: &str, letter: &Letter, text: &str, now: Timestamp) -> Op
         .header(AutoReplied)
         .header(ContentType::TEXT_PLAIN);
     if let Some(answered) = &letter.id {
-        let thread: Vec<&str> = letter.references.iter().chain([answered]).map(String::as_str).collect();
+        let thread: Vec<&str> = letter
+            .references
+            .iter()
+            .chain([answered])
+            .map(String::as_str)
+            .collect();
         builder = builder.in_reply_to(answered.clone()).references(thread.join(" "));
     }
     let mail = builder.body(text.to_owned()).ok()?;

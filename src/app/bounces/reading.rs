@@ -58,7 +58,9 @@ pub(super) fn read(
         return Reading::Ignored("the mailbox's server finds its sender forged, and it is ignored");
     }
     if !senders.allows(from) {
-        return Reading::Ignored("its sender is neither a client's nor named under `senders`, and it is ignored");
+        return Reading::Ignored(
+            "its sender is neither a client's nor named under `senders`, and it is ignored",
+        );
     }
     let client = client(senders, from, explanation);
     let is_bounce = matches!(explanation.kind, Kind::Bounce | Kind::Delay);
@@ -73,7 +75,9 @@ pub(super) fn read(
     };
     let mut bounces = Bounces::new();
     for one in &told {
-        *bounces.entry((one.client.clone(), Some(one.to.clone()))).or_default() += 1;
+        *bounces
+            .entry((one.client.clone(), Some(one.to.clone())))
+            .or_default() += 1;
     }
     Reading::Heard {
         bounces,
@@ -91,7 +95,10 @@ pub(super) fn read(
 /// about another's mail.
 fn client(senders: &Senders, from: &str, explanation: &Explanation) -> Option<ClientId> {
     let forwarder = senders.owner(from);
-    let sender = explanation.sender.as_deref().and_then(|sender| senders.owner(sender));
+    let sender = explanation
+        .sender
+        .as_deref()
+        .and_then(|sender| senders.owner(sender));
     match (forwarder, sender) {
         (Some(forwarder), Some(sender)) if forwarder != sender => None,
         (forwarder, sender) => sender.or(forwarder).cloned(),

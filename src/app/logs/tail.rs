@@ -129,7 +129,11 @@ impl Tail {
         };
         let was = (begin.device, begin.inode);
         if id(&metadata) == was {
-            let at = if begin.offset <= metadata.len() { begin.offset } else { 0 };
+            let at = if begin.offset <= metadata.len() {
+                begin.offset
+            } else {
+                0
+            };
             return Open::at(&self.path, at.max(metadata.len().saturating_sub(FURTHEST)));
         }
         // It was renamed while we were away: first its rest, then the new one.

@@ -212,6 +212,7 @@ impl Bench {
             heart: watch::channel(settled.heartbeat.clone()).0,
             digests: watch::channel(settled.digests.clone()).0,
             asking: watch::channel(settled.asking.clone()).0,
+            sources: watch::channel(settled.sources.clone()).0,
         };
         let lines = Lines {
             aside,

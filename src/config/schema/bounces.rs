@@ -101,6 +101,8 @@ impl Read for BounceMailbox {
             let (senders, webhook) = (t.or("senders", Vec::new()), t.get("webhook"));
             let delete = t.or("delete", false);
             let mailbox = mailbox?;
+            let place = format!("{} at {}, {folder}", mailbox.username, mailbox.server);
+            t.entry("mailbox")?.define(Kind::BounceMailbox, "", &place);
             if folder.chars().any(char::is_control) {
                 return t.entry("folder")?.wrong("a folder's name is one line");
             }

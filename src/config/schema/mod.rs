@@ -23,8 +23,8 @@ mod vantage;
 pub use alerting::{
     Alerting, CodePattern, Digest, EscalationStep, Heartbeat, HoursBySeverity, PageAfter, Requirement,
 };
-pub use budgets::{AddressBudget, Budgets, NameserverBudget, ProviderBudget};
 pub use bounces::{Allowed, BounceMailbox, Hook, MailLog, MailLogFormat, Reply};
+pub use budgets::{AddressBudget, Budgets, NameserverBudget, ProviderBudget};
 pub use canary::{Canary, Login, Submission};
 pub use client::Client;
 pub use domain::{Acceptance, Domain, ExpectMx, MailDirection, TlsPolicy};

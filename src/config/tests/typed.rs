@@ -233,7 +233,10 @@ fn what_is_not_built_yet_is_told_once() {
         .iter()
         .map(|warning| warning.message.as_str())
         .collect();
-    assert_eq!(warnings, ["not built yet: checking DNSSEC signatures here; the resolver's word is taken"]);
+    assert_eq!(
+        warnings,
+        ["not built yet: checking DNSSEC signatures here; the resolver's word is taken"]
+    );
 }
 
 #[test]

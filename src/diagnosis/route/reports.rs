@@ -12,9 +12,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::inventory::Route;
-use crate::model::{
-    Code, EvidenceNote, Fate, ProbeKind, Proof, Report, ReportSource, Root, RootKind, State,
-};
+use crate::model::{Code, EvidenceNote, Fate, ProbeKind, Proof, Report, ReportSource, Root, RootKind, State};
 use crate::picture::Picture;
 
 use super::super::finding::Finding;
@@ -58,7 +56,8 @@ pub(super) fn said(picture: &Picture, route: &Route, side: &Beside<'_>, now: Tim
             said.warnings.push(finding);
             continue;
         }
-        said.proofs.extend(reports.iter().map(|report| report.source.proof()));
+        said.proofs
+            .extend(reports.iter().map(|report| report.source.proof()));
         let worst = said.finding.as_ref().map(|known| known.state.urgency());
         if worst.is_none_or(|worst| state.urgency() > worst) {
             said.warnings.extend(said.finding.replace(finding));
@@ -106,11 +105,25 @@ fn finding(
     now: Timestamp,
 ) -> Finding {
     let (root, shared) = root(picture, route, code, reports, now);
-    let mut finding = Finding::new(code, root, route.label(&picture.inventory), detail(picture, route, reports));
+    let mut finding = Finding::new(
+        code,
+        root,
+        route.label(&picture.inventory),
+        detail(picture, route, reports),
+    );
     let told = told_by(reports);
     let mut reasons = vec![format!("told by {told}")];
     if shared > 0 {
-        reasons.push(format!("mail of {} clients met the like there within an hour", shared + 1));
+        reasons.push(format!(
+            "mail of {} clients met the like there within an hour",
+            shared + 1
+        ));
+    }
+    match side.others.flowing {
+        _ if shared > 0 => {}
+        0 => {}
+        1 => reasons.push("1 other client reaches it".to_owned()),
+        flowing => reasons.push(format!("{flowing} other clients reach it")),
     }
     let about_sender = matches!(code.layer(), "sender" | "reputation");
     let looked = picture
@@ -125,7 +138,12 @@ fn finding(
             None => format!("our own look at {name}'s addresses and records finds nothing wrong"),
         });
     }
-    finding.notes = reports.iter().rev().take(SHOWN).map(|one| note(picture, one)).collect();
+    finding.notes = reports
+        .iter()
+        .rev()
+        .take(SHOWN)
+        .map(|one| note(picture, one))
+        .collect();
     finding.probable(reasons.join("; "))
 }
 
@@ -194,7 +212,10 @@ fn detail(picture: &Picture, route: &Route, reports: &[&Report]) -> String {
         return String::new();
     };
     let name = picture.inventory.client_name(&route.client);
-    let whom = last.recipient.as_deref().unwrap_or(route.destination.name.as_str());
+    let whom = last
+        .recipient
+        .as_deref()
+        .unwrap_or(route.destination.name.as_str());
     let fate = match last.fate {
         Fate::Bounced => "came back",
         Fate::Deferred => "was put off",
@@ -206,7 +227,10 @@ fn detail(picture: &Picture, route: &Route, reports: &[&Report]) -> String {
         count => format!(" ({count} times)"),
     };
     let clock = last.at.strftime("%H:%M UTC");
-    format!("Mail of {name} to {whom} {fate}{more}, last at {clock}: {by} said \"{}\".", last.said)
+    format!(
+        "Mail of {name} to {whom} {fate}{more}, last at {clock}: {by} said \"{}\".",
+        last.said
+    )
 }
 
 fn note(picture: &Picture, report: &Report) -> EvidenceNote {
@@ -226,6 +250,3 @@ fn note(picture: &Picture, report: &Report) -> EvidenceNote {
         control: None,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -51,14 +51,25 @@ pub(super) fn delivery(line: &str) -> Option<Delivery> {
 
 /// `host mx.partner.test[192.0.2.25] said: ...`, `connect to mx.partner.test[192.0.2.25]:25: ...`
 fn named(words: &str) -> Option<&str> {
-    let begins = ["host ", "connect to ", "lost connection with ", "conversation with "];
-    let at = begins.iter().find_map(|begin| Some(words.find(begin)? + begin.len()))?;
+    let begins = [
+        "host ",
+        "connect to ",
+        "lost connection with ",
+        "conversation with ",
+    ];
+    let at = begins
+        .iter()
+        .find_map(|begin| Some(words.find(begin)? + begin.len()))?;
     let name = words[at..].split('[').next()?;
     (!name.is_empty() && !name.contains(' ')).then_some(name)
 }
 
 /// What the server itself said, where it said something.
 fn own_words(words: &str) -> &str {
+    // What Postfix remembers of an earlier try.
+    let words = words
+        .strip_prefix("delivery temporarily suspended: ")
+        .unwrap_or(words);
     let said = words.split_once(" said: ").map_or(words, |(_, said)| said);
     said.rsplit_once(" (in reply to ").map_or(said, |(said, _)| said)
 }

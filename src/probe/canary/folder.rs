@@ -105,7 +105,10 @@ impl Folder {
                 let known = mark.filter(|mark| mark.validity == validity && validity > 0);
                 let query = match known {
                     Some(mark) => format!("UNDELETED UID {}:*", mark.uid.saturating_add(1)),
-                    None => format!("UNDELETED UNSEEN SINCE {}", (now - LOOK_BACK).strftime("%d-%b-%Y")),
+                    None => format!(
+                        "UNDELETED UNSEEN SINCE {}",
+                        (now - LOOK_BACK).strftime("%d-%b-%Y")
+                    ),
                 };
                 let found = session.uid_search(query).await?;
                 // `N:*` names the last message too where all have lower numbers.
@@ -129,7 +132,13 @@ impl Folder {
         let session = &mut self.mailbox.session;
         let read = limited(STAGE, async {
             let query = format!("(UID INTERNALDATE BODY.PEEK[]<0.{LONGEST}>)");
-            let fetched = async { session.uid_fetch(set(&[uid]), query).await?.try_collect::<Vec<_>>().await };
+            let fetched = async {
+                session
+                    .uid_fetch(set(&[uid]), query)
+                    .await?
+                    .try_collect::<Vec<_>>()
+                    .await
+            };
             fetched.await.map_err(|error| unreachable(&error))
         });
         let fetched = read.await.map_err(failed)?;
@@ -155,7 +164,10 @@ impl Folder {
                 if delete {
                     return mailbox.delete(&[uid]).await;
                 }
-                let marked = mailbox.session.uid_store(set(&[uid]), "+FLAGS.SILENT (\\Seen)").await?;
+                let marked = mailbox
+                    .session
+                    .uid_store(set(&[uid]), "+FLAGS.SILENT (\\Seen)")
+                    .await?;
                 marked.try_collect::<Vec<_>>().await.map(drop)
             };
             done.await.map_err(|error| unreachable(&error))
@@ -175,13 +187,17 @@ impl Folder {
     pub async fn wait(self, most: Duration) -> Result<Self, Failed> {
         let Self { mut mailbox, name } = self;
         let mut idle = mailbox.session.idle();
-        let begun = limited(STAGE, async { idle.init().await.map_err(|error| unreachable(&error)) });
+        let begun = limited(STAGE, async {
+            idle.init().await.map_err(|error| unreachable(&error))
+        });
         begun.await.map_err(failed)?;
         let (news, _interrupt) = idle.wait_with_timeout(most);
         if let Ok(Err(error)) = time::timeout(most, news).await {
             return Err(failed(unreachable(&error)));
         }
-        let ended = limited(STAGE, async { idle.done().await.map_err(|error| unreachable(&error)) });
+        let ended = limited(STAGE, async {
+            idle.done().await.map_err(|error| unreachable(&error))
+        });
         mailbox.session = ended.await.map_err(failed)?;
         Ok(Self { mailbox, name })
     }
@@ -203,7 +219,12 @@ pub async fn hand_in<N: Net>(
     (from, to): (&str, &str),
     text: &str,
 ) -> Result<(), Failed> {
-    let letter = Letter { place, from, to, text };
+    let letter = Letter {
+        place,
+        from,
+        to,
+        text,
+    };
     let mut handing = Handing {
         net,
         context,

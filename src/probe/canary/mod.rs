@@ -419,4 +419,4 @@ fn in_words(stage: CanaryStage, kind: &SmtpFailureKind) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
