@@ -216,8 +216,7 @@ impl<N: Net> Reader<N> {
             let now = self.net.now();
             let pause = match &read {
                 Ok(true) => Duration::ZERO,
-                Ok(false) => self.mailbox.interval,
-                Err(Failed::Passing(_)) => self.mailbox.interval,
+                Ok(false) | Err(Failed::Passing(_)) => self.mailbox.interval,
                 Err(Failed::ForGood(_)) => self.mailbox.interval.saturating_mul(PATIENCE).min(LONGEST_PAUSE),
             };
             let heard = match &read {

@@ -46,6 +46,7 @@ use engine::{Aside, Command, Lines, Settled};
 use keeper::Keeper;
 use operate::{Approvals, Archive, Desk, Reload, Tester};
 use prober::{Asking, Prober};
+use sources::Marks;
 use start::Opened;
 
 pub use operate::send_test;
@@ -100,8 +101,10 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     } = start::store(&config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let captured = start::captured(&mut memory, &keeper);
-    let sent = digests::last_sent(&mut memory);
-    let marks = sources::Marks::restore(&mut memory, &keeper);
+    let kept = (
+        digests::last_sent(&mut memory),
+        Marks::restore(&mut memory, &keeper),
+    );
     let listener = start::listen(config.server.listen).await?;
 
     let clock = clock(&net);
@@ -109,7 +112,6 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let (outcome_sender, outcomes) = mpsc::unbounded_channel();
     let (count_sender, counts) = watch::channel(BTreeMap::new());
     let (command_sender, commands) = mpsc::channel(16);
-    let notifiers = Arc::new(Mutex::new(settled.notifiers.clone()));
     let dispatcher = Dispatcher::new(
         settled.notifiers.clone(),
         Arc::clone(&clock),
@@ -122,7 +124,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let reload = Arc::new(Reload {
         settle: start::settler(read, Arc::clone(&net)),
         commands: command_sender.clone(),
-        notifiers,
+        notifiers: Arc::new(Mutex::new(settled.notifiers.clone())),
     });
     let (asking, asked) = watch::channel(settled.asking.clone());
     let mut surface = surface(
@@ -145,15 +147,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         clock,
     };
     let lines = Lines {
-        aside: run_aside(
-            &net,
-            &settled,
-            command_sender,
-            (wires, sent),
-            asking,
-            marks,
-            &stop,
-        ),
+        aside: run_aside(&net, &settled, command_sender, (wires, kept), asking, &stop),
         commands,
         outcomes,
         orders,
@@ -236,9 +230,8 @@ fn run_aside<N: Net>(
     net: &Arc<N>,
     settled: &Settled,
     commands: mpsc::Sender<Command>,
-    (wires, sent): (heartbeat::Wires, Option<Timestamp>),
+    (wires, (sent, marks)): (heartbeat::Wires, (Option<Timestamp>, Marks)),
     asking: watch::Sender<Asking>,
-    marks: sources::Marks,
     stop: &CancellationToken,
 ) -> Aside {
     let (following, follower) = watch::channel(settled.following.clone());

@@ -202,8 +202,10 @@ impl Health {
     /// It was read.
     pub(super) fn succeeded(&mut self) -> Heard {
         self.failing = None;
-        let told = std::mem::replace(&mut self.well, true);
-        self.heard((!told).then_some(None))
+        if std::mem::replace(&mut self.well, true) {
+            return Heard::default();
+        }
+        self.heard(None)
     }
 
     /// It could not be read; `for_good`: nor will it be.
@@ -213,12 +215,12 @@ impl Health {
             return Heard::default();
         }
         self.well = false;
-        self.heard(Some(Some(reason.to_owned())))
+        self.heard(Some(reason.to_owned()))
     }
 
-    fn heard(&self, state: Option<Option<String>>) -> Heard {
+    fn heard(&self, why: Option<String>) -> Heard {
         Heard {
-            health: state.map(|why| (Arc::clone(&self.name), why)),
+            health: Some((Arc::clone(&self.name), why)),
             ..Heard::default()
         }
     }
@@ -253,9 +255,10 @@ impl<N: Net> Engine<N> {
     /// What is told of a route, as the store keeps it.
     fn kept(&self, client: &ClientId, to: &DomainName) -> Fact {
         let reports = self.monitor.picture().reports_of(client, to);
-        let value = match reports.is_empty() {
-            true => Value::Null,
-            false => serde_json::to_value(reports).unwrap_or_default(),
+        let value = if reports.is_empty() {
+            Value::Null
+        } else {
+            serde_json::to_value(reports).unwrap_or_default()
         };
         Fact {
             subject: REPORTS.into(),

@@ -2,6 +2,7 @@
 //! and tried again for a while where they cannot be handed in.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -107,14 +108,15 @@ impl Answers {
         if to.eq_ignore_ascii_case(own) || !self.may_answer(to, now) {
             return;
         }
-        match mail(own, to, letter, &text, now) {
-            Some(text) => self.waiting.push_back(Waiting {
-                what: What::Mail { to: to.clone(), text },
-                tries: 0,
-                due: now,
-            }),
-            None => tracing::warn!(source = %mailbox.name, "the answer cannot be written to that address"),
-        }
+        let Some(text) = mail(own, to, letter, &text, now) else {
+            tracing::warn!(source = %mailbox.name, "the answer cannot be written to that address");
+            return;
+        };
+        self.waiting.push_back(Waiting {
+            what: What::Mail { to: to.clone(), text },
+            tries: 0,
+            due: now,
+        });
     }
 
     /// Whether one more answer within the hour is no loop.
@@ -196,10 +198,11 @@ fn text(explanation: &Explanation, view: &View) -> String {
                 .as_ref()
                 .map(|cause| format!(": {}", cause.code.entry().title));
             let why = why.unwrap_or_default();
-            text.push_str(&format!(
-                "\nWe watch mail to {to} ourselves: it is {}{why}.\n",
+            let _ = writeln!(
+                text,
+                "\nWe watch mail to {to} ourselves: it is {}{why}.",
                 verdict.state
-            ));
+            );
         }
         told.push(to);
     }

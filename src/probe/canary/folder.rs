@@ -240,13 +240,14 @@ pub async fn hand_in<N: Net>(
 
 fn failed(trouble: Trouble) -> Failed {
     match trouble {
-        // A file, a command, our resolver: it may be back next time.
-        Trouble::Ours(reason) => Failed::Passing(reason),
+        // Ours is a file, a command, our resolver: it may be back next time.
+        Trouble::Ours(reason) | Trouble::Theirs(CanaryOutcome::MailboxUnreachable { reason }) => {
+            Failed::Passing(reason)
+        }
         Trouble::Theirs(CanaryOutcome::LoginRefused { said, .. }) => {
             Failed::ForGood(format!("our login is refused: \"{said}\""))
         }
         Trouble::Theirs(CanaryOutcome::NotTrusted { reason }) => Failed::ForGood(reason),
-        Trouble::Theirs(CanaryOutcome::MailboxUnreachable { reason }) => Failed::Passing(reason),
         Trouble::Theirs(CanaryOutcome::NoServer { said, .. }) => Failed::Passing(said),
         Trouble::Theirs(CanaryOutcome::NotSubmitted { stage, kind, .. }) => {
             Failed::Passing(super::in_words(stage, &kind))

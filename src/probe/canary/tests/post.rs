@@ -377,13 +377,8 @@ impl Server {
                 search(found.map(|mail| mail.uid))
             }
             ["UID", "SEARCH", "UNDELETED", how @ ("UNSEEN" | "UID"), rest @ ..] => {
-                let least = rest.first().and_then(|set| set.split(':').next()?.parse().ok());
-                let wanted = |mail: &&mut Mail| match *how {
-                    "UNSEEN" => !mail.seen,
-                    _ => least.is_some_and(|least: u32| mail.uid >= least),
-                };
-                let found = state.mail.iter_mut().filter(here).filter(wanted);
-                let found = found.filter(|mail| mail.folder == folder && !mail.deleted);
+                let found = state.mail.iter_mut().filter(here);
+                let found = found.filter(|mail| mail.folder == folder && is_wanted(mail, how, rest));
                 search(found.map(|mail| mail.uid))
             }
             ["UID", "SEARCH", ..] => {
@@ -430,6 +425,16 @@ impl Server {
             ["LOGOUT"] => "* BYE\r\n".into(),
             _ => String::new(),
         }
+    }
+}
+
+/// Whether a search means a message: one that nobody has read, or one from a number on.
+fn is_wanted(mail: &Mail, how: &str, rest: &[&str]) -> bool {
+    let least = rest.first().and_then(|set| set.split(':').next()?.parse().ok());
+    match how {
+        _ if mail.deleted => false,
+        "UNSEEN" => !mail.seen,
+        _ => least.is_some_and(|least: u32| mail.uid >= least),
     }
 }
 
