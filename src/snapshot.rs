@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{
-    ClientId, Code, DomainName, Hand, Incident, ProbeKind, Severity, SmtpStage, State, Verdict,
+    ClientId, Code, DomainName, Fate, Hand, Incident, ProbeKind, Severity, SmtpStage, State, Verdict,
 };
 
 /// What the daemon knows at one moment.
@@ -231,6 +231,10 @@ pub struct Counters {
     pub certificate_expiry: BTreeMap<DomainName, Timestamp>,
     /// Addresses of each domain, by result: usable, failed, refused, unknown.
     pub mx_addresses: BTreeMap<DomainName, [u32; 4]>,
+    /// Deliveries that mail logs tell of, by client, destination (`None`: no watched route) and what became of them.
+    pub deliveries: BTreeMap<(ClientId, Option<DomainName>, Fate), u64>,
+    /// Bounces that were read, by client and destination likewise.
+    pub bounces: BTreeMap<(ClientId, Option<DomainName>), u64>,
 }
 
 /// What became of a notifier's messages.

@@ -52,13 +52,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     // What it counts is part of the snapshot; the lifecycle decides when somebody is to be told.
     ("notify", &["incident", "model", "snapshot"]),
     ("surface", &["message", "model", "snapshot"]),
-    // The only wiring: it knows everybody but the command line.
+    // The only wiring: it knows everybody but the command line. Of `message` what forwarded bounces and logs say.
     (
         "app",
         &[
             "config",
             "incident",
             "inventory",
+            "message",
             "model",
             "monitor",
             "net",

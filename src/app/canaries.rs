@@ -43,7 +43,7 @@ fn plan(canary: &config::Canary, sender: Option<&config::Login>) -> Plan {
     }
 }
 
-fn place(server: &HostPort, login: Option<&(String, Secret)>) -> Place {
+pub(super) fn place(server: &HostPort, login: Option<&(String, Secret)>) -> Place {
     let identity = login.map(|(user, password)| {
         let password = password.clone();
         Identity::new(user, move || {

@@ -31,6 +31,7 @@ use super::hands::Wish;
 use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 use super::prober::Asking;
+use super::sources::{Heard, Sources};
 
 /// How often the snapshot is made anew at most: bursts of evidence share one.
 const PUBLISH_EVERY: SignedDuration = SignedDuration::from_millis(200);
@@ -61,6 +62,8 @@ pub enum Command {
     Grant(Box<Wish>),
     /// The notifiers stand on this now.
     Ways(BTreeMap<Arc<str>, Way>),
+    /// A mailbox or a log tells of something, or of itself.
+    Heard(Box<Heard>),
 }
 
 /// A configuration, settled for every room.
@@ -89,6 +92,8 @@ pub struct Settled {
     pub heartbeat: Option<Heartbeat>,
     /// What it takes to look at domains that are not configured, if anybody may ask for that.
     pub asking: Asking,
+    /// The mailboxes and logs that are read.
+    pub sources: Sources,
     /// Whether each mail host has series of its own.
     pub per_host: bool,
     /// Who may come in.
@@ -125,6 +130,8 @@ pub struct Aside {
     pub asking: watch::Sender<Asking>,
     /// To the HTTP server.
     pub doors: watch::Sender<Arc<Doors>>,
+    /// To whoever reads mailboxes and logs.
+    pub sources: watch::Sender<Sources>,
 }
 
 /// The daemon's loop.
@@ -138,6 +145,7 @@ pub struct Engine<N: Net> {
     pub(super) life: Lifecycle,
     pub(super) watch: notify::Watch,
     pub(super) notifiers: BTreeSet<Arc<str>>,
+    pub(super) sources: BTreeSet<Arc<str>>,
     pub(super) pipeline: Pipeline,
     pub(super) keeper: Keeper,
     pub(super) ended: VecDeque<Arc<Incident>>,
@@ -364,6 +372,8 @@ impl<N: Net> Engine<N> {
                 lines.aside.digests.send_replace(settled.digests);
                 lines.aside.asking.send_replace(settled.asking);
                 lines.aside.doors.send_replace(settled.doors);
+                self.configure_sources(&settled.sources);
+                lines.aside.sources.send_replace(settled.sources);
                 self.monitor.reload(settled.inventory, now);
                 self.configure_notifiers(settled.notifiers.keys().cloned().collect());
                 let _ = lines.orders.send(Order::Configure(settled.notifiers)).await;
@@ -382,6 +392,7 @@ impl<N: Net> Engine<N> {
                 let _ = done.send(self.monitor.approve(&domain, now));
             }
             Command::Ways(ways) => self.pipeline.set_ways(ways),
+            Command::Heard(heard) => self.hear(*heard, now),
             Command::Post(post) => self.post(*post, lines).await,
             Command::Grant(wish) => self.grant(*wish, lines, now).await,
         }

@@ -1,5 +1,6 @@
 //! The daemon's only wiring: every room built, joined and shut down, in one readable function.
 
+mod bounces;
 mod canaries;
 mod captured;
 mod digests;
@@ -10,11 +11,13 @@ mod hands;
 mod heartbeat;
 mod keeper;
 mod keys;
+mod logs;
 pub mod look;
 mod operate;
 mod prober;
 mod settings;
 mod snmp;
+mod sources;
 mod start;
 pub mod survey;
 #[cfg(test)]
@@ -46,6 +49,7 @@ use engine::{Aside, Command, Lines, Settled};
 use keeper::Keeper;
 use operate::{Approvals, Archive, Desk, Reload, Tester};
 use prober::{Asking, Prober};
+use sources::Marks;
 use start::Opened;
 
 pub use operate::send_test;
@@ -100,14 +104,16 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     } = start::store(&config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let captured = start::captured(&mut memory, &keeper);
-    let sent = digests::last_sent(&mut memory);
+    let kept = (
+        digests::last_sent(&mut memory),
+        Marks::restore(&mut memory, &keeper),
+    );
     let seal = Seal::new(&keys::key(keys::SEAL, &mut memory, &keeper)?);
     let listener = start::listen(config.server.listen).await?;
 
     let clock = clock(&net);
     let (orders, order_queue) = mpsc::channel(1024);
     let (command_sender, commands) = mpsc::channel(16);
-    let notifiers = Arc::new(Mutex::new(settled.notifiers.clone()));
     let (dispatcher, outcomes, counts) = dispatcher(&settled, &clock);
     let mut engine = start::engine(&net, &settled, &mut memory, (keeper.clone(), seal.clone()), now)?;
     engine.store.set_aside = set_aside.map(|path| path.display().to_string().into());
@@ -115,7 +121,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let reload = Arc::new(Reload {
         settle: start::settler(read, Arc::clone(&net)),
         commands: command_sender.clone(),
-        notifiers,
+        notifiers: Arc::new(Mutex::new(settled.notifiers.clone())),
         listen: config.server.listen,
     });
     let (asking, asked) = watch::channel(settled.asking.clone());
@@ -140,7 +146,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         keeper: keeper.clone(),
         clock,
     };
-    let (wires, handed_on) = ((wires, sent), (asking, doors));
+    let (wires, handed_on) = ((wires, kept), (asking, doors));
     let lines = Lines {
         aside: run_aside(&net, &settled, command_sender, wires, handed_on, &stop),
         commands,
@@ -243,7 +249,7 @@ fn run_aside<N: Net>(
     net: &Arc<N>,
     settled: &Settled,
     commands: mpsc::Sender<Command>,
-    (wires, sent): (heartbeat::Wires, Option<Timestamp>),
+    (wires, (sent, marks)): (heartbeat::Wires, (Option<Timestamp>, Marks)),
     (asking, doors): (watch::Sender<Asking>, watch::Sender<Arc<Doors>>),
     stop: &CancellationToken,
 ) -> Aside {
@@ -256,6 +262,13 @@ fn run_aside<N: Net>(
         clock: Arc::clone(&wires.clock),
         sent,
     };
+    let (sources, reading) = watch::channel(settled.sources.clone());
+    let reader = sources::Wires {
+        commands: commands.clone(),
+        marks: Arc::new(marks),
+        snapshots: wires.snapshots.clone(),
+    };
+    tokio::spawn(sources::run(Arc::clone(net), reading, reader, stop.clone()));
     tokio::spawn(digests::run(writing, desk, commands.clone(), stop.clone()));
     tokio::spawn(follow::run(Arc::clone(net), follower, commands, stop.clone()));
     tokio::spawn(heartbeat::run(beating, wires, stop.clone()));
@@ -265,6 +278,7 @@ fn run_aside<N: Net>(
         digests,
         asking,
         doors,
+        sources,
     }
 }
 

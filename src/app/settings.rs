@@ -166,7 +166,7 @@ fn email(email: &config::Email, config: &Config) -> Result<Email, SetupError> {
     })
 }
 
-fn secret(from: &config::Secret) -> Secret {
+pub(super) fn secret(from: &config::Secret) -> Secret {
     let from = from.clone();
     Secret::new(move || from.reveal().map_err(|error| error.to_string()))
 }

@@ -16,7 +16,7 @@ use crate::model::{Seal, Target};
 use crate::monitor::{Mode, Monitor, Remembered};
 use crate::net::trust::Trust;
 use crate::net::{Net, real};
-use crate::notify::{self, Captured, Notifiers, Pipeline};
+use crate::notify::{self, Captured, Pipeline};
 use crate::picture::{Learnt, NewFact};
 use crate::probe::Context;
 use crate::snapshot::{ReloadOutcome, StoreHealth, Vitals};
@@ -30,6 +30,7 @@ use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 use super::operate::Settle;
 use super::prober::Asking;
+use super::sources::{self, Sources};
 use super::ways::Ways;
 use super::{canaries, captured, doors, keys, settings, snmp};
 
@@ -57,6 +58,7 @@ pub fn read(path: Option<&Path>) -> Result<config::Loaded, config::Problems> {
 pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String> {
     let (inventory, context, trust) = vantage(config, net)?;
     let (inventory, trust) = (Arc::new(inventory), Arc::new(trust));
+    let sources = Sources::configured(config, &context, &trust)?;
     let following = Following {
         ways: Ways::new(config),
         context: context.clone(),
@@ -76,6 +78,7 @@ pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String>
         digests: Digests::configured(config),
         heartbeat: Heartbeat::configured(config),
         asking,
+        sources,
         per_host: config.metrics.per_host,
         doors: Arc::new(doors::doors(config)?),
         listen: config.server.listen,
@@ -247,6 +250,7 @@ pub(super) fn engine<N: Net>(
 ) -> anyhow::Result<Engine<N>> {
     let token_key = keys::key(keys::CANARIES, memory, &keeper)?;
     settled.context.canaries.sign_with(&token_key);
+    let reports = sources::reports(memory);
     let facts = memory.facts.iter().filter_map(|fact| {
         serde_json::from_value::<NewFact>(fact.value.clone())
             .inspect_err(|error| tracing::warn!("a learnt fact about {} is lost: {error}", fact.subject))
@@ -271,9 +275,12 @@ pub(super) fn engine<N: Net>(
         next_id: memory.next_incident,
     };
     let mut life = Lifecycle::restore(settled.policy.clone(), restored);
-    life.retain(|target| is_configured(target, &settled.inventory, &settled.notifiers));
+    life.retain(|target| is_configured(target, settled));
     for name in settled.notifiers.keys() {
         life.trust(&notify::target(name));
+    }
+    for name in settled.sources.names() {
+        life.trust(&Target::Source(name));
     }
     let mut engine = Engine {
         net: Arc::clone(net),
@@ -291,6 +298,7 @@ pub(super) fn engine<N: Net>(
         life,
         watch: notify::Watch::default(),
         notifiers: settled.notifiers.keys().cloned().collect(),
+        sources: settled.sources.names(),
         pipeline: Pipeline::new(
             settled.routing.clone(),
             settled.wording.clone(),
@@ -313,11 +321,15 @@ pub(super) fn engine<N: Net>(
     };
     engine.pipeline.sign_with(seal);
     engine.use_hands(now);
+    for report in &reports {
+        engine.monitor.hear(report, now);
+    }
     Ok(engine)
 }
 
 /// Whether a target of before is still in the configuration: what left it while we were away is "removed".
-fn is_configured(target: &Target, inventory: &Inventory, notifiers: &Notifiers) -> bool {
+fn is_configured(target: &Target, settled: &Settled) -> bool {
+    let inventory = &settled.inventory;
     match target {
         Target::Vantage(name) => *name == inventory.vantage,
         Target::Provider(name) => inventory.providers.named(name).is_some(),
@@ -325,7 +337,8 @@ fn is_configured(target: &Target, inventory: &Inventory, notifiers: &Notifiers) 
         Target::Domain(name) => inventory.domains.get(name).is_some_and(|one| !one.is_destination),
         Target::Canary(client, name) => inventory.canary(client, name).is_some(),
         Target::Route(client, to) => inventory.route(client, to).is_some(),
-        Target::Notifier(name) => notifiers.contains_key(name),
+        Target::Notifier(name) => settled.notifiers.contains_key(name),
+        Target::Source(name) => settled.sources.names().contains(name),
     }
 }
 

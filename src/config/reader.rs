@@ -37,6 +37,7 @@ pub(super) enum Kind {
     Provider,
     Blocklist,
     MailLog,
+    BounceMailbox,
     Token,
 }
 
@@ -53,6 +54,7 @@ impl Kind {
             Self::Provider => "provider",
             Self::Blocklist => "blocklist",
             Self::MailLog => "mail log",
+            Self::BounceMailbox => "bounce mailbox",
             Self::Token => "token",
         }
     }

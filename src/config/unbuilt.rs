@@ -5,8 +5,6 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Validate,
-    BounceMailboxes,
-    MailLogs,
 }
 
 impl Part {
@@ -14,8 +12,6 @@ impl Part {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Validate => "checking DNSSEC signatures here; the resolver's word is taken",
-            Self::BounceMailboxes => "mailboxes for bounces",
-            Self::MailLogs => "reading mail logs",
         }
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::catalogue::Role;
-use crate::model::{Cause, ClientId, Code, Confidence, Observation, Owner, Root, RootKind, State, Warning};
+use crate::model::{
+    Cause, ClientId, Code, Confidence, EvidenceNote, Observation, Owner, Root, RootKind, State, Warning,
+};
 use crate::picture::Picture;
 
 use super::note::note;
@@ -29,6 +31,8 @@ pub struct Finding {
     pub confidence_reason: Option<String>,
     /// What it rests on.
     pub evidence: Vec<Arc<Observation>>,
+    /// What others said that it rests on besides.
+    pub notes: Vec<EvidenceNote>,
     /// Who else answered meanwhile.
     pub control: Option<String>,
 }
@@ -45,6 +49,7 @@ impl Finding {
             confidence: Confidence::Certain,
             confidence_reason: None,
             evidence: Vec::new(),
+            notes: Vec::new(),
             control: None,
         }
     }
@@ -140,6 +145,7 @@ impl Finding {
             .evidence
             .iter()
             .map(|observation| note(&picture.inventory.vantage, observation))
+            .chain(self.notes.iter().cloned())
             .collect();
         if let Some(first) = evidence.first_mut() {
             first.control.clone_from(&self.control);

@@ -5,10 +5,12 @@
 //! whoever connects is said of us, and held against the client only where its mail leaves from our own address too, or
 //! where a canary came back that went through the client's server.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::inventory::Route;
-use crate::model::{ClientId, Hop};
+use crate::model::{ClientId, Hop, Proof};
 use crate::picture::Picture;
 
 use super::canary;
@@ -18,6 +20,7 @@ use super::finding::Finding;
 use super::vantage::OwnSide;
 
 pub(super) mod recipient;
+mod reports;
 pub(super) mod sender;
 
 /// What other clients' routes to the same destination show.
@@ -44,6 +47,8 @@ pub(super) struct Beside<'a> {
     pub(super) first_look: bool,
     /// Who else sends there.
     pub(super) others: Others,
+    /// What else it rests on.
+    pub(super) proofs: BTreeSet<Proof>,
 }
 
 /// Judges a route. `outage` is the outage of the provider that the destination's hosts belong to, if there is one.
@@ -63,6 +68,13 @@ pub fn route(
     for found in same.filter_map(|one| canary::returned(picture, one, now)) {
         parts.asked.outweigh(found);
     }
-    parts.route = Some(sender::side(picture, &route.client, others, now));
+    let mut side = sender::side(picture, &route.client, others, now);
+    let said = reports::said(picture, route, &side, now);
+    if let Some(finding) = said.finding {
+        parts.asked.outweigh(finding);
+    }
+    side.warnings.extend(said.warnings);
+    side.proofs = said.proofs;
+    parts.route = Some(side);
     judged(&parts, outage, now, doubt)
 }

@@ -32,7 +32,7 @@ pub(super) fn effect(verdict: &Verdict) -> Effect<'_> {
 /// Whether an unknown is a fault of our own at this very target, rather than mere absence of evidence.
 fn speaks_of_ourselves(target: &Target, code: Code) -> bool {
     match code {
-        Code::VantageRefused | Code::CanaryCredentials => true,
+        Code::VantageRefused | Code::CanaryCredentials | Code::VantageSourceUnreadable => true,
         Code::VantageOffline | Code::VantagePort25Blocked | Code::VantageResolverFailed => {
             matches!(target, Target::Vantage(_))
         }
@@ -108,9 +108,9 @@ fn is_own_target(root: &Root, target: &Target) -> bool {
         | (RootKind::Canary, Target::Canary(client, name)) => {
             root.client.as_ref() == Some(client) && root.name == *name
         }
-        (RootKind::Provider, Target::Provider(name)) | (RootKind::Notifier, Target::Notifier(name)) => {
-            root.name == *name
-        }
+        (RootKind::Provider, Target::Provider(name))
+        | (RootKind::Notifier, Target::Notifier(name))
+        | (RootKind::Source, Target::Source(name)) => root.name == *name,
         (RootKind::Route, Target::Route(client, to)) => {
             root.client.as_ref() == Some(client) && *root.name == *to.as_str()
         }

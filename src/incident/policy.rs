@@ -62,7 +62,13 @@ impl Policy {
             (Code::VantageOffline | Code::VantagePort25Blocked | Code::VantageResolverFailed, _) => {
                 Severity::Critical
             }
-            (Code::VantageRefused | Code::CanaryCredentials | Code::NotifierFailed, _)
+            (
+                Code::VantageRefused
+                | Code::VantageSourceUnreadable
+                | Code::CanaryCredentials
+                | Code::NotifierFailed,
+                _,
+            )
             | (_, State::Degraded) => Severity::Warning,
             (_, State::Broken) => Severity::Critical,
             (_, State::Unknown | State::Flowing) => Severity::Info,

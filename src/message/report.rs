@@ -346,10 +346,7 @@ fn is_server(from: &str) -> bool {
 
 /// Whether an address is a mailer daemon's, whom nobody else calls themselves.
 fn is_daemon(from: &str) -> bool {
-    let local = from
-        .split(['<', '"', ' '])
-        .filter_map(|word| word.split_once('@'))
-        .next();
+    let local = from.split(['<', '"', ' ']).find_map(|word| word.split_once('@'));
     local.is_some_and(|(local, _)| local.eq_ignore_ascii_case("mailer-daemon"))
 }
 

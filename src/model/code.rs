@@ -31,6 +31,7 @@ codes! {
     VantageRefused = "vantage.refused",
     VantageNoEvidence = "vantage.no-evidence",
     VantageNoIpv6 = "vantage.no-ipv6",
+    VantageSourceUnreadable = "vantage.source-unreadable",
     GatewayDown = "gateway.down",
     GatewayLossy = "gateway.lossy",
     GatewaySlow = "gateway.slow",

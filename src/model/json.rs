@@ -47,6 +47,7 @@ impl Serialize for Verdict {
             Target::Vantage(name) => map.serialize_entry("vantage", name)?,
             Target::Provider(name) => map.serialize_entry("provider", name)?,
             Target::Notifier(name) => map.serialize_entry("notifier", name)?,
+            Target::Source(name) => map.serialize_entry("source", name)?,
             Target::Canary(_, name) => map.serialize_entry("canary", name)?,
             Target::Route(from, to) => map.serialize_entry("route", &RouteEnds { from, to })?,
         }
@@ -57,7 +58,10 @@ impl Serialize for Verdict {
         map.serialize_entry("cause", &self.cause)?;
         map.serialize_entry("symptoms", &self.symptoms)?;
         map.serialize_entry("also", &self.also)?;
-        if !matches!(self.target, Target::Provider(_) | Target::Notifier(_)) {
+        if !matches!(
+            self.target,
+            Target::Provider(_) | Target::Notifier(_) | Target::Source(_)
+        ) {
             map.serialize_entry("provider", &self.provider)?;
         }
         map.serialize_entry("incident", &self.incident)?;

@@ -18,6 +18,7 @@ mod name;
 mod observation;
 pub mod policy;
 pub mod reach;
+mod report;
 mod seal;
 pub mod sender;
 pub mod service;
@@ -43,6 +44,7 @@ pub use incident::{
 pub use message::{Message, MessageId, Notice, Outcome};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
+pub use report::{Fate, Report, ReportSource};
 pub use seal::{Broken, Seal};
 pub use service::{Service, ServiceKind};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};

@@ -181,10 +181,14 @@ pub enum ProbeKind {
     Recipient,
     /// Whole messages.
     Canary,
+    /// None of ours: what a bounce says.
+    Bounce,
+    /// None of ours: what the log of a client's mail server says.
+    Log,
 }
 
 impl ProbeKind {
-    /// All of them, in the order in which evidence stands on evidence.
+    /// All that we run, in the order in which evidence stands on evidence.
     pub const ALL: [Self; 11] = [
         Self::Vantage,
         Self::Dns,
@@ -213,6 +217,8 @@ impl ProbeKind {
             Self::Service => "service",
             Self::Recipient => "recipient",
             Self::Canary => "canary",
+            Self::Bounce => "bounce",
+            Self::Log => "log",
         }
     }
 }

@@ -82,6 +82,8 @@ pub enum Target {
     Canary(ClientId, Arc<str>),
     /// One of our own ways to tell people.
     Notifier(Arc<str>),
+    /// One of our own sources: a mailbox that bounces are forwarded to, a mail log.
+    Source(Arc<str>),
 }
 
 impl fmt::Display for Target {
@@ -94,6 +96,7 @@ impl fmt::Display for Target {
             Self::Route(client, to) => write!(f, "route from {client} to {to}"),
             Self::Canary(client, name) => write!(f, "canary {name} of {client}"),
             Self::Notifier(name) => write!(f, "notifier {name}"),
+            Self::Source(name) => name.fmt(f),
         }
     }
 }
@@ -194,6 +197,7 @@ pub enum RootKind {
     Service,
     Canary,
     Notifier,
+    Source,
 }
 
 impl RootKind {
@@ -213,6 +217,7 @@ impl RootKind {
             Self::Service => "service",
             Self::Canary => "canary",
             Self::Notifier => "notifier",
+            Self::Source => "source",
         }
     }
 }

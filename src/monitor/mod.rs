@@ -29,6 +29,7 @@ mod own_side;
 mod policies;
 mod publish;
 mod recover;
+mod reports;
 mod restraint;
 mod routes;
 mod servers;
@@ -38,6 +39,7 @@ mod trace;
 mod view;
 mod watch;
 
+pub use reports::{Bounces, Deliveries};
 pub use view::View;
 
 /// The most probes at once: well below the usual limit of 1,024 descriptors a process.
@@ -126,6 +128,8 @@ struct Counts {
     phases: BTreeMap<(Arc<str>, SmtpStage), Histogram>,
     pings: BTreeMap<Target, view::Pings>,
     flights: BTreeMap<Target, canaries::Flights>,
+    deliveries: Deliveries,
+    bounces: Bounces,
 }
 
 impl Monitor {

@@ -116,7 +116,8 @@ fn name_of(target: &Target) -> Arc<str> {
         | Target::Provider(name)
         | Target::Gateway(_, name)
         | Target::Canary(_, name)
-        | Target::Notifier(name) => Arc::clone(name),
+        | Target::Notifier(name)
+        | Target::Source(name) => Arc::clone(name),
         Target::Domain(name) | Target::Route(_, name) => name.as_str().into(),
     }
 }

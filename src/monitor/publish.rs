@@ -87,7 +87,7 @@ impl Monitor {
                 Some(client.clone())
             }
             Target::Domain(name) => self.picture.domain(name).and_then(|domain| domain.client.clone()),
-            Target::Vantage(_) | Target::Provider(_) | Target::Notifier(_) => None,
+            Target::Vantage(_) | Target::Provider(_) | Target::Notifier(_) | Target::Source(_) => None,
         };
         let since = same_state.or(remembered).unwrap_or(now);
         let verdict = draft.verdict(target.clone(), client, since);

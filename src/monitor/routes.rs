@@ -31,12 +31,13 @@ impl Monitor {
             self.held.insert(target);
             return;
         }
-        let accepted_until = judged.accepted_until;
+        let said_until = self.picture.reports_end(client, to, now);
+        let soonest = judged.accepted_until.into_iter().chain(said_until).min();
         self.settle(target.clone(), Draft::from(judged), &doubt, now);
         self.follow_way(&target, to, now);
         let of_recipient = route.recipient.iter().cloned().map(Subject::Recipient);
         let subjects = std::iter::once(Subject::Mx(to.clone())).chain(of_recipient);
-        self.recheck_when_stale(&target, subjects, accepted_until, now);
+        self.recheck_when_stale(&target, subjects, soonest, now);
     }
 
     /// What the other clients' routes to the same destination show.

@@ -94,8 +94,8 @@ impl Monitor {
                 let resolvers = inventory.resolvers.iter().copied().map(Subject::Resolver);
                 anchors.chain(resolvers).collect()
             }
-            // Its health is known to those who deliver.
-            Target::Notifier(_) => BTreeSet::new(),
+            // Its health is known to those who deliver, or who read it.
+            Target::Notifier(_) | Target::Source(_) => BTreeSet::new(),
             Target::Canary(client, name) => [Subject::Canary(client.clone(), name.clone())].into(),
             Target::Gateway(client, name) => [Subject::Gateway(client.clone(), name.clone())].into(),
             Target::Provider(name) => {

@@ -89,7 +89,7 @@ impl Monitor {
                 Target::Canary(..) => canaries.push(Arc::new(self.canary_view(target, verdict))),
                 Target::Gateway(..) => gateways.push(Arc::new(self.gateway_view(target, verdict))),
                 Target::Provider(_) => providers.push(Arc::clone(verdict)),
-                Target::Vantage(_) | Target::Notifier(_) => {}
+                Target::Vantage(_) | Target::Notifier(_) | Target::Source(_) => {}
             }
         }
         let pending = domains.values().filter(|verdict| is_pending(verdict)).count();
@@ -122,6 +122,8 @@ impl Monitor {
             smtp_phases: self.counts.phases.clone(),
             certificate_expiry: self.expiries.clone(),
             mx_addresses: self.addresses.clone(),
+            deliveries: self.counts.deliveries.clone(),
+            bounces: self.counts.bounces.clone(),
             ..Counters::default()
         }
     }

@@ -341,6 +341,7 @@ impl Monitor {
         }
         self.drop_routes(&before);
         self.drop_canaries(&before);
+        self.drop_reports();
         self.watch_everything(now);
         self.follow_listings(now);
         let hosts: Vec<Subject> = self

@@ -99,14 +99,34 @@ impl Webhook {
             Some(template) => template.fill(&field),
             None => fields::document(message).to_string(),
         };
+        let answer = self.send(url, body, now).await?;
+        Ok(self.kept(&answer, captured))
+    }
+
+    /// Posts a document that is about no incident, signed likewise.
+    ///
+    /// # Errors
+    /// Why it was not taken, in words, and whether it may be another time.
+    pub async fn post(&self, document: &Value, now: Timestamp) -> Result<(), (String, bool)> {
+        let told = |failure: Failure| (failure.to_string(), matches!(failure, Failure::Passing { .. }));
+        let url = self.url.fill(&|_| Value::Null);
+        let url: Url = url
+            .parse()
+            .map_err(|_| ("its address is none".to_owned(), false))?;
+        self.send(url, document.to_string(), now)
+            .await
+            .map(drop)
+            .map_err(told)
+    }
+
+    async fn send(&self, url: Url, body: String, now: Timestamp) -> Result<Vec<u8>, Failure> {
         let headers = self.headers(&body).await?;
         let hidden = headers.iter().filter(|(_, value)| value.is_sensitive());
         let hidden = hidden.filter_map(|(_, value)| Some(value.to_str().ok()?.to_owned()));
         let hidden: Vec<String> = hidden.chain(http::secrets_of(&url)).collect();
         let hidden: Vec<&str> = hidden.iter().map(String::as_str).collect();
         let request = self.client.post(url).headers(headers).body(body);
-        let answer = http::send(request, &hidden, now).await?;
-        Ok(self.kept(&answer, captured))
+        http::send(request, &hidden, now).await
     }
 
     /// What is to be kept of an answer. One that lacks it costs the reference, not the message.

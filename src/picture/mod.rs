@@ -22,6 +22,7 @@ mod learnt;
 mod line;
 mod offers;
 mod outside;
+mod reports;
 mod reputation;
 mod routes;
 mod services;
@@ -60,6 +61,7 @@ pub struct Picture {
     own_addresses: Vec<IpAddr>,
     paces: HashMap<SocketAddr, ResolvedProbe>,
     services: BTreeMap<Service, BTreeSet<DomainName>>,
+    reports: reports::Reports,
 }
 
 /// Where a domain's mail goes, as far as DNS tells.
@@ -97,6 +99,7 @@ impl Picture {
             last_success: BTreeMap::new(),
             own_addresses: Vec::new(),
             paces: HashMap::default(),
+            reports: reports::Reports::default(),
         }
     }
 

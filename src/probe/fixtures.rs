@@ -65,7 +65,7 @@ pub(super) fn world() -> FakeNet {
 }
 
 /// Ourselves: one resolver, no IPv6.
-pub(super) fn context() -> Context {
+pub(crate) fn context() -> Context {
     Context {
         resolvers: [SocketAddr::new(RESOLVER, 53)].into(),
         helo: "probe.msp.test".into(),

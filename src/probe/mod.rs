@@ -7,7 +7,7 @@ pub mod blocklist;
 pub mod canary;
 pub mod dns;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod gateway;
 pub mod helo;
 pub mod host;

@@ -1,6 +1,8 @@
 //! An explained message in the words that a terminal and the page show: who, why, whose it is, what to do, and the
 //! server's words, in this order.
 
+use std::fmt::Write as _;
+
 use crate::message::{Action, Explanation, Forwarded, Kind, Recipient, Sort};
 use crate::model::catalogue::Role;
 use crate::model::{Owner, State};
@@ -129,6 +131,35 @@ fn codes(recipient: &Recipient, late: bool) -> String {
         return format!("{code}, {status}");
     }
     format!("{code}, {status}, {again}")
+}
+
+/// The most recipients that a letter tells of.
+const MOST_TOLD: usize = 20;
+
+/// A letter to whoever forwarded the message.
+pub(crate) fn letter(explanation: &Explanation) -> String {
+    let mut text = String::new();
+    if let Some(line) = no_bounce(explanation) {
+        text.push_str(&line);
+        text.push_str("\n\nTo have a message explained that came back, forward it as an attachment.\n");
+    }
+    for recipient in explanation.recipients.iter().take(MOST_TOLD) {
+        let told = Told::new(recipient, explanation.kind);
+        let _ = writeln!(text, "{}: {}\n", told.what, told.who);
+        for (label, line) in &told.lines {
+            let _ = writeln!(text, "{label}: {line}");
+        }
+        text.push('\n');
+    }
+    let more = explanation.recipients.len().saturating_sub(MOST_TOLD);
+    if more > 0 {
+        let _ = writeln!(text, "And {more} more recipients.\n");
+    }
+    for (label, line) in about(explanation) {
+        let _ = writeln!(text, "{label}: {line}");
+    }
+    text.push_str("\nThis is an automatic answer by mailflow; nobody reads answers to it.\n");
+    text
 }
 
 /// The mail that it is about.

@@ -195,5 +195,6 @@ fn in_words(kind: RootKind) -> (&'static str, &'static str) {
         RootKind::Service => ("service", "services"),
         RootKind::Canary => ("canary", "canaries"),
         RootKind::Notifier => ("notifier", "notifiers"),
+        RootKind::Source => ("source", "sources"),
     }
 }

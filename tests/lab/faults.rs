@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::dns::Edit;
 use crate::hosts::{Host, Service};
+use crate::letters;
 use crate::mail::{self, Whim};
 use crate::meddler::{self, Meddling};
 use crate::pki::Flavour;
@@ -150,6 +151,20 @@ pub enum Fault {
         host: Host,
         /// For Postfix the recipient's address is put after the codes.
         reply: String,
+    },
+    /// No fault, but what shows one: somebody writes to others (likewise). What heals it is a letter that gets through.
+    Letter {
+        /// By whose server (an Exim).
+        host: Host,
+        /// Who.
+        from: String,
+        /// To whom.
+        to: Vec<String>,
+        /// A bounce that is forwarded with it, of mail to this address; it must be answered.
+        #[serde(default)]
+        about: Option<String>,
+        /// To whom the letter goes that gets through.
+        heals_by: String,
     },
     /// Other records in a zone.
     Records {
@@ -338,6 +353,13 @@ fn change(world: &World, id: u64, fault: &Fault) -> Result<()> {
         Fault::NoIpv6 { host } => world.without_ipv6(*host),
         Fault::StsPolicy { lines } => site::set_policy(world, lines),
         Fault::Answer { host, reply } => post::set_answer(world, *host, Some(reply)),
+        Fault::Letter {
+            host,
+            from,
+            to,
+            about,
+            ..
+        } => letters::write(world, *host, from, to, about.as_deref()),
         Fault::Meddler { .. } | Fault::LatePings { .. } | Fault::Post { .. } => {
             bail!("somebody has to keep it up")
         }
@@ -367,6 +389,9 @@ fn heal(world: &World, id: u64, fault: &Fault) -> Result<()> {
         Fault::NoIpv6 { host } => world.with_ipv6(*host),
         Fault::Post { host, trouble } => post::end(world, *host, *trouble),
         Fault::Answer { host, .. } => post::set_answer(world, *host, None),
+        Fault::Letter {
+            host, from, heals_by, ..
+        } => letters::write(world, *host, from, std::slice::from_ref(heals_by), None),
         // A restart is over, and without its record nobody looks at a policy.
         Fault::Reboot { .. } | Fault::StsPolicy { .. } => Ok(()),
         Fault::Records { .. } | Fault::Unserve { .. } | Fault::Undelegate { .. } | Fault::BogusDs { .. } => {

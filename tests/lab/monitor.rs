@@ -189,6 +189,8 @@ fn text_for(world: &World) -> String {
             confirm_interval = CONFIRM_INTERVAL,
             canary = post::PASSWORD,
             deadline = post::DEADLINE,
+            postfix_log = world.home(Host::AcmeMx).join("mail.log").display(),
+            exim_log = world.home(Host::BetaMx).join("spool/mainlog").display(),
             ca = ca.display()
         );
     }

@@ -32,6 +32,10 @@ const GREYLISTED_FOR: Duration = Duration::from_mins(5);
 /// How long mail lies in a queue that is late: more than half of what a canary may take, and less than all of it.
 const LATE: Duration = Duration::from_secs(6);
 
+/// What Postfix says to whoever writes to `sales`.
+const BLOCKED: &str =
+    "/^sales/ 554 5.7.1 Service unavailable; Client host [203.0.113.10] blocked using bl.test\n";
+
 /// Those who have a mailbox at each domain.
 const PEOPLE: [&str; 2] = ["canary", "desk"];
 
@@ -57,6 +61,8 @@ pub enum Trouble {
     NoMailboxes,
     /// `desk` is no longer somebody's address.
     DeskGone,
+    /// Whoever writes to `sales` is on a blocklist (Postfix).
+    SalesBlocked,
     /// A greylister stands before `desk` (Postfix).
     Greylisting,
     /// Only messages of less than a thousand bytes are taken (Exim).
@@ -155,8 +161,12 @@ fn start_mailboxes(world: &World, host: Host) -> Result<()> {
 
 fn set_password(home: &Path, password: &str) -> Result<()> {
     shell::replace(&home.join("password"), password)?;
-    let users: String = PEOPLE.map(|user| format!("{user}:{password}::::::\n")).concat();
-    shell::replace(&home.join("users"), &users)
+    // The canary's alone changes.
+    let users = PEOPLE.map(|user| {
+        let own = if user == "canary" { password } else { PASSWORD };
+        format!("{user}:{own}::::::\n")
+    });
+    shell::replace(&home.join("users"), &users.concat())
 }
 
 fn set_people(world: &World, host: Host, people: &[&str]) -> Result<()> {
@@ -226,6 +236,7 @@ pub fn begin(world: &World, host: Host, trouble: Trouble) -> Result<Option<Worke
         Trouble::AccountBlocked if is_postfix => {
             set_account(&home, "REJECT This account is blocked: it has sent spam")?;
         }
+        Trouble::SalesBlocked if is_postfix => shell::replace(&home.join("recipients"), BLOCKED)?,
         Trouble::OnHold if is_postfix => set_account(&home, "HOLD")?,
         Trouble::Greylisting if is_postfix => {
             set_answer(world, host, Some("greylisting"))?;
@@ -256,6 +267,7 @@ pub fn end(world: &World, host: Host, trouble: Trouble) -> Result<()> {
         Trouble::NotOwner => set_owner(&home, "canary"),
         Trouble::AccountBlocked => set_account(&home, ""),
         Trouble::Greylisting => set_answer(world, host, None),
+        Trouble::SalesBlocked => shell::replace(&home.join("recipients"), ""),
         Trouble::RateLimited => whim(&home, "limit", None),
         Trouble::Junk => whim(&home, "junk", None),
         Trouble::SmallMessagesOnly => whim(&home, "small", None),

@@ -218,6 +218,7 @@ impl Bench {
             digests: watch::channel(settled.digests.clone()).0,
             asking: watch::channel(settled.asking.clone()).0,
             doors: watch::channel(Arc::clone(&settled.doors)).0,
+            sources: watch::channel(settled.sources.clone()).0,
         };
         let lines = Lines {
             aside,

@@ -1,13 +1,9 @@
-//! Real messages: canaries, mailboxes for bounces, and logs of mail servers.
+//! Real messages: canaries, and where to log in for them.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::reader::{Kind, Node, Read};
-use crate::config::unbuilt::Part;
-use crate::config::value::words;
+use crate::config::reader::{Node, Read};
 use crate::config::{HostPort, MailAddress, Secret};
-use crate::model::ClientId;
 
 /// Where to log in.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,36 +49,6 @@ impl Canary {
     pub const INTERVAL: Duration = Duration::from_mins(5);
     /// `deadline` unless written.
     pub const DEADLINE: Duration = Duration::from_mins(3);
-}
-
-/// One of `[[bounce_mailboxes]]`: where people forward bounces to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BounceMailbox {
-    /// Where to look.
-    pub mailbox: Login,
-    /// Whether to answer with the explanation.
-    pub reply: bool,
-}
-
-/// One of `[[mail_logs]]`: a mail server's log that we read along.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailLog {
-    /// Whose server it is.
-    pub client: ClientId,
-    /// The file.
-    pub path: PathBuf,
-    /// Who writes it.
-    pub format: MailLogFormat,
-}
-
-words! {
-    /// Who writes a mail log.
-    pub enum MailLogFormat {
-        /// Postfix.
-        Postfix = "postfix",
-        /// Exim.
-        Exim = "exim",
-    }
 }
 
 /// More often than this is a flood.
@@ -139,43 +105,6 @@ impl Read for Canary {
                 mailbox: mailbox?,
                 interval,
                 deadline,
-            })
-        })
-    }
-}
-
-impl Read for BounceMailbox {
-    fn read(node: Node<'_>) -> Option<Self> {
-        node.unbuilt(Part::BounceMailboxes);
-        node.table(|t| {
-            let (mailbox, reply) = (t.required("mailbox"), t.or("reply", false));
-            Some(Self {
-                mailbox: mailbox?,
-                reply,
-            })
-        })
-    }
-}
-
-impl Read for MailLog {
-    fn read(node: Node<'_>) -> Option<Self> {
-        node.unbuilt(Part::MailLogs);
-        node.table(|t| {
-            let (client, path, format) = (
-                t.required::<ClientId>("client"),
-                t.required::<PathBuf>("path"),
-                t.required("format"),
-            );
-            if let Some(client) = &client {
-                t.entry("client")?.refer(Kind::Client, client.as_str());
-            }
-            let path = path?;
-            t.entry("path")?
-                .define(Kind::MailLog, "", &path.to_string_lossy());
-            Some(Self {
-                client: client?,
-                path,
-                format: format?,
             })
         })
     }

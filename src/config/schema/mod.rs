@@ -4,6 +4,7 @@
 //! file that named them.
 
 mod alerting;
+mod bounces;
 mod budgets;
 mod canary;
 mod client;
@@ -22,8 +23,9 @@ mod vantage;
 pub use alerting::{
     Alerting, CodePattern, Digest, EscalationStep, Heartbeat, HoursBySeverity, PageAfter, Requirement,
 };
+pub use bounces::{Allowed, BounceMailbox, Hook, MailLog, MailLogFormat, Reply};
 pub use budgets::{AddressBudget, Budgets, NameserverBudget, ProviderBudget};
-pub use canary::{BounceMailbox, Canary, Login, MailLog, MailLogFormat, Submission};
+pub use canary::{Canary, Login, Submission};
 pub use client::Client;
 pub use domain::{Acceptance, Domain, ExpectMx, MailDirection, TlsPolicy};
 pub use gateway::{Check, Gateway};

@@ -308,7 +308,7 @@ fn read_topic(node: Node<'_>) -> Option<HttpUrl> {
     }
 }
 
-fn read_headers(node: Node<'_>) -> Option<BTreeMap<String, Secret>> {
+pub(super) fn read_headers(node: Node<'_>) -> Option<BTreeMap<String, Secret>> {
     let headers = node.entries()?.into_iter().filter_map(|(name, value)| {
         let secret = read_header(value);
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);

@@ -164,7 +164,9 @@ fn unbuilt(kind: ProbeKind) -> Option<Part> {
         | ProbeKind::Blocklist
         | ProbeKind::Service
         | ProbeKind::Recipient
-        | ProbeKind::Canary => None,
+        | ProbeKind::Canary
+        | ProbeKind::Bounce
+        | ProbeKind::Log => None,
     }
 }
 

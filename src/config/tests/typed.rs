@@ -223,14 +223,8 @@ fn what_is_not_built_yet_is_told_once() {
         [[clients]]
         id = 'a'
         domains = [{ name = 'a.test', dkim_selectors = ['s1'] }, { name = 'b.test', dkim_selectors = ['s1'] }]
-        [[mail_logs]]
-        client = 'a'
-        path = '/var/log/one.log'
-        format = 'postfix'
-        [[mail_logs]]
-        client = 'a'
-        path = '/var/log/two.log'
-        format = 'exim'
+        [resolver]
+        dnssec = 'validate'
         [probes.policy]
         timeout = '1s'";
     let loaded = Folder::with(&[("mailflow.toml", text)]).load(&[]).unwrap();
@@ -239,7 +233,10 @@ fn what_is_not_built_yet_is_told_once() {
         .iter()
         .map(|warning| warning.message.as_str())
         .collect();
-    assert_eq!(warnings, ["not built yet: reading mail logs"]);
+    assert_eq!(
+        warnings,
+        ["not built yet: checking DNSSEC signatures here; the resolver's word is taken"]
+    );
 }
 
 #[test]

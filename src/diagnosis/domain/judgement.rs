@@ -66,7 +66,13 @@ impl Parts<'_> {
             .picture
             .is_proven_by_canary(&self.domain.name, client, self.now)
             .then_some(Proof::Canary);
-        dialogue.into_iter().chain(accepted).chain(arrived).collect()
+        let said = self.route.iter().flat_map(|route| route.proofs.iter().copied());
+        dialogue
+            .into_iter()
+            .chain(accepted)
+            .chain(arrived)
+            .chain(said)
+            .collect()
     }
 
     /// The cause of a route's verdict. Of what everybody who sends there meets it is said that it is not about this

@@ -2,6 +2,7 @@
 //! or one that no domain of the client lets send, is the client's to mend; whether a receiver minds is its own business,
 //! so it impairs and never breaks.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ pub(super) fn side<'a>(
         hops: Vec::new(),
         first_look: false,
         others,
+        proofs: BTreeSet::new(),
     };
     let Some(of) = picture.inventory.clients.get(client) else {
         return all;

@@ -90,6 +90,21 @@ pub(super) const VANTAGE: &[Entry] = &[
         refuted: "A default route for IPv6 on this machine.",
         route: None,
     },
+    Entry {
+        code: Code::VantageSourceUnreadable,
+        state: State::Unknown,
+        role: Role::Us,
+        title: "A mailbox or a mail log that we learn from cannot be read",
+        explanation: "mailflow reads the bounces that people forward to a mailbox, and logs of mail servers. One of these \
+            cannot be read at the moment, so bounces stay unanswered, or refusals unseen. That says nothing about any \
+            client's mail.",
+        action: "Read why. If the login is refused, put the right password into the configuration. If the server cannot \
+            be reached or the file is not there, see to that, or take it out of the configuration. What arrives \
+            meanwhile is read afterwards.",
+        seen: "Login or connection at the mailbox (RFC 3501), or opening the file, fails again and again.",
+        refuted: "One look that succeeds.",
+        route: None,
+    },
 ];
 
 pub(super) const GATEWAY: &[Entry] = &[

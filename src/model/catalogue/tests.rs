@@ -15,6 +15,7 @@ const STATES: &[(State, &[&str])] = &[
             "vantage.resolver-failed",
             "vantage.refused",
             "vantage.no-evidence",
+            "vantage.source-unreadable",
             "canary.credentials",
         ],
     ),

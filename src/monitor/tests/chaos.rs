@@ -188,7 +188,11 @@ fn nobody_else_is_blamed(sim: &Sim, story: &[(f64, Fault)]) -> Result<(), TestCa
             Fault::Router(_) => **name == *"beta-router",
             _ => false,
         }),
-        Target::Vantage(_) | Target::Notifier(_) | Target::Route(..) | Target::Canary(..) => false,
+        Target::Vantage(_)
+        | Target::Notifier(_)
+        | Target::Source(_)
+        | Target::Route(..)
+        | Target::Canary(..) => false,
     };
     for (at, target, state, code) in &sim.turns {
         let blamed = matches!(state, State::Broken | State::Degraded);

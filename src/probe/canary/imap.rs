@@ -58,34 +58,37 @@ pub(super) struct Arrival {
 
 /// A session with one mailbox.
 pub(super) struct Mailbox {
-    session: Session<Link>,
+    pub(super) session: Session<Link>,
     junk: Option<String>,
     uid_expunge: bool,
+    /// Whether the server tells of new mail by itself (RFC 2177).
+    pub(super) idles: bool,
     /// Bounces that are about somebody else's mail: each is read once a session.
     not_ours: BTreeSet<u32>,
 }
 
 impl Mailbox {
-    /// Logs in.
+    /// Logs in. The server may send `most` bytes in all.
     pub(super) async fn open<N: Net>(
         net: &N,
         context: &Context,
         trust: &Trust,
         place: &Place,
         timeout: Duration,
-        tried: &mut Option<std::net::SocketAddr>,
+        (tried, most): (&mut Option<std::net::SocketAddr>, usize),
     ) -> Result<Self, Trouble> {
         let connection = connect(net, context, &place.host, place.port, timeout, tried)
             .await
             .map_err(at_mailbox)?;
         let peer = tried.map_or(std::net::IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-        let mut stream = Bounded::new(connection.stream);
+        let mut stream = Bounded::new(connection.stream).up_to(most);
         if place.port == IMAP {
             stream = start_tls(stream, timeout).await?;
         }
         let stream = secure(net, trust, stream, &place.host, peer, timeout, true)
             .await
-            .map_err(at_mailbox)?;
+            .map_err(at_mailbox)?
+            .up_to(most);
         let client = Client::new(Link::new(stream));
         let Some(identity) = &place.identity else {
             return Err(Trouble::Ours("the mailbox has no user".into()));
@@ -110,6 +113,7 @@ impl Mailbox {
             session,
             junk: None,
             uid_expunge: false,
+            idles: false,
             not_ours: BTreeSet::new(),
         };
         limited(timeout, async {
@@ -121,7 +125,9 @@ impl Mailbox {
 
     /// What the server can do, and which folder is for junk.
     async fn look_around(&mut self) -> Result<(), Error> {
-        self.uid_expunge = self.session.capabilities().await?.has_str("UIDPLUS");
+        let capabilities = self.session.capabilities().await?;
+        self.uid_expunge = capabilities.has_str("UIDPLUS");
+        self.idles = capabilities.has_str("IDLE");
         let names: Vec<_> = self
             .session
             .list(Some(""), Some("*"))
@@ -242,7 +248,7 @@ impl Mailbox {
 
     /// Deletes messages of ours, and no other: without UIDPLUS (RFC 4315) a deletion takes with it whatever somebody else
     /// has marked, so it waits until nobody has.
-    async fn delete(&mut self, ours: &[u32]) -> Result<(), Error> {
+    pub(super) async fn delete(&mut self, ours: &[u32]) -> Result<(), Error> {
         if ours.is_empty() {
             return Ok(());
         }
@@ -271,7 +277,7 @@ impl Mailbox {
 }
 
 /// A set of messages, as IMAP writes it.
-fn set(uids: &[u32]) -> String {
+pub(super) fn set(uids: &[u32]) -> String {
     let uids: Vec<String> = uids.iter().map(u32::to_string).collect();
     uids.join(",")
 }
@@ -351,7 +357,10 @@ impl<S: tokio::io::AsyncWrite + Unpin> tokio::io::AsyncWrite for Plain<S> {
     }
 }
 
-async fn limited<T>(timeout: Duration, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+pub(super) async fn limited<T>(
+    timeout: Duration,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
     time::timeout(timeout, work).await.unwrap_or_else(|_| {
         Err(Trouble::Theirs(CanaryOutcome::MailboxUnreachable {
             reason: "it does not answer in time".to_owned(),
@@ -366,7 +375,7 @@ fn words_of(said: &str) -> String {
     clean(words.unwrap_or(said).as_bytes(), WORDS)
 }
 
-fn unreachable(error: &Error) -> Trouble {
+pub(super) fn unreachable(error: &Error) -> Trouble {
     Trouble::Theirs(CanaryOutcome::MailboxUnreachable {
         reason: match error {
             Error::No(said) | Error::Bad(said) => format!("it says \"{}\"", words_of(said)),

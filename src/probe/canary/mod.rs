@@ -4,6 +4,7 @@
 //! Canaries of one mailbox share one session, and what one look finds counts for all of them. Whatever turns up after it
 //! was given up is told of with the next one of the same canary.
 
+pub mod folder;
 mod imap;
 mod login;
 mod reach;
@@ -35,6 +36,8 @@ pub use login::{Credential, Identity, Place};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What one stage of a session may take.
 const STAGE: Duration = Duration::from_secs(30);
+/// How many bytes a mailbox may send in one session.
+const LOOKS: usize = 4 * 1024 * 1024;
 /// Canaries that were found and nobody has asked for yet: the oldest go first.
 const MOST_LATE: usize = 5000;
 
@@ -326,7 +329,8 @@ impl<N: Net> Run<'_, N> {
 
     async fn look_anew(&self, shared: &mut Shared, place: &Place) -> Result<(), Trouble> {
         if shared.session.is_none() {
-            let opened = Mailbox::open(self.net, self.context, self.trust, place, STAGE, &mut shared.peer);
+            let peer = (&mut shared.peer, LOOKS);
+            let opened = Mailbox::open(self.net, self.context, self.trust, place, STAGE, peer);
             shared.session = Some(opened.await?);
         }
         let Some(session) = shared.session.as_mut() else {
@@ -415,4 +419,4 @@ fn in_words(stage: CanaryStage, kind: &SmtpFailureKind) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,7 +1,7 @@
 //! Canaries through a small post office that does right and wrong.
 #![allow(clippy::disallowed_methods, reason = "the paused clock is the tests' own")]
 
-mod post;
+pub(crate) mod post;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -308,6 +308,12 @@ impl<S> Bounded<S> {
             left: SESSION_MOST,
         }
     }
+
+    /// Lets so many bytes pass instead, where more is meant to come.
+    pub(in crate::probe) fn up_to(mut self, most: usize) -> Self {
+        self.left = most;
+        self
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {

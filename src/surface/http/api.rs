@@ -179,7 +179,10 @@ pub(super) async fn providers(Shared(server): Shared<Server>, Params(query): Par
 fn whole(verdict: &Arc<Verdict>) -> Item<&Verdict> {
     Item {
         key: match &verdict.target {
-            Target::Vantage(name) | Target::Provider(name) | Target::Notifier(name) => name.to_string(),
+            Target::Vantage(name)
+            | Target::Provider(name)
+            | Target::Notifier(name)
+            | Target::Source(name) => name.to_string(),
             other => other.to_string(),
         },
         state: Some(verdict.state),

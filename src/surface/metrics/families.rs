@@ -20,6 +20,7 @@ pub(super) fn families<'a>(
     let mut all = domains::families(snapshot, None);
     all.extend(outbound::routes(snapshot));
     all.extend(outbound::canaries(snapshot));
+    all.extend(outbound::told(snapshot));
     all.extend(gateways(snapshot));
     all.extend(vantage(snapshot));
     all.push(providers(snapshot));

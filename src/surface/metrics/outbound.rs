@@ -72,6 +72,38 @@ pub(super) fn canaries(snapshot: &Snapshot) -> Vec<Family<'_>> {
     ]
 }
 
+/// What stands in place of a destination that no route leads to.
+const OTHER: &str = "other";
+
+/// What the clients' own side tells of their mail.
+pub(super) fn told(snapshot: &Snapshot) -> Vec<Family<'_>> {
+    let counters = &snapshot.counters;
+    vec![
+        Family::counters(
+            "mailflow_mail_log_deliveries",
+            "Deliveries that the log of a client's mail server tells of, by destination (those of routes, else \"other\").",
+            counters.deliveries.iter().map(|((client, to, fate), count)| {
+                let destination = to.as_ref().map_or(OTHER, |to| to.as_str());
+                let labels = [
+                    ("client", client.as_str()),
+                    ("destination", destination),
+                    ("result", fate.as_str()),
+                ];
+                Sample::new(labels, Value::Whole(*count))
+            }),
+        ),
+        Family::counters(
+            "mailflow_bounces",
+            "Recipients in bounces that people forwarded, by destination (those of routes, else \"other\").",
+            counters.bounces.iter().map(|((client, to), count)| {
+                let destination = to.as_ref().map_or(OTHER, |to| to.as_str());
+                let labels = [("client", client.as_str()), ("destination", destination)];
+                Sample::new(labels, Value::Whole(*count))
+            }),
+        ),
+    ]
+}
+
 fn labels(canary: &CanaryView) -> Option<[(&'static str, &str); 2]> {
     match &canary.verdict.target {
         Target::Canary(client, name) => Some([("client", client.as_str()), ("canary", name)]),

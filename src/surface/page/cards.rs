@@ -198,7 +198,8 @@ impl DomainCard {
             | Target::Provider(name)
             | Target::Gateway(_, name)
             | Target::Canary(_, name)
-            | Target::Notifier(name) => (name.to_string(), name.to_string()),
+            | Target::Notifier(name)
+            | Target::Source(name) => (name.to_string(), name.to_string()),
         };
         Self {
             unicode: (unicode != name).then_some(unicode),

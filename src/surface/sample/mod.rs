@@ -418,6 +418,11 @@ fn counters(domains: &BTreeMap<DomainName, Arc<Verdict>>) -> Counters {
                 health: NotifierHealth::Well,
             },
         )]),
+        deliveries: BTreeMap::from([
+            ((client("acme"), Some(domain("partner.test")), Fate::Deferred), 2),
+            ((client("acme"), None, Fate::Sent), 4711),
+        ]),
+        bounces: BTreeMap::from([((client("acme"), Some(domain("partner.test"))), 1)]),
         certificate_expiry: BTreeMap::from([(domain("hooli.test"), at("2026-12-01T00:00:00Z"))]),
         mx_addresses: domains
             .iter()

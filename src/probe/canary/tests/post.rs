@@ -26,38 +26,39 @@ use crate::net::{
 
 /// When the tests' time begins: clocks count more finely than tokens do.
 const BEGIN: &str = "2026-06-01T00:00:00.000456789Z";
-pub(super) const SERVER: &str = "192.0.2.25";
+pub(crate) const SERVER: &str = "192.0.2.25";
 
 /// A message in the mailbox.
 #[derive(Debug, Clone)]
-pub(super) struct Mail {
-    pub(super) uid: u32,
-    pub(super) folder: &'static str,
-    pub(super) text: String,
-    pub(super) there_from: Timestamp,
-    pub(super) deleted: bool,
-    pub(super) gone: bool,
+pub(crate) struct Mail {
+    pub(crate) uid: u32,
+    pub(crate) folder: &'static str,
+    pub(crate) text: String,
+    pub(crate) there_from: Timestamp,
+    pub(crate) seen: bool,
+    pub(crate) deleted: bool,
+    pub(crate) gone: bool,
 }
 
 /// How the post office is.
 #[derive(Debug, Clone)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     /// Where nothing answers.
-    pub(super) down: Vec<u16>,
+    pub(crate) down: Vec<u16>,
     /// What is said to each verb instead of what should be.
-    pub(super) says: Vec<(&'static str, &'static str)>,
+    pub(crate) says: Vec<(&'static str, &'static str)>,
     /// What AUTH offers.
-    pub(super) auth: &'static str,
+    pub(crate) auth: &'static str,
     /// Whether STARTTLS is offered on port 587.
-    pub(super) starttls: bool,
+    pub(crate) starttls: bool,
     /// How long a message takes to the mailbox; `None`: for ever.
-    pub(super) takes: Option<Duration>,
-    pub(super) folder: &'static str,
-    pub(super) uidplus: bool,
+    pub(crate) takes: Option<Duration>,
+    pub(crate) folder: &'static str,
+    pub(crate) uidplus: bool,
     /// Headers that the receiving server adds on top.
-    pub(super) stamps: String,
+    pub(crate) stamps: String,
     /// What the next server says, so that every message comes back.
-    pub(super) refused: Option<&'static str>,
+    pub(crate) refused: Option<&'static str>,
 }
 
 impl Default for Manner {
@@ -77,26 +78,26 @@ impl Default for Manner {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) mail: Vec<Mail>,
+pub(crate) struct State {
+    pub(crate) mail: Vec<Mail>,
     /// Every line that any client has said.
-    pub(super) heard: Vec<String>,
+    pub(crate) heard: Vec<String>,
     /// Connections by port.
-    pub(super) connections: Vec<u16>,
-    pub(super) open_mailboxes: usize,
-    pub(super) most_open_mailboxes: usize,
+    pub(crate) connections: Vec<u16>,
+    pub(crate) open_mailboxes: usize,
+    pub(crate) most_open_mailboxes: usize,
 }
 
-pub(super) struct Post {
+pub(crate) struct Post {
     begin: Instant,
-    pub(super) manner: Arc<Mutex<Manner>>,
-    pub(super) state: Arc<Mutex<State>>,
+    pub(crate) manner: Arc<Mutex<Manner>>,
+    pub(crate) state: Arc<Mutex<State>>,
     tls: Arc<ServerConfig>,
-    pub(super) trust: Trust,
+    pub(crate) trust: Arc<Trust>,
 }
 
 impl Post {
-    pub(super) fn new(manner: Manner) -> Self {
+    pub(crate) fn new(manner: Manner) -> Self {
         let root = Authority::root("Lab Root");
         let identity = root.issue(&["mx.acme.test"], pki::VALID);
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -111,12 +112,12 @@ impl Post {
             manner: Arc::new(Mutex::new(manner)),
             state: Arc::default(),
             tls: Arc::new(config),
-            trust: Trust::only([root.certificate]),
+            trust: Arc::new(Trust::only([root.certificate])),
         }
     }
 
     /// Puts a message of somebody else's into the inbox.
-    pub(super) fn put(&self, text: &str, deleted: bool) {
+    pub(crate) fn put(&self, text: &str, deleted: bool) {
         let mut state = self.state.lock().unwrap();
         let uid = u32::try_from(state.mail.len()).unwrap() + 1;
         state.mail.push(Mail {
@@ -124,17 +125,18 @@ impl Post {
             folder: "INBOX",
             text: text.to_owned(),
             there_from: self.now(),
+            seen: false,
             deleted,
             gone: false,
         });
     }
 
-    pub(super) fn left(&self) -> Vec<Mail> {
+    pub(crate) fn left(&self) -> Vec<Mail> {
         let state = self.state.lock().unwrap();
         state.mail.iter().filter(|mail| !mail.gone).cloned().collect()
     }
 
-    pub(super) fn heard(&self) -> Vec<String> {
+    pub(crate) fn heard(&self) -> Vec<String> {
         self.state.lock().unwrap().heard.clone()
     }
 }
@@ -297,6 +299,7 @@ impl Server {
                 None => format!("{}{text}", manner.stamps),
             },
             there_from: self.now() + SignedDuration::try_from(takes).unwrap(),
+            seen: false,
             deleted: false,
             gone: false,
         });
@@ -357,7 +360,7 @@ impl Server {
             ["LIST", ..] => "* LIST () \"/\" INBOX\r\n* LIST (\\Junk) \"/\" \"Bulk\"\r\n".into(),
             ["SELECT", name, ..] => {
                 *folder = name.trim_matches('"').to_owned();
-                "* 0 EXISTS\r\n* FLAGS (\\Deleted)\r\n".into()
+                "* 0 EXISTS\r\n* FLAGS (\\Deleted)\r\n* OK [UIDVALIDITY 7] fine\r\n".into()
             }
             ["UID", "SEARCH", "DELETED"] => {
                 let found = state
@@ -371,6 +374,11 @@ impl Server {
                 let bounce = |mail: &&mut Mail| mail.text.contains("multipart/report");
                 let found = state.mail.iter_mut().filter(here).filter(bounce);
                 let found = found.filter(|mail| mail.folder == folder && !mail.deleted);
+                search(found.map(|mail| mail.uid))
+            }
+            ["UID", "SEARCH", "UNDELETED", how @ ("UNSEEN" | "UID"), rest @ ..] => {
+                let found = state.mail.iter_mut().filter(here);
+                let found = found.filter(|mail| mail.folder == folder && is_wanted(mail, how, rest));
                 search(found.map(|mail| mail.uid))
             }
             ["UID", "SEARCH", ..] => {
@@ -392,7 +400,10 @@ impl Server {
                     .mail
                     .iter_mut()
                     .filter(|mail| uids.contains(&mail.uid))
-                    .for_each(|mail| mail.deleted = true);
+                    .for_each(|mail| {
+                        mail.seen |= command.contains("Seen");
+                        mail.deleted |= command.contains("Deleted");
+                    });
                 String::new()
             }
             ["UID", "EXPUNGE", ..] => {
@@ -414,6 +425,16 @@ impl Server {
             ["LOGOUT"] => "* BYE\r\n".into(),
             _ => String::new(),
         }
+    }
+}
+
+/// Whether a search means a message: one that nobody has read, or one from a number on.
+fn is_wanted(mail: &Mail, how: &str, rest: &[&str]) -> bool {
+    let least = rest.first().and_then(|set| set.split(':').next()?.parse().ok());
+    match how {
+        _ if mail.deleted => false,
+        "UNSEEN" => !mail.seen,
+        _ => least.is_some_and(|least: u32| mail.uid >= least),
     }
 }
 
