@@ -161,7 +161,7 @@ pub fn start_dns(dir: &Path, records: &str) -> Result<[Running; 2]> {
     )?;
     let named = Running::start(
         Command::new("named")
-            .args(["-f", "-c"])
+            .args(["-g", "-c"])
             .arg(dir.join("named.conf")),
         &dir.join("named.log"),
     )?;
