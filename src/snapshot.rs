@@ -52,6 +52,8 @@ pub struct Snapshot {
     pub per_host: bool,
     /// Whether we ourselves get on.
     pub vitals: Vitals,
+    /// How the store does.
+    pub store: StoreHealth,
     /// How the last reload went.
     pub reload: ReloadOutcome,
     /// What is still being looked at for the first time: domains without a verdict other than unknown.
@@ -199,6 +201,15 @@ pub struct ReloadOutcome {
     pub successful: bool,
     /// When one was last taken.
     pub last_success: Timestamp,
+}
+
+/// How the store does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreHealth {
+    /// Since when nothing can be written, and why; `None`: all is written.
+    pub failing: Option<(Timestamp, Arc<str>)>,
+    /// Where the damaged database lies that was found at the start.
+    pub set_aside: Option<Arc<str>>,
 }
 
 /// Counts since the start.

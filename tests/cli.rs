@@ -80,6 +80,21 @@ fn help_names_every_command() {
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
 }
 
+/// The service manager does not try again what a mistake in the configuration ended.
+#[test]
+fn run_ends_at_once_where_the_configuration_has_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mailflow.toml");
+    std::fs::write(&path, "[probes]\nintervall = \"1m\"\n").unwrap();
+    let (code, out, err) = told(&mut mailflow(&["run", "--config", path.to_str().unwrap()]));
+    assert_eq!((code, out.as_str()), (65, ""));
+    assert!(
+        err.starts_with("error: ") && err.contains("mailflow.toml:2:1"),
+        "{err}"
+    );
+    assert_eq!(err.matches("error:").count(), 1, "{err}");
+}
+
 /// No resolver answers here: that is said of each domain, and what is printed can be used.
 #[test]
 fn init_prints_a_configuration() {

@@ -24,7 +24,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("schedule", &["model"]),
     // Of `net` only the default routes, which are evidence like any other; of `config` how a probe is set.
     ("picture", &["config", "inventory", "model", "net"]),
-    ("diagnosis", &["config", "inventory", "model", "picture"]),
+    // Of `message` what a server means by its words.
+    (
+        "diagnosis",
+        &["config", "inventory", "message", "model", "picture"],
+    ),
     ("message", &["model"]),
     // Of `message` what a canary is made of and known by.
     ("probe", &["message", "model", "net"]),

@@ -19,10 +19,11 @@ use crate::net::trust::Trust;
 use crate::notify::{self, Notifiers, Order, Pipeline, Way};
 use crate::picture::MxSet;
 use crate::probe::{self, Context, Task};
-use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot, Vitals};
+use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot, StoreHealth, Vitals};
 use crate::store::{Batch, Fact, Turn};
 
 use super::captured;
+use super::digests::{Digests, Post};
 use super::follow::Following;
 use super::hands::Wish;
 use super::heartbeat::Heartbeat;
@@ -52,6 +53,8 @@ pub enum Command {
     ReloadFailed,
     /// Take the MX set that a domain has now for the right one.
     Approve(DomainName, oneshot::Sender<Result<MxSet, Unapprovable>>),
+    /// Send a look back.
+    Post(Box<Post>),
     /// Do what somebody wishes.
     Grant(Box<Wish>),
     /// The notifiers stand on this now.
@@ -78,10 +81,12 @@ pub struct Settled {
     pub retention: Duration,
     /// What it takes to follow the notifiers' ways.
     pub following: Following,
+    /// When a look back is written, if it is.
+    pub digests: Option<Digests>,
     /// How the heart beats, if it does.
     pub heartbeat: Option<Heartbeat>,
     /// What it takes to look at domains that are not configured, if anybody may ask for that.
-    pub asking: Option<Asking>,
+    pub asking: Asking,
     /// Whether each mail host has series of its own.
     pub per_host: bool,
 }
@@ -108,8 +113,10 @@ pub struct Aside {
     pub following: watch::Sender<Following>,
     /// To the heart.
     pub heart: watch::Sender<Option<Heartbeat>>,
+    /// To whoever writes digests.
+    pub digests: watch::Sender<Option<Digests>>,
     /// To whoever looks at domains that are not configured.
-    pub asking: watch::Sender<Option<Asking>>,
+    pub asking: watch::Sender<Asking>,
 }
 
 /// The daemon's loop.
@@ -129,6 +136,7 @@ pub struct Engine<N: Net> {
     pub(super) hands: Vec<Hand>,
     pub(super) next_hand: u64,
     pub(super) vitals: Vitals,
+    pub(super) store: StoreHealth,
     pub(super) started: Timestamp,
     pub(super) reload: ReloadOutcome,
     pub(super) retention: Duration,
@@ -320,7 +328,7 @@ impl<N: Net> Engine<N> {
         self.pipeline.standing(self.life.open(), now)
     }
 
-    async fn send(&self, written: oneshot::Receiver<bool>, messages: Vec<Message>, lines: &Lines) {
+    pub(super) async fn send(&self, written: oneshot::Receiver<bool>, messages: Vec<Message>, lines: &Lines) {
         if !written.await.unwrap_or(false) {
             // Somebody must still be woken: a lost row may cost a second message, a lost message costs a night.
             tracing::error!(messages = messages.len(), "sent without having been written down");
@@ -344,6 +352,7 @@ impl<N: Net> Engine<N> {
                 self.pipeline.set(settled.routing, settled.wording);
                 lines.aside.following.send_replace(settled.following);
                 lines.aside.heart.send_replace(settled.heartbeat);
+                lines.aside.digests.send_replace(settled.digests);
                 lines.aside.asking.send_replace(settled.asking);
                 self.monitor.reload(settled.inventory, now);
                 self.configure_notifiers(settled.notifiers.keys().cloned().collect());
@@ -363,6 +372,7 @@ impl<N: Net> Engine<N> {
                 let _ = done.send(self.monitor.approve(&domain, now));
             }
             Command::Ways(ways) => self.pipeline.set_ways(ways),
+            Command::Post(post) => self.post(*post, lines).await,
             Command::Grant(wish) => self.grant(*wish, lines, now).await,
         }
     }
@@ -370,6 +380,9 @@ impl<N: Net> Engine<N> {
     fn keep_house(&mut self, now: Timestamp) {
         self.monitor.set_routes(self.net.default_routes(), now);
         self.expire_hands(now);
+        self.keeper.try_again();
+        let since = self.store.failing.take().map_or(now, |(since, _)| since);
+        self.store.failing = self.keeper.failing().map(|reason| (since, reason));
         if now >= later(self.pruned, PRUNE_EVERY) {
             self.pruned = now;
             let kept = SignedDuration::try_from(self.retention).unwrap_or(SignedDuration::MAX);
@@ -452,6 +465,7 @@ impl<N: Net> Engine<N> {
             hands: self.hands.clone(),
             counters,
             per_host: self.per_host,
+            store: self.store.clone(),
             reload: self.reload,
             vitals: Vitals {
                 due: self.monitor.next_wake(),

@@ -174,10 +174,7 @@ pub(super) async fn run(
         let configured = settings.borrow_and_update().clone();
         let wait = match &configured {
             Some(heartbeat) => {
-                let failing = look(&mut heart, heartbeat, &wires).await;
-                if failing.is_empty() {
-                    ping(&heartbeat.url).await;
-                }
+                let failing = beat(&mut heart, heartbeat, &wires).await;
                 if failing != said {
                     report(&failing);
                     said = failing;
@@ -202,11 +199,21 @@ fn report(failing: &[String]) {
     }
 }
 
+/// Is heard if all is well; what is not.
+async fn beat(heart: &mut Heart, heartbeat: &Heartbeat, wires: &Wires) -> Vec<String> {
+    let failing = look(heart, heartbeat, wires).await;
+    if failing.is_empty() {
+        ping(&heartbeat.url).await;
+    }
+    failing
+}
+
 async fn look(heart: &mut Heart, heartbeat: &Heartbeat, wires: &Wires) -> Vec<String> {
     let now = (wires.clock)();
     let keeper = wires.keeper.clone();
     let write = tokio::task::spawn_blocking(move || keeper.ask(move |store| store.beat(now)));
-    let written = matches!(tokio::time::timeout(PATIENCE, write).await, Ok(Ok(Some(Ok(())))));
+    let written = matches!(tokio::time::timeout(PATIENCE, write).await, Ok(Ok(Some(Ok(())))))
+        && wires.keeper.failing().is_none();
     let snapshot = Arc::clone(&wires.snapshots.borrow());
     let alive = wires.counts.has_changed().is_ok();
     let counts = wires.counts.borrow().clone();

@@ -1,27 +1,28 @@
 //! The store's own thread: its calls block, and nothing else waits for a disk.
+//!
+//! What cannot be written, the disk being full or the database locked, waits in memory as one batch and is tried again
+//! from time to time: not with each step, as each try may take a while, and nobody's alert waits for that.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::model::Outcome;
 use crate::store::{Batch, Store};
 
-/// How long a batch that could not be written waits for the next try.
+/// How long what could not be written waits for the next try when nobody asks for it.
 const AGAIN: Duration = Duration::from_secs(5);
-
-/// The most batches that wait for a disk that is full or locked; beyond that the oldest history goes first.
-const MOST_WAITING: usize = 10_000;
 
 type Question = Box<dyn FnOnce(&mut dyn Store) + Send>;
 
 enum Job {
     Commit(Box<Batch>, oneshot::Sender<bool>),
     Query(Question),
+    Again,
     Stop,
 }
 
@@ -29,6 +30,7 @@ enum Job {
 #[derive(Clone)]
 pub struct Keeper {
     jobs: Sender<Job>,
+    failing: watch::Receiver<Option<Arc<str>>>,
 }
 
 impl Keeper {
@@ -38,10 +40,16 @@ impl Keeper {
     /// When the operating system gives no thread.
     pub fn start(store: Box<dyn Store>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, queue) = channel();
+        let (failure, failing) = watch::channel(None);
+        let scribe = Scribe {
+            store,
+            waiting: Batch::default(),
+            failure,
+        };
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || keep(store, &queue))?;
-        Ok((Self { jobs }, thread))
+            .spawn(move || scribe.work(&queue))?;
+        Ok((Self { jobs, failing }, thread))
     }
 
     /// Writes a batch. The receiver hears whether it was written at once; if not, it waits in memory and is tried
@@ -51,6 +59,18 @@ impl Keeper {
         // A thread that is gone drops `done`, which the receiver hears as "not written".
         let _ = self.jobs.send(Job::Commit(Box::new(batch), done));
         written
+    }
+
+    /// Why nothing can be written; `None`: it can.
+    pub fn failing(&self) -> Option<Arc<str>> {
+        self.failing.borrow().clone()
+    }
+
+    /// Tries again to write what waits, if something does.
+    pub fn try_again(&self) {
+        if self.failing.borrow().is_some() {
+            let _ = self.jobs.send(Job::Again);
+        }
     }
 
     /// Asks the store something, and blocks until it answers; `None` when it is gone.
@@ -88,38 +108,62 @@ impl Keeper {
     }
 }
 
-fn keep(mut store: Box<dyn Store>, queue: &Receiver<Job>) {
-    let mut waiting: VecDeque<Batch> = VecDeque::new();
-    loop {
-        match queue.recv_timeout(AGAIN) {
-            Ok(Job::Commit(batch, done)) => {
-                waiting.push_back(*batch);
-                write(store.as_mut(), &mut waiting);
-                let _ = done.send(waiting.is_empty());
-            }
-            Ok(Job::Query(question)) => question(store.as_mut()),
-            Err(RecvTimeoutError::Timeout) => write(store.as_mut(), &mut waiting),
-            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    write(store.as_mut(), &mut waiting);
-    if !waiting.is_empty() {
-        tracing::error!(
-            batches = waiting.len(),
-            "the store could not be written before the end"
-        );
-    }
+/// What lives on the store's thread.
+struct Scribe {
+    store: Box<dyn Store>,
+    /// What could not be written yet.
+    waiting: Batch,
+    /// Why not.
+    failure: watch::Sender<Option<Arc<str>>>,
 }
 
-fn write(store: &mut dyn Store, waiting: &mut VecDeque<Batch>) {
-    while let Some(batch) = waiting.front() {
-        if let Err(error) = store.commit(batch) {
-            tracing::error!(batches = waiting.len(), "the store cannot be written: {error}");
-            break;
+impl Scribe {
+    fn work(mut self, queue: &Receiver<Job>) {
+        loop {
+            match queue.recv_timeout(AGAIN) {
+                Ok(Job::Commit(batch, done)) => {
+                    let _ = done.send(self.take(*batch));
+                }
+                Ok(Job::Query(question)) => question(self.store.as_mut()),
+                Ok(Job::Again) | Err(RecvTimeoutError::Timeout) => self.write(),
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
-        waiting.pop_front();
+        self.write();
+        if !self.waiting.is_empty() {
+            tracing::error!("the store could not be written before the end: what happened last is lost");
+        }
     }
-    while waiting.len() > MOST_WAITING {
-        waiting.pop_front();
+
+    /// Takes in a batch; whether it is written.
+    fn take(&mut self, batch: Batch) -> bool {
+        self.waiting.absorb(batch);
+        let failing = self.failure.borrow().is_some();
+        if !failing {
+            self.write();
+        }
+        self.waiting.is_empty()
+    }
+
+    fn write(&mut self) {
+        let failed = self.store.commit(&self.waiting).err();
+        if failed.is_none() {
+            self.waiting = Batch::default();
+        }
+        let reason: Option<Arc<str>> = failed.map(|error| error.to_string().into());
+        match &reason {
+            Some(reason) if *self.failure.borrow() != Some(Arc::clone(reason)) => {
+                tracing::error!("the store cannot be written: {reason}; alerts go out all the same");
+            }
+            None if self.failure.borrow().is_some() => {
+                tracing::info!("the store is written again, with all that waited");
+            }
+            _ => {}
+        }
+        self.failure.send_if_modified(|before| {
+            let changed = *before != reason;
+            *before = reason;
+            changed
+        });
     }
 }

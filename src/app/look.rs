@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
 use crate::inventory::Inventory;
-use crate::model::{Observation, Subject};
+use crate::model::{ClientId, DomainName, Observation, Subject, Target};
 use crate::monitor::{Mode, Monitor};
 use crate::net::Net;
 use crate::net::trust::Trust;
@@ -40,6 +40,21 @@ pub struct Look<'a, N: Net> {
     pub learnt: Learnt,
     /// What is unanswered after this long is unknown.
     pub deadline: Duration,
+}
+
+/// Of a configuration with a thousand domains keeps only those asked for; for a route also what its client publishes.
+pub fn only(inventory: &mut Inventory, targets: &[Target]) {
+    let wanted = |name: &DomainName, client: Option<&ClientId>| {
+        targets.iter().any(|target| match target {
+            Target::Domain(of) => of == name,
+            Target::Route(from, to) => to == name || client == Some(from),
+            _ => false,
+        })
+    };
+    inventory
+        .domains
+        .retain(|name, domain| wanted(name, domain.client.as_ref()));
+    inventory.only_routes(|route| targets.contains(&route.target()));
 }
 
 /// Looks once, and gives the monitor with its verdicts.

@@ -2,6 +2,7 @@
 
 mod canaries;
 mod captured;
+mod digests;
 mod engine;
 mod follow;
 mod hands;
@@ -19,11 +20,13 @@ mod tests;
 mod ways;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, anyhow};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +43,7 @@ use engine::{Aside, Command, Lines, Settled};
 use keeper::Keeper;
 use operate::{Approvals, Archive, Desk, Reload, Tester};
 use prober::{Asking, Prober};
+use start::Opened;
 
 pub use operate::send_test;
 pub use settings::notifiers;
@@ -57,6 +61,11 @@ pub struct Origin<N: Net> {
 
 /// Reads a configuration, or says what is wrong with it, rendered for people. May block.
 pub type ReadConfig = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// A configuration with mistakes, each with its place, rendered for people.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Mistakes(String);
 
 /// Runs the daemon on this machine's network until it is told to stop, as [`watch`] does.
 ///
@@ -78,12 +87,17 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
 /// it end before it was told to.
 pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow::Result<()> {
     let Origin { net, read, notice } = origin;
-    let config = read().map_err(|problems| anyhow!(problems))?;
+    let config = read().map_err(Mistakes)?;
     let now = net.now();
     let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
-    let (store, mut memory) = start::store(&config, now)?;
+    let Opened {
+        store,
+        mut memory,
+        set_aside,
+    } = start::store(&config, now)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let captured = start::captured(&mut memory, &keeper);
+    let sent = digests::last_sent(&mut memory);
     let listener = start::listen(config.server.listen).await?;
 
     let clock = clock(&net);
@@ -98,7 +112,8 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         outcome_sender,
         count_sender,
     );
-    let engine = start::engine(&net, &settled, &mut memory, keeper.clone(), now)?;
+    let mut engine = start::engine(&net, &settled, &mut memory, keeper.clone(), now)?;
+    engine.store.set_aside = set_aside.map(|path| path.display().to_string().into());
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
     let reload = Arc::new(Reload {
         settle: start::settler(read, Arc::clone(&net)),
@@ -126,7 +141,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
         clock,
     };
     let lines = Lines {
-        aside: run_aside(&net, &settled, command_sender, wires, asking, &stop),
+        aside: run_aside(&net, &settled, command_sender, (wires, sent), asking, &stop),
         commands,
         outcomes,
         orders,
@@ -137,14 +152,7 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let serving = tokio::spawn(http::serve(listener, surface, stop.clone()));
     tokio::spawn(heed_signals(reload, stop.clone()));
     warn_of_names(net, settled.context.clone(), config.vantage.helo.is_some());
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.watched().count());
-    tracing::info!(
-        version,
-        domains,
-        "watching; the page is at http://{}/",
-        config.server.listen
-    );
+    say_ready(&settled, config.server.listen);
 
     let running = Running {
         watching,
@@ -211,22 +219,31 @@ fn surface(
     }
 }
 
-/// Starts what runs beside the loop: whoever follows the notifiers' ways, and the heart.
+/// Starts what runs beside the loop: whoever follows the notifiers' ways, whoever writes digests, and the heart.
 fn run_aside<N: Net>(
     net: &Arc<N>,
     settled: &Settled,
     commands: mpsc::Sender<Command>,
-    wires: heartbeat::Wires,
-    asking: watch::Sender<Option<Asking>>,
+    (wires, sent): (heartbeat::Wires, Option<Timestamp>),
+    asking: watch::Sender<Asking>,
     stop: &CancellationToken,
 ) -> Aside {
     let (following, follower) = watch::channel(settled.following.clone());
     let (heart, beating) = watch::channel(settled.heartbeat.clone());
+    let (digests, writing) = watch::channel(settled.digests.clone());
+    let desk = digests::Desk {
+        snapshots: wires.snapshots.clone(),
+        keeper: wires.keeper.clone(),
+        clock: Arc::clone(&wires.clock),
+        sent,
+    };
+    tokio::spawn(digests::run(writing, desk, commands.clone(), stop.clone()));
     tokio::spawn(follow::run(Arc::clone(net), follower, commands, stop.clone()));
     tokio::spawn(heartbeat::run(beating, wires, stop.clone()));
     Aside {
         following,
         heart,
+        digests,
         asking,
     }
 }
@@ -297,6 +314,13 @@ async fn heed_signals(reload: Arc<Reload>, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
     }
+}
+
+/// Tells the service manager and the log that we watch.
+fn say_ready(settled: &Settled, listen: SocketAddr) {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.watched().count());
+    tracing::info!(version, domains, "watching; the page is at http://{listen}/");
 }
 
 /// Warns when the name that we greet with and our address do not agree: some servers refuse us for that.

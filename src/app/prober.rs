@@ -1,7 +1,8 @@
-//! Looks at domains that are not configured, for whoever asks (`/probe` with `server.probe_any`).
+//! Looks at what is not configured, for whoever asks: domains (`/probe` with `server.probe_any`, a check on the page) and
+//! where a client's mail to somebody goes.
 //!
-//! Whoever may ask shall not make us a nuisance: few looks at a time, and a domain that was looked at lately is not
-//! asked again, however many Prometheus servers want to know.
+//! Whoever may ask shall not make us a nuisance: few looks at a time, and what was looked at lately is not looked at
+//! again, however many want to know.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
 use super::look::{self, Look};
-use super::start;
 use crate::config::Config;
 use crate::inventory::Inventory;
-use crate::model::{DomainName, ProbeKind};
+use crate::model::{DomainName, ProbeKind, Target, Verdict};
 use crate::net::Net;
 use crate::net::trust::Trust;
 use crate::picture::Learnt;
@@ -24,18 +24,19 @@ use crate::probe::Context;
 use crate::snapshot::Snapshot;
 use crate::surface::http::{self, ProbeError};
 
-/// How many domains are looked at at the same time: one provider may be behind all of them.
+/// How many looks there are at the same time: one provider may be behind all of them.
 const LOOKS: usize = 2;
 /// How many answers are kept.
 const KEPT: usize = 256;
 
-/// What it takes to look at a domain that is not configured.
+/// What it takes to look at what is not configured.
 #[derive(Clone)]
 pub struct Asking {
-    /// The configuration without anything that is watched.
+    /// Whether `/probe` answers for domains that are not configured.
+    any: bool,
     config: Arc<Config>,
     /// What follows from it.
-    inventory: Inventory,
+    inventory: Arc<Inventory>,
     context: Context,
     trust: Arc<Trust>,
     /// How long an answer is as good as a new one.
@@ -43,36 +44,53 @@ pub struct Asking {
 }
 
 impl Asking {
-    /// As configured; `None` where only configured domains may be asked for.
-    ///
-    /// # Errors
-    /// A file of roots that cannot be read.
-    pub fn configured(config: &Config, net: &impl Net) -> Result<Option<Self>, String> {
-        if !config.server.probe_any {
-            return Ok(None);
-        }
-        let mut bare = config.clone();
-        bare.clients.clear();
-        bare.notifiers.clear();
-        let (inventory, context, trust) = start::vantage(&bare, net)?;
+    /// As configured.
+    pub fn configured(
+        config: &Config,
+        inventory: &Arc<Inventory>,
+        context: &Context,
+        trust: &Arc<Trust>,
+    ) -> Self {
         let interval = config.probes.resolve(ProbeKind::Smtp, &[]).interval;
-        Ok(Some(Self {
-            config: Arc::new(bare),
-            inventory,
-            context,
-            trust: Arc::new(trust),
+        Self {
+            any: config.server.probe_any,
+            config: Arc::new(config.clone()),
+            inventory: Arc::clone(inventory),
+            context: context.clone(),
+            trust: Arc::clone(trust),
             interval: SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX),
-        }))
+        }
+    }
+
+    /// What is looked at for one question; nothing that only others need.
+    fn inventory(&self, target: &Target) -> Inventory {
+        let mut inventory = (*self.inventory).clone();
+        let client = match target {
+            Target::Route(client, to) => {
+                inventory.add_route(&self.config, client, to, None);
+                Some(client)
+            }
+            Target::Domain(name) => {
+                inventory.add_domain(&self.config, name.clone());
+                None
+            }
+            _ => None,
+        };
+        look::only(&mut inventory, std::slice::from_ref(target));
+        inventory
+            .gateways
+            .retain(|gateway| Some(&gateway.client) == client);
+        inventory
     }
 }
 
-/// Looks at domains for whoever asks.
+/// Looks at what is not configured, for whoever asks.
 pub(super) struct Prober<N> {
     net: Arc<N>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    asking: watch::Receiver<Option<Asking>>,
+    asking: watch::Receiver<Asking>,
     looks: Semaphore,
-    kept: Mutex<HashMap<DomainName, (Timestamp, Arc<Snapshot>)>>,
+    kept: Mutex<HashMap<Target, (Timestamp, Arc<Snapshot>)>>,
 }
 
 impl<N: Net> Prober<N> {
@@ -80,7 +98,7 @@ impl<N: Net> Prober<N> {
     pub(super) fn new(
         net: &Arc<N>,
         snapshots: watch::Receiver<Arc<Snapshot>>,
-        asking: watch::Receiver<Option<Asking>>,
+        asking: watch::Receiver<Asking>,
     ) -> Self {
         Self {
             net: Arc::clone(net),
@@ -91,9 +109,9 @@ impl<N: Net> Prober<N> {
         }
     }
 
-    async fn look_at(&self, domain: DomainName, within: Duration) -> Result<Arc<Snapshot>, ProbeError> {
-        let asking = self.asking.borrow().clone().ok_or(ProbeError::Unwatched)?;
-        if let Some(known) = self.known(&domain, asking.interval) {
+    async fn look_at(&self, target: Target, within: Duration) -> Result<Arc<Snapshot>, ProbeError> {
+        let asking = self.asking.borrow().clone();
+        if let Some(known) = self.known(&target, asking.interval) {
             return Ok(known);
         }
         let began = self.net.now();
@@ -102,23 +120,21 @@ impl<N: Net> Prober<N> {
             return Err(ProbeError::Busy);
         };
         // Somebody else may have asked for the same meanwhile.
-        if let Some(known) = self.known(&domain, asking.interval) {
+        if let Some(known) = self.known(&target, asking.interval) {
             return Ok(known);
         }
         let gone = Duration::try_from(self.net.now().duration_since(began)).unwrap_or_default();
-        let seen = self.look(&asking, &domain, within.saturating_sub(gone)).await;
-        self.keep(domain, Arc::clone(&seen), asking.interval);
+        let seen = self.look(&asking, &target, within.saturating_sub(gone)).await;
+        self.keep(target, Arc::clone(&seen), asking.interval);
         Ok(seen)
     }
 
-    async fn look(&self, asking: &Asking, domain: &DomainName, deadline: Duration) -> Arc<Snapshot> {
-        let mut inventory = asking.inventory.clone();
-        inventory.add_domain(&asking.config, domain.clone());
+    async fn look(&self, asking: &Asking, target: &Target, deadline: Duration) -> Arc<Snapshot> {
         let wanted = Look {
             net: &self.net,
             context: &asking.context,
             trust: &asking.trust,
-            inventory: Arc::new(inventory),
+            inventory: Arc::new(asking.inventory(target)),
             learnt: Learnt::default(),
             deadline,
         };
@@ -126,6 +142,7 @@ impl<N: Net> Prober<N> {
         let mut seen = (**self.snapshots.borrow()).clone();
         seen.at = self.net.now();
         seen.domains = view.domains;
+        seen.routes = view.routes;
         seen.services = view.services;
         seen.hosts = view.hosts;
         seen.counters = view.counters;
@@ -138,22 +155,22 @@ impl<N: Net> Prober<N> {
         Arc::new(seen)
     }
 
-    fn known(&self, domain: &DomainName, interval: SignedDuration) -> Option<Arc<Snapshot>> {
+    fn known(&self, target: &Target, interval: SignedDuration) -> Option<Arc<Snapshot>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, seen) = kept.get(domain)?;
+        let (at, seen) = kept.get(target)?;
         (self.net.now().duration_since(*at) < interval).then(|| Arc::clone(seen))
     }
 
-    fn keep(&self, domain: DomainName, seen: Arc<Snapshot>, interval: SignedDuration) {
+    fn keep(&self, target: Target, seen: Arc<Snapshot>, interval: SignedDuration) {
         let now = self.net.now();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, (at, _)| now.duration_since(*at) < interval);
         if kept.len() >= KEPT {
             let oldest = kept.iter().min_by_key(|(_, (at, _))| *at);
-            let oldest = oldest.map(|(name, _)| name.clone());
-            oldest.and_then(|name| kept.remove(&name));
+            let oldest = oldest.map(|(target, _)| target.clone());
+            oldest.and_then(|target| kept.remove(&target));
         }
-        kept.insert(domain, (now, seen));
+        kept.insert(target, (now, seen));
     }
 }
 
@@ -163,6 +180,25 @@ impl<N: Net> http::Prober for Prober<N> {
         domain: DomainName,
         within: Duration,
     ) -> BoxFuture<'_, Result<Arc<Snapshot>, ProbeError>> {
-        self.look_at(domain, within).boxed()
+        async move {
+            if !self.asking.borrow().any {
+                return Err(ProbeError::Unwatched);
+            }
+            self.look_at(Target::Domain(domain), within).await
+        }
+        .boxed()
+    }
+
+    fn check(&self, target: Target, within: Duration) -> BoxFuture<'_, Result<Arc<Verdict>, ProbeError>> {
+        async move {
+            let seen = self.look_at(target.clone(), within).await?;
+            let verdict = match &target {
+                Target::Domain(name) => seen.domains.get(name),
+                Target::Route(client, to) => seen.routes.get(&(client.clone(), to.clone())),
+                _ => None,
+            };
+            verdict.cloned().ok_or(ProbeError::Unwatched)
+        }
+        .boxed()
     }
 }

@@ -19,10 +19,11 @@ use crate::net::{Net, real};
 use crate::notify::{self, Captured, Notifiers, Pipeline};
 use crate::picture::{Learnt, NewFact};
 use crate::probe::Context;
-use crate::snapshot::{ReloadOutcome, Vitals};
-use crate::store::{Batch, Loaded, SqliteStore, Store};
+use crate::snapshot::{ReloadOutcome, StoreHealth, Vitals};
+use crate::store::{Batch, Loaded, SqliteStore, Store, StoreError};
 
 use super::ReadConfig;
+use super::digests::Digests;
 use super::engine::{Engine, Settled};
 use super::follow::Following;
 use super::heartbeat::Heartbeat;
@@ -55,14 +56,15 @@ pub fn read(path: Option<&Path>) -> Result<config::Loaded, config::Problems> {
 /// Settles a configuration for every room.
 pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String> {
     let (inventory, context, trust) = vantage(config, net)?;
-    let trust = Arc::new(trust);
+    let (inventory, trust) = (Arc::new(inventory), Arc::new(trust));
     let following = Following {
         ways: Ways::new(config),
         context: context.clone(),
         trust: Arc::clone(&trust),
     };
+    let asking = Asking::configured(config, &inventory, &context, &trust);
     Ok(Settled {
-        inventory: Arc::new(inventory),
+        inventory,
         context,
         trust,
         policy: settings::policy(config),
@@ -71,8 +73,9 @@ pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String>
         notifiers: settings::notifiers(config)?,
         retention: config.store.retention,
         following,
+        digests: Digests::configured(config),
         heartbeat: Heartbeat::configured(config),
-        asking: Asking::configured(config, net)?,
+        asking,
         per_host: config.metrics.per_host,
     })
 }
@@ -131,24 +134,84 @@ fn literal(address: Option<IpAddr>) -> String {
     }
 }
 
-pub(super) fn store(config: &Config, now: Timestamp) -> anyhow::Result<(Box<dyn Store>, Loaded)> {
+/// Opens the store, and reads what it remembers. A database that is damaged is set aside, and a new one begun: a
+/// watchman who has lost his book still watches. Says where it lies then.
+///
+/// # Errors
+/// What a new database would not mend: no access, another program's file, one of a later version.
+pub(super) fn store(config: &Config, now: Timestamp) -> anyhow::Result<Opened> {
     let StoreUrl::Sqlite(path) = &config.store.url;
-    let mut store = SqliteStore::open(path).with_context(|| format!("the store {}", path.display()))?;
+    let named = || format!("the store {}", path.display());
+    match open(path, config, now) {
+        Ok((store, memory)) => Ok(Opened {
+            store,
+            memory,
+            set_aside: None,
+        }),
+        Err(StoreError::Damaged(reason)) => {
+            let aside = set_aside(path, now).with_context(named)?;
+            tracing::error!(
+                "the database {} is damaged ({reason}); it lies aside at {} now, and a new one is begun: open incidents \
+                 and history are forgotten, and what is wrong at the moment wakes nobody, as it is seen for the first time",
+                path.display(),
+                aside.display()
+            );
+            let (store, memory) = open(path, config, now).with_context(named)?;
+            Ok(Opened {
+                store,
+                memory,
+                set_aside: Some(aside),
+            })
+        }
+        Err(error) => Err(error).with_context(named),
+    }
+}
+
+/// A store with what it remembers.
+pub(super) struct Opened {
+    pub(super) store: Box<dyn Store>,
+    pub(super) memory: Loaded,
+    /// Where the damaged database lies that was found in its place.
+    pub(super) set_aside: Option<PathBuf>,
+}
+
+fn open(path: &Path, config: &Config, now: Timestamp) -> Result<(Box<dyn Store>, Loaded), StoreError> {
+    let mut store = SqliteStore::open(path)?;
     let reopen = SignedDuration::try_from(config.alerting.reopen_within).unwrap_or_default();
     let ended_since = now.checked_sub(reopen).unwrap_or(now);
     let retention = SignedDuration::try_from(config.store.retention).unwrap_or(SignedDuration::MAX);
-    if let Ok(before) = now.checked_sub(retention) {
-        store
-            .prune(before)
-            .with_context(|| format!("the store {}", path.display()))?;
+    if let Ok(before) = now.checked_sub(retention)
+        && let Err(error) = store.prune(before)
+    {
+        if matches!(error, StoreError::Damaged(_)) {
+            return Err(error);
+        }
+        // A full disk keeps nobody from watching.
+        tracing::error!("old history stays for now: {error}");
     }
-    let memory = store
-        .load(ended_since)
-        .with_context(|| format!("the store {}", path.display()))?;
+    let memory = store.load(ended_since)?;
     for row in &memory.unreadable {
         tracing::error!("the store holds what cannot be read: {row}");
     }
     Ok((Box::new(store), memory))
+}
+
+/// Moves a database out of the way, with what SQLite keeps beside it. Gives its new place.
+fn set_aside(path: &Path, now: Timestamp) -> std::io::Result<PathBuf> {
+    let beside = |path: &Path, ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let aside = beside(path, &format!(".damaged-{}", now.strftime("%Y%m%dT%H%M%SZ")));
+    std::fs::rename(path, &aside)?;
+    for ending in ["-wal", "-shm"] {
+        let part = beside(path, ending);
+        if part.exists() {
+            std::fs::rename(part, beside(&aside, ending))?;
+        }
+    }
+    Ok(aside)
 }
 
 /// What receivers gave to be kept; what nobody needs any more is forgotten.
@@ -235,6 +298,7 @@ pub(super) fn engine<N: Net>(
         hands: memory.hands.clone(),
         next_hand: memory.next_hand.max(1),
         vitals: Vitals::default(),
+        store: StoreHealth::default(),
         ended: memory.ended.iter().cloned().map(Arc::new).collect(),
         started: now,
         reload: ReloadOutcome {

@@ -2,6 +2,7 @@
 //! to whom, and what a reload changes.
 
 mod daemon;
+mod disk;
 mod strangers;
 mod survey;
 

@@ -109,7 +109,7 @@ async fn diagnose(
     let net = Arc::new(RealNet::new());
     let (mut inventory, context, trust) = app::vantage(config, &*net).map_err(|reason| anyhow!(reason))?;
     let targets = add_targets(&mut inventory, check, config, names)?;
-    only(&mut inventory, &targets);
+    look::only(&mut inventory, &targets);
     let trust = Arc::new(trust);
     let wanted = look::Look {
         net: &net,
@@ -176,22 +176,6 @@ fn client(config: &Config, wanted: &str) -> anyhow::Result<ClientId> {
             known.join(", ")
         )
     })
-}
-
-/// Of a configuration with a thousand domains only those asked for are looked at; for a route also what its client
-/// publishes.
-fn only(inventory: &mut Inventory, targets: &[Target]) {
-    let wanted = |name: &DomainName, client: Option<&ClientId>| {
-        targets.iter().any(|target| match target {
-            Target::Domain(of) => of == name,
-            Target::Route(from, to) => to == name || client == Some(from),
-            _ => false,
-        })
-    };
-    inventory
-        .domains
-        .retain(|name, domain| wanted(name, domain.client.as_ref()));
-    inventory.only_routes(|route| targets.contains(&route.target()));
 }
 
 fn verdict(monitor: &Monitor, target: &Target) -> anyhow::Result<Arc<Verdict>> {

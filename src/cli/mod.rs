@@ -68,6 +68,11 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code.into(),
+        // It says "error" itself, and trying again is of no use: the service manager is to know that.
+        Err(error) if error.is::<crate::app::Mistakes>() => {
+            eprintln!("{}", error.to_string().trim_end());
+            crate::config::check::MISTAKES.into()
+        }
         Err(error) => {
             eprintln!(
                 "{}error:{} {error:#}",

@@ -16,6 +16,7 @@ pub(super) fn audit(config: Option<&Config>, env: &BTreeMap<String, String>, fin
     references(findings);
     if let Some(config) = config {
         fallback_circles(config, findings);
+        digest(config, findings);
         if !findings.drafts.iter().any(|draft| draft.level == Level::Error) {
             nothing_watched(config, findings);
             alert_paths(config, findings);
@@ -59,6 +60,24 @@ fn references(findings: &mut Findings) {
 fn notifier_spot(findings: &Findings, name: &str) -> Spot {
     let key = (Kind::Notifier, String::new(), name.to_owned());
     findings.defined.get(&key).cloned().unwrap_or(Spot::Nowhere)
+}
+
+/// A look back is for reading: what rings, or wants somebody to act, is no place for it.
+fn digest(config: &Config, findings: &mut Findings) {
+    let named = config.alerting.digest.iter().flat_map(|digest| &digest.notify);
+    let others = named
+        .filter_map(|name| config.notifier(name))
+        .filter(|notifier| !matches!(notifier.kind, NotifierKind::Email(_)));
+    for notifier in others {
+        let message = format!(
+            "alerting.digest goes by e-mail, and \"{}\" is of type {}",
+            notifier.name,
+            notifier.kind.as_str()
+        );
+        let help = "name a notifier of type email";
+        let spot = notifier_spot(findings, &notifier.name);
+        findings.drafts.push(Draft::error(spot, message).help(help));
+    }
 }
 
 /// A message that falls back in a circle reaches nobody.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::inventory::Canary;
+use crate::message::{self, Reason, Stage};
 use crate::model::smtp::SmtpFailureKind;
 use crate::model::{
-    CanaryEvidence, CanaryOutcome, CanaryStage, Cause, Code, Evidence, Hop, LateCanary, Observation, Proof,
-    Root, RootKind, State, Subject, Warning,
+    CanaryEvidence, CanaryOutcome, CanaryStage, Cause, Code, Evidence, Hop, Observation, Proof, Reply, Root,
+    RootKind, State, Subject, Warning,
 };
 use crate::picture::{Health, Picture, SMTP_PORT, Settled};
 
@@ -19,9 +20,13 @@ use super::address::address;
 use super::doubt::Doubt;
 use super::finding::Finding;
 use super::gateway::{GatewayState, gateway};
-use super::note::brief;
 use super::route::recipient::of_recipient;
 use super::vantage::OwnSide;
+
+mod told;
+
+pub(super) use told::summary;
+use told::{detail, late, path};
 
 /// What the evidence says of a canary now.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,15 +55,13 @@ pub(super) fn classify(picture: &Picture, observation: &Observation, evidence: &
     };
     match &evidence.outcome {
         CanaryOutcome::NoServer { definite: false, .. } => Health::Unrunnable,
-        // The client's own server may know the recipient itself.
         CanaryOutcome::NotSubmitted {
-            stage: CanaryStage::Rcpt,
+            stage,
             kind: SmtpFailureKind::Reply(reply),
             ..
-        } => {
-            let known = of_recipient(reply, &reply.text().to_lowercase());
-            Health::Failed(known.unwrap_or(Code::SenderSubmissionFailed))
-        }
+        } => Health::Failed(refused(*stage, reply)),
+        // A bounce that does not say why says that much.
+        CanaryOutcome::Returned { code, .. } => Health::Failed(code.unwrap_or(Code::DeliveryLost)),
         CanaryOutcome::NoServer { .. } | CanaryOutcome::NotSubmitted { .. } => {
             Health::Failed(Code::SenderSubmissionFailed)
         }
@@ -70,6 +73,35 @@ pub(super) fn classify(picture: &Picture, observation: &Observation, evidence: &
         CanaryOutcome::Arrived { after, .. } if *after > slow(canary) => Health::Failed(Code::DeliverySlow),
         CanaryOutcome::Arrived { .. } => Health::Good,
     }
+}
+
+/// What it means that the client's own server does not take a message from somebody who has logged in.
+fn refused(stage: CanaryStage, reply: &Reply) -> Code {
+    let at = match stage {
+        CanaryStage::Mail => Stage::Mail,
+        CanaryStage::Rcpt => Stage::Rcpt,
+        CanaryStage::Data => Stage::Data,
+        // Before that nobody has said who sends.
+        _ => return Code::SenderSubmissionFailed,
+    };
+    // It may know the recipient itself.
+    let recipient = match at {
+        Stage::Rcpt => of_recipient(reply, &reply.text().to_lowercase()),
+        _ => None,
+    };
+    let meant = || message::meaning(reply, at).map(Reason::code);
+    let is_precise = |code: &Code| {
+        matches!(
+            code,
+            Code::SenderRateLimited
+                | Code::SenderAccountBlocked
+                | Code::MessageContent
+                | Code::SmtpStorageFull
+        )
+    };
+    recipient
+        .or_else(|| meant().filter(is_precise))
+        .unwrap_or(Code::SenderSubmissionFailed)
 }
 
 /// What takes longer than this is slow: half of what it may take.
@@ -124,6 +156,43 @@ pub fn canary(
     judged
 }
 
+/// What the way to its destination is told by a canary that came back: it was the client's own server that was refused.
+pub(super) fn returned(picture: &Picture, canary: &Canary, now: Timestamp) -> Option<Finding> {
+    let settled = picture.track(&canary.subject())?.fresh(now)?;
+    let (Health::Failed(code) | Health::Settled(code)) = settled.health else {
+        return None;
+    };
+    match &settled.observation.evidence {
+        Evidence::Canary(evidence) if matches!(evidence.outcome, CanaryOutcome::Returned { .. }) => {
+            Some(by_itself(picture, canary, settled, code, evidence))
+        }
+        _ => None,
+    }
+}
+
+/// What a failure is that nothing else explains. Whatever came back did not arrive.
+fn by_itself(
+    picture: &Picture,
+    canary: &Canary,
+    settled: &Settled,
+    code: Code,
+    evidence: &CanaryEvidence,
+) -> Finding {
+    let finding = Finding::new(
+        code,
+        root(canary),
+        label(picture, canary),
+        detail(canary, evidence),
+    )
+    .on([Arc::clone(&settled.observation)]);
+    match evidence.outcome {
+        CanaryOutcome::Returned { .. } if finding.state.urgency() < State::Degraded.urgency() => {
+            finding.giving(State::Broken)
+        }
+        _ => finding,
+    }
+}
+
 /// What a failure is: the canary's own, or that of what its servers stand on.
 fn explained(
     picture: &Picture,
@@ -136,13 +205,7 @@ fn explained(
     let Evidence::Canary(evidence) = &settled.observation.evidence else {
         return no_evidence(canary);
     };
-    let finding = Finding::new(
-        code,
-        root(canary),
-        label(picture, canary),
-        detail(canary, evidence),
-    )
-    .on([Arc::clone(&settled.observation)]);
+    let finding = by_itself(picture, canary, settled, code, evidence);
     let Some(place) = silent_at(evidence) else {
         return finding;
     };
@@ -207,177 +270,4 @@ fn no_evidence(canary: &Canary) -> Finding {
     let detail = format!("No test message {} has come to its end lately.", canary.name);
     let name = format!("the test message {}", canary.name);
     Finding::new(Code::VantageNoEvidence, root(canary), name, detail)
-}
-
-fn detail(canary: &Canary, evidence: &CanaryEvidence) -> String {
-    let (id, submit, mailbox) = (&evidence.id, &canary.submit, &canary.mailbox);
-    match &evidence.outcome {
-        CanaryOutcome::NotSubmitted { stage, after, kind } => format!(
-            "Handed in at {submit}, it was not taken: {} at stage {stage} after {}.",
-            kind_in_words(kind),
-            brief(*after)
-        ),
-        CanaryOutcome::NoServer { said, .. } => format!("{submit} cannot be found ({said})."),
-        CanaryOutcome::NotTrusted { reason } => {
-            format!("We do not hand our password to {submit} or {mailbox}: {reason}.")
-        }
-        CanaryOutcome::LoginRefused { at_mailbox, said } => {
-            let place = if *at_mailbox { mailbox } else { submit };
-            format!("{place} refuses our own name and password: \"{said}\".")
-        }
-        CanaryOutcome::MailboxUnreachable { reason } => {
-            format!("{submit} took it, and the mailbox at {mailbox} cannot be looked into: {reason}.")
-        }
-        CanaryOutcome::Lost { accepted, waited } => format!(
-            "{submit} took the message {id} (\"{accepted}\"), and {} later it was neither in the inbox nor in the junk \
-             folder.",
-            brief(*waited)
-        ),
-        CanaryOutcome::Arrived {
-            after,
-            junk,
-            hops,
-            skewed,
-            ..
-        } => {
-            let slowest = hops.iter().max_by_key(|(_, took)| *took);
-            let slowest =
-                slowest.map(|(name, took)| format!(" It took longest to come to {name}: {}.", brief(*took)));
-            let wrong = match skewed.as_slice() {
-                [] => String::new(),
-                names => format!(" The clock of {} is wrong.", names.join(" and ")),
-            };
-            match junk {
-                Some(folder) => format!(
-                    "The message {id} lay in the folder \"{folder}\" after {}.",
-                    brief(*after)
-                ),
-                None => format!(
-                    "The message {id} took {}.{}{wrong}",
-                    brief(*after),
-                    slowest.unwrap_or_default()
-                ),
-            }
-        }
-    }
-}
-
-fn kind_in_words(kind: &SmtpFailureKind) -> String {
-    match kind {
-        SmtpFailureKind::Dial(error) => error.to_string(),
-        SmtpFailureKind::Timeout => "no answer".to_owned(),
-        SmtpFailureKind::Closed { reset: false } => "it closed the connection".to_owned(),
-        SmtpFailureKind::Closed { reset: true } => "it reset the connection".to_owned(),
-        SmtpFailureKind::Reply(reply) => format!("it answered \"{reply}\""),
-        SmtpFailureKind::Protocol(error) => error.to_string(),
-        SmtpFailureKind::Tls(failure) => format!("TLS failed ({})", failure.reason),
-    }
-}
-
-/// What one canary came to, in one line.
-pub(super) fn summary(evidence: &CanaryEvidence) -> String {
-    match &evidence.outcome {
-        CanaryOutcome::NotSubmitted { stage, kind, .. } => {
-            format!("not taken: {} at stage {stage}", kind_in_words(kind))
-        }
-        CanaryOutcome::NoServer { said, .. } => format!("its server cannot be found ({said})"),
-        CanaryOutcome::NotTrusted { reason } => format!("not sent: {reason}"),
-        CanaryOutcome::LoginRefused { said, .. } => format!("our own login is refused: \"{said}\""),
-        CanaryOutcome::MailboxUnreachable { reason } => {
-            format!("the mailbox cannot be looked into: {reason}")
-        }
-        CanaryOutcome::Lost { waited, .. } => format!("taken, and not there after {}", brief(*waited)),
-        CanaryOutcome::Arrived {
-            after, junk, results, ..
-        } => {
-            let place = junk
-                .as_deref()
-                .map(|folder| format!(" in the folder \"{folder}\""));
-            let checked: Vec<String> = results
-                .iter()
-                .map(|one| format!("{}={}", one.method, one.result))
-                .collect();
-            let checked = if checked.is_empty() {
-                String::new()
-            } else {
-                format!(", {}", checked.join(" "))
-            };
-            format!(
-                "there after {}{}{checked}",
-                brief(*after),
-                place.unwrap_or_default()
-            )
-        }
-    }
-}
-
-/// Those that turned up after they were given up.
-fn late(canary: &Canary, latest: &Observation) -> Vec<Warning> {
-    let Evidence::Canary(evidence) = &latest.evidence else {
-        return Vec::new();
-    };
-    let told = |late: &LateCanary| {
-        let slowest = late.slowest.as_ref();
-        let slowest =
-            slowest.map(|(name, took)| format!("; it took longest to come to {name}: {}", brief(*took)));
-        Warning {
-            code: Code::DeliverySlow,
-            subject: format!("the test message {}", canary.name),
-            summary: format!(
-                "The message {}, given up as lost, was there after {}{}.",
-                late.id,
-                brief(late.after),
-                slowest.unwrap_or_default()
-            ),
-            accepted: false,
-        }
-    };
-    evidence.late.iter().take(3).map(told).collect()
-}
-
-fn path(canary: &Canary, latest: &Observation) -> Vec<Hop> {
-    let Evidence::Canary(evidence) = &latest.evidence else {
-        return Vec::new();
-    };
-    let hop = |subject: String, state, elapsed: Option<Duration>, summary: String| Hop {
-        hop: "delivery",
-        subject,
-        state,
-        elapsed: elapsed.map(|elapsed| elapsed.as_secs_f64()),
-        summary,
-    };
-    let said = summary(evidence);
-    match &evidence.outcome {
-        CanaryOutcome::Arrived { after, hops, .. } => {
-            let slow = slow(canary);
-            let stamped = hops.iter().map(|(name, took)| {
-                let state = if *took > slow {
-                    State::Degraded
-                } else {
-                    State::Flowing
-                };
-                hop(
-                    name.clone(),
-                    state,
-                    Some(*took),
-                    format!("came here after {}", brief(*took)),
-                )
-            });
-            let whole = hop(canary.mailbox.to_string(), State::Flowing, Some(*after), said);
-            stamped.chain([whole]).collect()
-        }
-        CanaryOutcome::Lost { .. } | CanaryOutcome::MailboxUnreachable { .. } => vec![
-            hop(
-                canary.submit.to_string(),
-                State::Flowing,
-                None,
-                "took it".to_owned(),
-            ),
-            hop(canary.mailbox.to_string(), State::Broken, None, said),
-        ],
-        CanaryOutcome::LoginRefused { .. } => {
-            vec![hop(canary.submit.to_string(), State::Unknown, None, said)]
-        }
-        _ => vec![hop(canary.submit.to_string(), State::Broken, None, said)],
-    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::config::ResolvedProbe;
 use crate::inventory::Domain;
 use crate::model::dns::{Lookup, NameServerAnswer, NameServerEvidence, NamedBy};
 use crate::model::{Code, DomainName, Evidence, Observation, Root, RootKind, State, Subject};
@@ -252,6 +253,9 @@ fn name_server_findings(
     else {
         return Vec::new();
     };
+    if is_left_over(settled, mx, &domain.nameserver) {
+        return Vec::new();
+    }
     doubt.want_line(picture, settled.doubted);
     let root = name_server_root(domain, Some(evidence));
     let failing: Vec<&NameServerAnswer> = evidence
@@ -301,6 +305,15 @@ fn name_server_findings(
             vec![make(code, subject, detail)]
         }
     }
+}
+
+/// Whether what name servers do wrong was so before the mail hosts were found again, and has not lasted since for as long
+/// as a failure takes to be confirmed: then it shows what was, or how it heals.
+fn is_left_over(settled: &Settled, mx: &Settled, settings: &ResolvedProbe) -> bool {
+    let confirming = settings.confirm_interval * settings.confirm;
+    let confirming = SignedDuration::try_from(confirming).unwrap_or(SignedDuration::MAX);
+    let lasted = mx.since.checked_add(confirming).unwrap_or(mx.since);
+    settled.since < mx.since && settled.observation.at < lasted
 }
 
 /// Whether the resolver answers from memory that ends within a minute: then it will say so itself.

@@ -104,7 +104,8 @@ impl Finding {
         receiver: Option<&ClientId>,
         provider: Option<&str>,
     ) -> Cause {
-        let own = self.root.client.as_ref() == Some(sender) && self.root.kind != RootKind::Route;
+        let is_sent = matches!(self.root.kind, RootKind::Route | RootKind::Canary);
+        let own = self.root.client.as_ref() == Some(sender) && !is_sent;
         let owner = match self.owner(provider) {
             // What is wrong with the sender's own domains is the sender's.
             Owner::Recipient if own => Owner::Client,

@@ -1,8 +1,9 @@
 //! A route's verdict: the destination as for a domain, and what only a route has: the sender's side, and whether
 //! somebody there would be given mail. It says whose side it is.
 //!
-//! All that is seen of a destination is seen from our own vantage, not from the client's server. So what a receiver
-//! says of whoever connects is said of us, and never held against the client.
+//! What is seen of a destination is seen from our own vantage, not from the client's server. So what a receiver says of
+//! whoever connects is said of us, and held against the client only where its mail leaves from our own address too, or
+//! where a canary came back that went through the client's server.
 
 use jiff::Timestamp;
 
@@ -10,6 +11,7 @@ use crate::inventory::Route;
 use crate::model::{ClientId, Hop};
 use crate::picture::Picture;
 
+use super::canary;
 use super::domain::{Judgement, gather, judged};
 use super::doubt::Doubt;
 use super::finding::Finding;
@@ -56,6 +58,11 @@ pub fn route(
 ) -> Judgement {
     let recipient = route.recipient.as_ref().map(|one| (Some(&route.client), one));
     let mut parts = gather(picture, own, &route.destination, recipient, now, doubt);
+    let canaries = picture.inventory.canaries.iter();
+    let same = canaries.filter(|one| one.client == route.client && one.to == route.destination.name);
+    for found in same.filter_map(|one| canary::returned(picture, one, now)) {
+        parts.asked.outweigh(found);
+    }
     parts.route = Some(sender::side(picture, &route.client, others, now));
     judged(&parts, outage, now, doubt)
 }

@@ -144,7 +144,7 @@ fn wrong_name(
     view: &AddressView,
     observation: &Arc<Observation>,
     evidence: &TlsEvidence,
-) -> Option<(Certificate, Arc<Observation>)> {
+) -> Option<(Arc<Certificate>, Arc<Observation>)> {
     if evidence.certificate.as_ref()?.covers(host) {
         return None;
     }
@@ -154,7 +154,7 @@ fn wrong_name(
     };
     let certificate = smtp.tls.as_ref()?.certificate.as_ref()?;
     (smtp.server_name.as_ref() == Some(host) && !certificate.covers(host))
-        .then(|| (certificate.clone(), Arc::clone(session)))
+        .then(|| (Arc::clone(certificate), Arc::clone(session)))
 }
 
 pub(super) fn day(at: Timestamp) -> String {

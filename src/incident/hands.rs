@@ -85,12 +85,12 @@ impl Lifecycle {
     }
 
     /// Incidents of which somebody may have to be told the beginning who was not told yet: those that changed, go on
-    /// and were told, as they may touch more than they did.
+    /// and were told, as they may touch more than they did, and that nobody has taken on.
     pub fn grown(&mut self) -> Vec<Announcement> {
         let mut ids = std::mem::take(&mut self.look_again);
         ids.extend(self.changed.keys());
         let rows = self.open.values().map(|record| &record.row);
-        rows.filter(|row| ids.contains(&row.id) && row.awaits_resolution())
+        rows.filter(|row| ids.contains(&row.id) && row.awaits_resolution() && row.acknowledged.is_none())
             .filter_map(|row| {
                 Some(Announcement {
                     event: row.told.as_ref()?.begun,

@@ -9,7 +9,7 @@ use crate::model::{ClientId, DomainName, ProbeKind, Subject, Target};
 
 /// Besides the deadline, what a run may take: handing in, and the last look.
 const BESIDE: Duration = Duration::from_mins(1);
-/// From a failure to the next canary, until it is confirmed.
+/// From a failure to the next canary, until it is confirmed, unless they are sent more often anyway.
 const CONFIRM_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A small message that is sent and looked for.
@@ -70,7 +70,7 @@ pub(super) fn canaries(config: &config::Config) -> Vec<Arc<Canary>> {
                 interval_explicit: true,
                 timeout: canary.deadline + BESIDE,
                 confirm: 1,
-                confirm_interval: CONFIRM_INTERVAL,
+                confirm_interval: CONFIRM_INTERVAL.min(canary.interval),
                 ..built_in
             },
         })

@@ -5,14 +5,21 @@ use aws_lc_rs::hmac;
 use jiff::Timestamp;
 
 use super::authentication_results::results;
+use super::mime::Part;
 use super::received::{Stamp, stamps};
-use crate::model::MethodResult;
+use super::{Kind, explain};
 use crate::model::text::{from_hex, hex};
+use crate::model::{Code, MethodResult};
 
 /// The header that holds the token.
 pub const TOKEN_HEADER: &str = "X-Mailflow-Canary";
 /// What every canary's subject begins with, by which a mailbox is searched.
 pub const SUBJECT: &str = "mailflow canary";
+
+/// How much of a part is searched for a token, in bytes: a canary is small.
+const LONGEST_RETURNED: usize = 64 * 1024;
+/// How many places in it are tried.
+const MOST_TOKENS: usize = 16;
 
 /// The key that tokens are signed with.
 #[derive(Debug, Clone)]
@@ -111,6 +118,58 @@ pub struct Found {
     pub results: Vec<MethodResult>,
 }
 
+/// A canary that came back to its sender, in a message about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Returned {
+    /// Which one it is.
+    pub token: Token,
+    /// Whether it was given up; else it is only late so far.
+    pub failed: bool,
+    /// Why, where the message says so.
+    pub code: Option<Code>,
+    /// The server that would not have it.
+    pub by: Option<String>,
+    /// What that server said, or whoever sent the message.
+    pub said: String,
+}
+
+/// Reads a whole message; `None` unless it is about a canary signed with `key`, of which it holds the header.
+pub fn returned(message: &[u8], key: &TokenKey) -> Option<Returned> {
+    let token = token_within(message, key)?;
+    let told = explain(message);
+    let recipient = told.recipients.first();
+    let said = recipient.and_then(|one| one.reply.clone().or_else(|| one.status.clone()));
+    Some(Returned {
+        token,
+        failed: told.kind == Kind::Bounce,
+        code: recipient.and_then(|one| Some(one.reason?.code())),
+        by: recipient.and_then(|one| one.remote_host.clone().or_else(|| one.reporting_host.clone())),
+        said: said.unwrap_or_else(|| "it does not say why".to_owned()),
+    })
+}
+
+/// The token of the canary whose header a message has in one of its parts.
+fn token_within(message: &[u8], key: &TokenKey) -> Option<Token> {
+    let whole = Part::parse(message);
+    whole.leaves().into_iter().find_map(|leaf| {
+        let bytes = leaf.bytes(LONGEST_RETURNED);
+        let text = String::from_utf8_lossy(&bytes);
+        let mut places = text.match_indices(TOKEN_HEADER).take(MOST_TOKENS);
+        places.find_map(|(at, _)| {
+            let value = text[at + TOKEN_HEADER.len()..].trim_start().strip_prefix(':')?;
+            let end = folded(value);
+            Token::verified(&value[..end], key)
+        })
+    })
+}
+
+/// Where a header's value ends: at the end of a line that no line of white space follows.
+fn folded(value: &str) -> usize {
+    let mut lines = value.match_indices('\n');
+    let end = lines.find(|(at, _)| !value[at + 1..].starts_with([' ', '\t']));
+    end.map_or(value.len(), |(at, _)| at)
+}
+
 /// Reads a message's header; `None` unless it is a canary signed with `key`.
 pub fn read(header: &[u8], key: &TokenKey) -> Option<Found> {
     let (headers, _) = mailparse::parse_headers(header).ok()?;
@@ -199,6 +258,31 @@ mod tests {
     }
 
     #[test]
+    fn what_came_back_is_known_by_the_header_that_it_brings() {
+        let bounce = |text: &str| {
+            format!(
+                "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\
+                 Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.acme.test\n\n\
+                 Final-Recipient: rfc822; canary@partner.test\nAction: failed\nStatus: 5.1.1\n\
+                 Diagnostic-Code: smtp; 550 5.1.1 User unknown\n\n--b\nContent-Type: message/rfc822\n\n{}--b--\n",
+                text.replace("\r\n", "\n")
+            )
+        };
+        let back = returned(bounce(&composed()).as_bytes(), &key()).unwrap();
+        assert_eq!(back.token, token());
+        assert_eq!((back.failed, back.code), (true, Some(Code::RecipientUnknown)));
+        assert_eq!(back.by.as_deref(), Some("mx.acme.test"));
+        assert_eq!(back.said, "550 5.1.1 User unknown");
+        let delayed = bounce(&composed()).replace("Action: failed", "Action: delayed");
+        assert!(!returned(delayed.as_bytes(), &key()).unwrap().failed);
+        assert_eq!(
+            returned(bounce(&composed()).as_bytes(), &TokenKey::new(&[8; 32])),
+            None
+        );
+        assert_eq!(returned(bounce("Subject: hello\n\n").as_bytes(), &key()), None);
+    }
+
+    #[test]
     fn the_message_keeps_to_the_rules() {
         let text = composed();
         assert!(
@@ -219,7 +303,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_header_can_be_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(&bytes, &key());
+            let _ = (read(&bytes, &key()), returned(&bytes, &key()));
         }
 
         #[test]

@@ -20,6 +20,7 @@ mod providers;
 mod reason;
 pub mod received;
 mod recipient;
+mod refine;
 mod reply;
 mod report;
 mod signs;
@@ -34,6 +35,8 @@ pub use judge::Basis;
 pub use ordinary::{Kind, Sort};
 pub use reason::Reason;
 pub use reply::Stage;
+
+use crate::model::Reply;
 
 use mime::Part;
 
@@ -51,6 +54,17 @@ pub fn explain(message: &[u8]) -> Explanation {
     let message = &message[..message.len().min(LONGEST)];
     let outer = Part::parse(message);
     bounce(&outer, 0, &mut { MOST_ATTACHED }).unwrap_or_else(|| report::of_ordinary(&outer))
+}
+
+/// What a server means by a reply at `stage`; `None` where nothing says it.
+pub fn meaning(reply: &Reply, stage: Stage) -> Option<Reason> {
+    let words = judge::Words {
+        text: &reply.to_string(),
+        status: reply.enhanced,
+        host: None,
+        stage: Some(stage),
+    };
+    judge::judge(&words).map(|(reason, _)| reason)
 }
 
 /// The bounce that a message is, or brings with it.

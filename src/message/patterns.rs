@@ -245,6 +245,9 @@ const STRONG: Table = &[
             "user's outgoing",
             "not allowed to send*suspended",
             "outbound spam",
+            "sasl login name rejected",
+            "your account is blocked",
+            "your account has been blocked",
         ],
     ),
     (
@@ -335,6 +338,8 @@ const STRONG: Table = &[
     (
         R::RateLimited,
         &[
+            // Exim's own example, which many have copied.
+            "sender rate overlimit",
             "rate limit",
             "ratelimit",
             "rate-limit",
@@ -566,6 +571,7 @@ const STRONG: Table = &[
         &[
             "null mx",
             "nullmx",
+            "indicated no smtp service",
             "does not accept mail",
             "doesn't accept mail",
             "does not accept email",
@@ -884,6 +890,8 @@ const STRONG: Table = &[
             "domain*was not found",
             "host*not found",
             "domain not found",
+            "domain of recipient not found",
+            "domain of the recipient not found",
             "host not found",
             "host unknown",
             "unknown host",
@@ -1060,6 +1068,14 @@ const STRONG: Table = &[
             "nowy adres",
             "is now ",
             "has been replaced by",
+        ],
+    ),
+    // Postfix's own words for what an access table refuses, which say more than its first half does.
+    (
+        R::Policy,
+        &[
+            "recipient address rejected: access denied",
+            "recipient address rejected: rejected by policy",
         ],
     ),
     (

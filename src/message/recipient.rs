@@ -5,6 +5,7 @@ use super::explanation::{Cause, Hop, Recipient};
 use super::judge::{self, Words};
 use super::patterns;
 use super::reason::Reason;
+use super::refine::{Case, refined};
 use super::reply::{self, Stage};
 use super::status;
 use super::text::Found;
@@ -47,6 +48,12 @@ pub(super) fn recipient(found: &Found, reporter: &Reporter) -> Recipient {
     };
     let expired = is_expired(found, status);
     let judged = judged(found, text, stated, remote.or(reporter.host), expired);
+    let case = Case {
+        domain: domain.as_deref(),
+        reporter: reporter.host,
+        remote,
+    };
+    let judged = judged.map(|(reason, basis)| (refined(reason, text, &case), basis));
     let (reason, basis) = judged.map_or((None, None), |(reason, basis)| (Some(reason), Some(basis)));
     let stage = found.stage.or(match reason {
         Some(Reason::DomainNotFound | Reason::NoMailHost | Reason::DnsFailure) => Some(Stage::Dns),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Code;
 use super::smtp::SmtpFailureKind;
 
 /// What became of one canary.
@@ -36,6 +37,7 @@ impl CanaryEvidence {
             CanaryOutcome::LoginRefused { .. }
             | CanaryOutcome::MailboxUnreachable { .. }
             | CanaryOutcome::Lost { .. }
+            | CanaryOutcome::Returned { .. }
             | CanaryOutcome::Arrived { .. } => true,
         }
     }
@@ -123,6 +125,17 @@ pub enum CanaryOutcome {
         accepted: String,
         /// How long we looked for it.
         waited: Duration,
+    },
+    /// It was handed in, and came back to its sender.
+    Returned {
+        /// How long it took to come back.
+        after: Duration,
+        /// Why, where the message that brought it back says so.
+        code: Option<Code>,
+        /// The server that would not have it.
+        by: Option<String>,
+        /// What that server said, or whoever sent it back.
+        said: String,
     },
     /// It arrived.
     Arrived {

@@ -30,6 +30,9 @@ pub enum HoursError {
     /// Not three parts.
     #[error("hours are written as days, times and a time zone: \"Mon-Fri 08:00-18:00 Europe/Berlin\"")]
     Shape,
+    /// Not three parts, of moments.
+    #[error("moments are written as days, a time and a time zone: \"Mon-Fri 08:00 Europe/Berlin\"")]
+    Moments,
     /// A day that is none.
     #[error("\"{0}\" is no day: Mon, Tue, Wed, Thu, Fri, Sat and Sun are")]
     Day(String),
@@ -89,6 +92,16 @@ impl Hours {
             .filter_map(|day| self.window(day))
             .map(|(start, _)| start)
             .find(|start| *start >= now)
+    }
+
+    /// The day on which `now` lies there.
+    pub(super) fn day_of(&self, now: Timestamp) -> Date {
+        self.zone.to_datetime(now).date()
+    }
+
+    /// When the hours of a day begin, if it has any.
+    pub(super) fn start(&self, day: Date) -> Option<Timestamp> {
+        self.window(day).map(|(start, _)| start)
     }
 
     fn covers(&self, day: Date, now: Timestamp) -> bool {

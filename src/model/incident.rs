@@ -269,6 +269,7 @@ pub enum Event {
     Repeated,
     Reopened,
     Resolved,
+    Digest,
     Test,
 }
 
@@ -283,6 +284,7 @@ impl Event {
             Self::Repeated => "repeated",
             Self::Reopened => "reopened",
             Self::Resolved => "resolved",
+            Self::Digest => "digest",
             Self::Test => "test",
         }
     }

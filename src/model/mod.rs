@@ -23,6 +23,7 @@ pub mod snmp;
 mod subject;
 pub mod template;
 pub mod text;
+mod times;
 pub mod tls;
 pub mod trace;
 mod verdict;
@@ -41,6 +42,7 @@ pub use observation::{Evidence, Observation, StageTiming};
 pub use service::{Service, ServiceKind};
 pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
 pub use subject::{Anchor, Endpoint, ProbeKind, Recipient, Subject};
+pub use times::Times;
 pub use verdict::{
     Cause, Confidence, EvidenceNote, Hop, Owner, Proof, Root, RootKind, State, Target, Verdict, Warning,
 };

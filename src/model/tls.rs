@@ -1,6 +1,8 @@
 //! What TLS showed. Facts of a certificate are reported even when it is bad: the handshake is completed
 //! anyway, because opportunistic TLS delivers anyway (RFC 7435).
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +16,23 @@ pub struct TlsEvidence {
     /// The cipher suite's IANA name.
     pub cipher: String,
     /// The server's certificate, where it could be parsed.
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<Arc<Certificate>>,
     /// Whether a chain leads to a root that we trust, apart from any name.
     pub chain: ChainVerdict,
     /// What TLSA records could name of the certificates as they were sent, the server's own first; at most eight.
     #[serde(default)]
-    pub hashes: Vec<CertificateHashes>,
+    pub hashes: Arc<[CertificateHashes]>,
+}
+
+/// What a chain of certificates shows, whoever shows it: thousands of servers may share one, so it is held once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShownChain {
+    /// The first certificate, where it could be parsed.
+    pub certificate: Option<Arc<Certificate>>,
+    /// Whether the chain leads to a root that we trust.
+    pub chain: ChainVerdict,
+    /// What TLSA records could name of its certificates.
+    pub hashes: Arc<[CertificateHashes]>,
 }
 
 /// What a TLSA record could name of one certificate (RFC 6698 2.1), in hex.

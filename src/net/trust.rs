@@ -1,12 +1,11 @@
 //! The roots that we trust, and what a chain of certificates is worth by them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::aws_lc_rs as provider;
@@ -17,19 +16,17 @@ use rustls::{CertificateError, ClientConfig, RootCertStore};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::model::text::clean;
-use crate::model::tls::ChainVerdict;
+use crate::model::tls::{ChainVerdict, ShownChain};
+use memory::{Fingerprint, Memory, fingerprint};
 
+mod memory;
 mod strict;
 mod verifier;
 
 pub use verifier::{Demands, Verifier};
 
-/// Verdicts that are remembered at once.
-const REMEMBERED: usize = 4096;
 /// Characters of a reason in words.
 const REASON: usize = 200;
-
-type Fingerprint = [u8; digest::SHA256_OUTPUT_LEN];
 
 /// Why the configured roots cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -65,16 +62,8 @@ pub struct Trust {
     /// Certificates that were named themselves: a server may show one without any issuer.
     named: Arc<HashSet<Fingerprint>>,
     algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
-    verdicts: Mutex<HashMap<Fingerprint, Remembered>>,
-}
-
-/// A verdict, and from when on it has to be formed anew: the next time that a certificate of the chain becomes
-/// valid or ceases to be.
-#[derive(Debug, Clone)]
-struct Remembered {
-    verdict: ChainVerdict,
-    since: Timestamp,
-    until: Timestamp,
+    verdicts: Memory<ChainVerdict>,
+    shown: Memory<ShownChain>,
 }
 
 impl Trust {
@@ -116,7 +105,8 @@ impl Trust {
             roots: Arc::new(RootCertStore::empty()),
             named: Arc::default(),
             algorithms: provider::default_provider().signature_verification_algorithms.all,
-            verdicts: Mutex::default(),
+            verdicts: Memory::default(),
+            shown: Memory::default(),
         };
         for certificate in certificates {
             // One that cannot be a root still counts as named.
@@ -143,7 +133,8 @@ impl Trust {
             roots: Arc::clone(&self.roots),
             named: Arc::clone(&self.named),
             algorithms: self.algorithms,
-            verdicts: Mutex::default(),
+            verdicts: Memory::default(),
+            shown: Memory::default(),
         }
     }
 
@@ -168,23 +159,20 @@ impl Trust {
         intermediates: &[CertificateDer<'_>],
         now: Timestamp,
     ) -> ChainVerdict {
-        let key = fingerprint(std::iter::once(end_entity).chain(intermediates));
-        if let Some(known) = self.verdicts().get(&key)
-            && (known.since..known.until).contains(&now)
-        {
-            return known.verdict.clone();
-        }
-        let verdict = self.verify(end_entity, intermediates, now);
-        let until = next_edge(std::iter::once(end_entity).chain(intermediates), now);
-        self.remember(
-            key,
-            Remembered {
-                verdict: verdict.clone(),
-                since: now,
-                until,
-            },
-        );
-        verdict
+        let chain: Vec<_> = std::iter::once(end_entity).chain(intermediates).collect();
+        self.verdicts
+            .recall(&chain, now, || self.verify(end_entity, intermediates, now))
+    }
+
+    /// What a chain shows, read by `read` where it is not known yet; remembered as a verdict is.
+    pub fn shown(
+        &self,
+        chain: &[CertificateDer<'_>],
+        now: Timestamp,
+        read: impl FnOnce() -> ShownChain,
+    ) -> ShownChain {
+        let chain: Vec<_> = chain.iter().collect();
+        self.shown.recall(&chain, now, read)
     }
 
     /// For each certificate of a chain, whether it vouches for the first one: whether signatures lead from it to there,
@@ -218,22 +206,6 @@ impl Trust {
         let seconds = u64::try_from(now.as_second()).unwrap_or(0);
         let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         verify_server_cert_signed_by_trust_anchor(own, roots, between, time, self.algorithms)
-    }
-
-    fn verdicts(&self) -> std::sync::MutexGuard<'_, HashMap<Fingerprint, Remembered>> {
-        // A map of finished verdicts is whole whatever happened to another thread.
-        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn remember(&self, key: Fingerprint, fresh: Remembered) {
-        let mut verdicts = self.verdicts();
-        if verdicts.len() >= REMEMBERED {
-            verdicts.retain(|_, known| fresh.since < known.until);
-            if verdicts.len() >= REMEMBERED {
-                verdicts.clear();
-            }
-        }
-        verdicts.insert(key, fresh);
     }
 
     fn verify(
@@ -337,36 +309,6 @@ fn invalid(reason: &str) -> ChainVerdict {
     ChainVerdict::Invalid {
         reason: clean(reason.as_bytes(), REASON),
     }
-}
-
-/// SHA-256 over certificates, each with its length, so that no two chains share one.
-fn fingerprint<'a>(chain: impl IntoIterator<Item = &'a CertificateDer<'a>>) -> Fingerprint {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for certificate in chain {
-        context.update(&certificate.len().to_be_bytes());
-        context.update(certificate);
-    }
-    let mut out = [0; digest::SHA256_OUTPUT_LEN];
-    out.copy_from_slice(context.finish().as_ref());
-    out
-}
-
-/// When the next certificate of a chain becomes valid or ceases to be.
-fn next_edge<'a>(chain: impl Iterator<Item = &'a CertificateDer<'a>>, now: Timestamp) -> Timestamp {
-    chain
-        .filter_map(|der| X509Certificate::from_der(der).ok())
-        .flat_map(|(_, parsed)| {
-            let validity = parsed.validity();
-            // Valid through the whole last second (RFC 5280 4.1.2.5).
-            [
-                validity.not_before.timestamp(),
-                validity.not_after.timestamp().saturating_add(1),
-            ]
-        })
-        .filter_map(|second| Timestamp::from_second(second).ok())
-        .filter(|edge| *edge > now)
-        .min()
-        .unwrap_or(Timestamp::MAX)
 }
 
 fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {

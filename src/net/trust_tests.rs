@@ -316,7 +316,7 @@ fn a_verdict_is_remembered_until_a_certificate_changes_its_validity() {
         ]),
         [NotYetValid, Trusted, Trusted, Trusted, Expired, Trusted]
     );
-    let known = trust.verdicts().len();
+    let known = trust.verdicts.len();
     assert_eq!(known, 1, "one chain, one entry");
 }
 
@@ -326,34 +326,11 @@ fn a_remembered_verdict_is_not_formed_again() {
     let server = Identity::self_signed("mx.acme.test", pki::VALID, true);
     assert_eq!(judged(&trust, &server, NOW), ChainVerdict::SelfSigned);
     // Put a verdict that nobody would form where the first one is kept: it must come back.
-    for known in trust.verdicts().values_mut() {
-        known.verdict = ChainVerdict::Revoked;
-    }
+    trust.verdicts.overwrite(&ChainVerdict::Revoked);
     assert_eq!(
         judged(&trust, &server, "2026-12-31T00:00:00Z"),
         ChainVerdict::Revoked
     );
-}
-
-#[test]
-fn what_is_remembered_is_bounded() {
-    let trust = Trust::only([]);
-    let fill = |since: &str, until: &str| {
-        for number in 0..=REMEMBERED {
-            let mut key = Fingerprint::default();
-            key[..8].copy_from_slice(&number.to_be_bytes());
-            key[8] = u8::from(since == NOW);
-            let fresh = Remembered {
-                verdict: ChainVerdict::Trusted,
-                since: at(since),
-                until: at(until),
-            };
-            trust.remember(key, fresh);
-            assert!(trust.verdicts().len() <= REMEMBERED);
-        }
-    };
-    fill("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z");
-    fill(NOW, "2027-01-01T00:00:00Z");
 }
 
 #[test]

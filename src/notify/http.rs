@@ -85,6 +85,16 @@ pub(super) fn said(answer: &[u8], hidden: &[&str]) -> String {
     }
 }
 
+/// What of an address may let others post, and must not be shown when the other side repeats it.
+pub(super) fn secrets_of(url: &Url) -> Vec<String> {
+    let path = Some(url.path()).filter(|path| path.len() > 1);
+    [Some(url.as_str()), path, url.query(), url.password()]
+        .into_iter()
+        .flatten()
+        .map(str::to_owned)
+        .collect()
+}
+
 /// A URL that is a secret, as who has it can post.
 pub(super) struct SecretUrl {
     pub(super) url: Url,

@@ -10,7 +10,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::text::{self, Wording};
 use super::{Pipeline, Secret};
 use crate::incident::sample::{acme, at, incident};
-use crate::model::{Event, Incident, IncidentState, Message, MessageId, Notice, Told};
+use crate::model::{Acknowledgement, Code, Event, Incident, IncidentState, Message, MessageId, Notice, Told};
 
 /// What a hostile server may have said.
 pub(crate) const HOSTILE: &str =
@@ -31,6 +31,16 @@ pub(crate) fn incident_at(event: Event) -> Incident {
             step: 0,
             resumed: None,
             notifiers: vec!["oncall".into()],
+        });
+    }
+    if let (Event::Updated, Some(told)) = (event, &mut incident.told) {
+        told.code = Code::HostRefused;
+    }
+    if event == Event::Acknowledged {
+        incident.acknowledged = Some(Acknowledgement {
+            at: at(1200),
+            by: "anna".into(),
+            told: false,
         });
     }
     if event == Event::Resolved {

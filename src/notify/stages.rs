@@ -163,6 +163,18 @@ impl Pipeline {
         }
     }
 
+    /// Messages that are about no incident, to each of these once.
+    pub fn post(&mut self, notice: Notice, notifiers: impl Iterator<Item = Arc<str>>) -> Vec<Message> {
+        let notice = Arc::new(notice);
+        notifiers
+            .map(|notifier| Message {
+                id: self.number(),
+                notifier,
+                notice: notice.clone(),
+            })
+            .collect()
+    }
+
     /// What was last told of the incidents that go on, as if it was told now: for receivers that have to hear it
     /// again and again, after a restart.
     pub fn standing<'a>(

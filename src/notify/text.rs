@@ -23,6 +23,8 @@ const PARAGRAPH: usize = 2000;
 const PART: usize = 1000;
 /// The most characters of what others wrote, within a paragraph: the rest of it must still be read.
 const THEIRS: usize = 400;
+/// The most characters of a person's name.
+const NAME: usize = 80;
 /// The most names that are spelled out: clients in a line, clients in a list, domains of one client in it.
 const CLIENTS_IN_LINE: usize = 3;
 const CLIENTS_IN_LIST: usize = 20;
@@ -132,7 +134,7 @@ struct Telling<'a> {
 impl Telling<'_> {
     fn subject(&self) -> String {
         let prefix = match self.event {
-            Event::Opened | Event::Test => "",
+            Event::Opened | Event::Digest | Event::Test => "",
             Event::Updated => "Changed: ",
             Event::Acknowledged => "Acknowledged: ",
             Event::Escalated => "Escalated: ",
@@ -180,6 +182,16 @@ impl Telling<'_> {
         line("", &sentence(&self.headline()));
         line("", "");
         line("What:  ", &self.what_failed());
+        if let Some(told) = incident
+            .told
+            .as_ref()
+            .filter(|told| told.code != incident.cause.code)
+        {
+            line(
+                "Not:   ",
+                &format!("{}, as was told before", told.code.entry().title),
+            );
+        }
         if let Some(flaps) = self.flaps() {
             line("Flaps: ", &flaps);
         }
@@ -229,17 +241,40 @@ impl Telling<'_> {
         }
         let since = self.since();
         let lasted = span(self.now.duration_since(since));
-        let again = match self.event {
-            Event::Updated => "the cause has changed; ",
-            Event::Reopened => "again, ",
-            Event::Repeated | Event::Escalated | Event::Acknowledged => "still ",
-            _ => "",
-        };
         format!(
-            "{who}: {again}{} since {} ({lasted})",
+            "{who}: {}{} since {} ({lasted})",
+            self.news(),
             self.what(),
             self.clock(since)
         )
+    }
+
+    /// Why this is told, where it does not just begin.
+    fn news(&self) -> String {
+        match self.event {
+            Event::Updated => format!("{}; ", self.change()),
+            Event::Reopened => "again, ".into(),
+            Event::Repeated | Event::Escalated => "nobody has taken this on; still ".into(),
+            Event::Acknowledged => {
+                let by = self.incident.acknowledged.as_ref().map(|taken| taken.by.as_str());
+                let by = by.filter(|by| !by.is_empty()).unwrap_or("somebody");
+                format!("{} has taken this on; still ", clean(by.as_bytes(), NAME))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// What is no longer as it was told.
+    fn change(&self) -> &'static str {
+        let incident = self.incident;
+        match &incident.told {
+            Some(told) if told.code != incident.cause.code || told.root != incident.cause.root => {
+                "the cause is another than told before"
+            }
+            Some(told) if told.severity < incident.severity => "this is worse than told before",
+            Some(told) if told.severity > incident.severity => "this is not as bad as told before",
+            _ => "this has changed",
+        }
     }
 
     fn ending(&self, who: &str) -> String {

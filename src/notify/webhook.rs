@@ -100,11 +100,9 @@ impl Webhook {
             None => fields::document(message).to_string(),
         };
         let headers = self.headers(&body).await?;
-        let hidden: Vec<String> = headers
-            .iter()
-            .filter(|(_, value)| value.is_sensitive())
-            .filter_map(|(_, value)| Some(value.to_str().ok()?.to_owned()))
-            .collect();
+        let hidden = headers.iter().filter(|(_, value)| value.is_sensitive());
+        let hidden = hidden.filter_map(|(_, value)| Some(value.to_str().ok()?.to_owned()));
+        let hidden: Vec<String> = hidden.chain(http::secrets_of(&url)).collect();
         let hidden: Vec<&str> = hidden.iter().map(String::as_str).collect();
         let request = self.client.post(url).headers(headers).body(body);
         let answer = http::send(request, &hidden, now).await?;

@@ -4,6 +4,7 @@
 //! daemon decides is one [`Batch`], written whole or not at all: an incident never says that somebody was told
 //! without the message being in the outbox.
 
+mod batch;
 mod error;
 mod schema;
 mod sqlite;
@@ -15,10 +16,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::{
-    ClientId, Code, Hand, Incident, IncidentId, IncidentState, Message, Outcome, State, Target,
-};
+use crate::model::{ClientId, Code, Hand, Incident, IncidentId, IncidentState, Message, State, Target};
 
+pub use batch::Batch;
 pub use error::StoreError;
 pub use sqlite::SqliteStore;
 
@@ -77,34 +77,6 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`].
     fn beat(&mut self, at: Timestamp) -> Result<(), StoreError>;
-}
-
-/// Everything that one step of the daemon decided.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Batch {
-    /// Incidents that are new or changed, whole.
-    pub incidents: Vec<Arc<Incident>>,
-    /// Messages to send.
-    pub messages: Vec<Message>,
-    /// What became of messages.
-    pub outcomes: Vec<Outcome>,
-    /// Verdicts that turned.
-    pub turns: Vec<Turn>,
-    /// Targets that were seen for the first time.
-    pub seen: Vec<Target>,
-    /// Targets that left the configuration: their last verdict and that they were seen is forgotten.
-    pub forgotten: Vec<Target>,
-    /// What was learnt.
-    pub facts: Vec<Fact>,
-    /// What people have set by hand, new or lifted.
-    pub hands: Vec<Hand>,
-}
-
-impl Batch {
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// A verdict that turned.

@@ -17,8 +17,10 @@ use super::schema;
 use super::{Batch, Delivery, IncidentFilter, Loaded, Store, StoreError, Turn};
 use crate::model::{Incident, IncidentId, Target};
 
-/// How long to wait for another process that holds the database: an operator's shell, a backup.
+/// How long a reader waits for another process that holds the database: an operator's shell, a backup.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the daemon does: alerts wait meanwhile, and what cannot be written is tried again.
+const WRITER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The store in one SQLite file.
 #[derive(Debug)]
@@ -59,6 +61,12 @@ impl SqliteStore {
         Ok(Self { connection })
     }
 
+    /// The connection itself, for tests that make it fail.
+    #[cfg(test)]
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// A database that ends with the process.
     ///
     /// # Errors
@@ -94,7 +102,7 @@ fn make_file(path: &Path) -> std::io::Result<()> {
 }
 
 fn prepare(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(WRITER_PATIENCE)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // Before the journal is touched: a database that is not ours is left as it is.
     schema::version(connection)?;

@@ -432,3 +432,68 @@ fn what_people_set_is_kept_until_long_after_its_end() {
     store.beat(at(200)).unwrap();
     store.beat(at(260)).unwrap();
 }
+
+/// Steps that waited for a disk together leave what they would have left one by one.
+#[test]
+fn batches_that_wait_are_one() {
+    let fact = |value| Fact {
+        subject: "acme.test".into(),
+        name: "mx".into(),
+        value,
+    };
+    let steps = [
+        Batch {
+            incidents: vec![Arc::new(incident(1))],
+            messages: vec![message(1, Event::Opened, &incident(1))],
+            turns: vec![turn(1, State::Broken, Some(Code::GatewayDown))],
+            seen: vec![router(), domain("acme.test")],
+            facts: vec![fact(json!(1))],
+            ..Batch::default()
+        },
+        Batch {
+            outcomes: vec![outcome(1, None)],
+            forgotten: vec![router()],
+            facts: vec![fact(json!(2))],
+            ..Batch::default()
+        },
+        Batch {
+            incidents: vec![Arc::new(ended(1, at(900))), Arc::new(incident(2))],
+            messages: vec![message(2, Event::Resolved, &incident(1))],
+            seen: vec![domain("beta.test")],
+            ..Batch::default()
+        },
+    ];
+    let mut one_by_one = SqliteStore::in_memory().unwrap();
+    let mut together = Batch::default();
+    for step in steps {
+        one_by_one.commit(&step).unwrap();
+        together.absorb(step);
+    }
+    assert_eq!(together.incidents.len(), 2, "each row once");
+    let mut at_once = SqliteStore::in_memory().unwrap();
+    at_once.commit(&together).unwrap();
+    let (one_by_one, at_once) = (one_by_one.load(at(0)).unwrap(), at_once.load(at(0)).unwrap());
+    assert_eq!(at_once, one_by_one);
+    assert_eq!(at_once.seen, [domain("acme.test"), domain("beta.test")]);
+}
+
+#[test]
+fn what_waits_for_long_is_bounded() {
+    let mut waiting = Batch::default();
+    for id in 1..=3000 {
+        waiting.absorb(Batch {
+            incidents: vec![Arc::new(incident(1))],
+            messages: vec![message(id, Event::Updated, &incident(1))],
+            outcomes: if id % 3 == 0 {
+                Vec::new()
+            } else {
+                vec![outcome(id, None)]
+            },
+            ..Batch::default()
+        });
+    }
+    assert_eq!(waiting.incidents.len(), 1);
+    assert!(waiting.messages.len() < 2001, "{}", waiting.messages.len());
+    let undone = waiting.messages.iter().filter(|message| message.id.0 % 3 == 0);
+    assert_eq!(undone.count(), 1000, "and what is still to be sent is kept");
+}

@@ -99,18 +99,25 @@ impl<'a> Digest<'a> {
         shares
     }
 
+    /// How many of what happened still go on: `all are over`.
+    pub(super) fn open_in_words(&self) -> String {
+        match (self.open(), self.episodes.len()) {
+            (0, 1) => "which is over".to_owned(),
+            (0, _) => "all are over".to_owned(),
+            (1, 1) => "which still goes on".to_owned(),
+            (1, _) => "1 still goes on".to_owned(),
+            (open, all) if open == all => "all still go on".to_owned(),
+            (open, _) => format!("{open} still go on"),
+        }
+    }
+
     /// All of it in a sentence or two.
     pub(super) fn sentence(&self) -> String {
         if self.episodes.is_empty() {
             return "Nothing happened.".to_owned();
         }
         let happened = count(self.episodes.len(), "incident", "incidents");
-        let open = match self.open() {
-            0 if self.episodes.len() == 1 => "which is over".to_owned(),
-            0 => "all are over".to_owned(),
-            1 => "1 still goes on".to_owned(),
-            open => format!("{open} still go on"),
-        };
+        let open = self.open_in_words();
         let (domains, clients) = (self.domains().len(), self.clients().len());
         if domains == 0 {
             return format!("{happened}, {open}. No domain was hit.");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{count, joined};
+use super::words::{Moment, count, joined};
 use crate::model::{Code, Root, RootKind, State, Verdict};
 use crate::snapshot::Snapshot;
 
@@ -33,6 +33,7 @@ impl Headline {
             let (tone, text) = tally.sentence(snapshot, &mut notes);
             (tone, text, None)
         };
+        notes.extend(store(snapshot));
         if !snapshot.reload.successful {
             notes.push("The last change of the configuration was refused; the one before is in use.".into());
         }
@@ -43,6 +44,24 @@ impl Headline {
             notes,
         }
     }
+}
+
+/// What is wrong with the store.
+fn store(snapshot: &Snapshot) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some((since, reason)) = &snapshot.store.failing {
+        let since = Moment::new(*since, snapshot.at).human;
+        notes.push(format!(
+            "Nothing can be written to the store since {since}: {reason}. Alerts go out all the same, but a restart \
+             would forget what happened since."
+        ));
+    }
+    if let Some(aside) = &snapshot.store.set_aside {
+        notes.push(format!(
+            "The database was damaged at the start and lies aside at {aside}; history begins anew."
+        ));
+    }
+    notes
 }
 
 /// What is wrong with our own side, and what to do; `None` while it is well, or not looked at yet.

@@ -24,8 +24,8 @@ const TEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
 const COMMON: [&str; 2] = ["ns1.dns.test.", "ns2.dns.test."];
 const HOSTING: [&str; 2] = ["ns-a.hosting.test.", "ns-b.hosting.test."];
 
-/// The one zone that does not hang on `test.` but on the root.
-const REVERSE: &str = "2.0.192.in-addr.arpa";
+/// What zones end with that do not hang on `test.` but on the root.
+const REVERSE: &str = ".in-addr.arpa";
 
 /// Glue that stands in `test.` beside the delegations.
 const GLUE: [&str; 5] = [
@@ -59,7 +59,7 @@ const AT_BIGMAIL: &[&str] = &[
 ];
 
 /// The zones on the two name servers.
-const ZONES: [Zone; 13] = [
+const ZONES: [Zone; 15] = [
     zone("dns.test", COMMON, &["ns1 A 192.0.2.21", "ns2 A 192.0.2.22"]),
     zone(
         "hosting.test",
@@ -79,6 +79,12 @@ const ZONES: [Zone; 13] = [
         "2.0.192.in-addr.arpa",
         COMMON,
         &["10 PTR probe.msp.test.", "200 PTR anchor.msp.test."],
+    ),
+    zone("100.51.198.in-addr.arpa", COMMON, &["10 PTR mx.acme.test."]),
+    zone(
+        "113.0.203.in-addr.arpa",
+        COMMON,
+        &["10 PTR mx.beta.test.", "200 PTR mx.partner.test."],
     ),
     zone(
         "acme.test",
@@ -271,15 +277,17 @@ fn bodies(server: Host, edits: &[Edit]) -> Result<Vec<(String, Ipv4Addr, bool, O
 fn root_body() -> Result<String> {
     let mut body = format!("@ NS a.root.\na.root. A {ROOT_ADDRESS}\ntest. NS a.nic.test.\n");
     body += &format!("a.nic.test. A {TEST_ADDRESS}\n{}", ds_of("test")?);
-    for server in COMMON {
-        body += &format!("{REVERSE}. NS {server}\n");
+    for zone in zones().filter(|zone| zone.name.ends_with(REVERSE)) {
+        for server in zone.servers {
+            body += &format!("{}. NS {server}\n", zone.name);
+        }
     }
     Ok(body)
 }
 
 fn test_body(edits: &[Edit]) -> Result<String> {
     let mut body = "@ NS a.nic\n".to_owned();
-    for zone in zones().filter(|zone| zone.name != REVERSE) {
+    for zone in zones().filter(|zone| !zone.name.ends_with(REVERSE)) {
         let gone = |edit: &Edit| matches!(edit, Edit::Undelegate { zone: name } if name == zone.name);
         if edits.iter().any(gone) {
             continue;

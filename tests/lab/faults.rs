@@ -10,6 +10,7 @@ use crate::hosts::{Host, Service};
 use crate::mail::{self, Whim};
 use crate::meddler::{self, Meddling};
 use crate::pki::Flavour;
+use crate::post::{self, Trouble};
 use crate::shell;
 use crate::site;
 use crate::worker::Worker;
@@ -136,6 +137,20 @@ pub enum Fault {
         /// Its lines.
         lines: Vec<String>,
     },
+    /// Something is wrong where mail is carried (in worlds that are furnished for it).
+    Post {
+        /// Where.
+        host: Host,
+        /// What.
+        trouble: Trouble,
+    },
+    /// What a server answers to whoever asks for `desk` (likewise).
+    Answer {
+        /// Which.
+        host: Host,
+        /// For Postfix the recipient's address is put after the codes.
+        reply: String,
+    },
     /// Other records in a zone.
     Records {
         /// The zone.
@@ -182,6 +197,8 @@ pub enum Traffic {
     Smtp,
     /// TCP to port 587.
     Submission,
+    /// TCP to ports 143 and 993.
+    Imap,
     /// TCP to port 443.
     Https,
     /// SNMP.
@@ -280,6 +297,7 @@ fn inject(world: &World, id: u64, fault: &Fault) -> Result<Option<Worker>> {
             world.answer_pings(*host, false)?;
             return Ok(Some(late));
         }
+        Fault::Post { host, trouble } => return post::begin(world, *host, *trouble),
         _ => change(world, id, fault)?,
     }
     Ok(None)
@@ -319,7 +337,10 @@ fn change(world: &World, id: u64, fault: &Fault) -> Result<()> {
         Fault::AgentStopped { host } => site::stop_agent(world, *host),
         Fault::NoIpv6 { host } => world.without_ipv6(*host),
         Fault::StsPolicy { lines } => site::set_policy(world, lines),
-        Fault::Meddler { .. } | Fault::LatePings { .. } => bail!("somebody has to keep it up"),
+        Fault::Answer { host, reply } => post::set_answer(world, *host, Some(reply)),
+        Fault::Meddler { .. } | Fault::LatePings { .. } | Fault::Post { .. } => {
+            bail!("somebody has to keep it up")
+        }
         Fault::Records { .. } | Fault::Unserve { .. } | Fault::Undelegate { .. } | Fault::BogusDs { .. } => {
             let edit = edit(fault).context("a fault of the name space is an edit")?;
             world.zones.apply(world, id, edit)
@@ -342,12 +363,12 @@ fn heal(world: &World, id: u64, fault: &Fault) -> Result<()> {
         Fault::Postscreen { host } => mail::set_postscreen(world, *host, false),
         Fault::Meddler { at, .. } => nft(world, *at, &format!("delete table ip fault{id}\n")),
         Fault::LatePings { host, .. } => world.answer_pings(*host, true),
-        // What is over is over.
-        Fault::Reboot { .. } => Ok(()),
         Fault::AgentStopped { host } => site::start_agent(world, *host),
         Fault::NoIpv6 { host } => world.with_ipv6(*host),
-        // Without its record nobody looks at the policy.
-        Fault::StsPolicy { .. } => Ok(()),
+        Fault::Post { host, trouble } => post::end(world, *host, *trouble),
+        Fault::Answer { host, .. } => post::set_answer(world, *host, None),
+        // A restart is over, and without its record nobody looks at a policy.
+        Fault::Reboot { .. } | Fault::StsPolicy { .. } => Ok(()),
         Fault::Records { .. } | Fault::Unserve { .. } | Fault::Undelegate { .. } | Fault::BogusDs { .. } => {
             world.zones.revert(world, id)
         }
@@ -414,6 +435,7 @@ fn rules(from: &[String], to: &[String], what: Traffic, how: Manner) -> String {
             Traffic::Ping => ping,
             Traffic::Smtp => "tcp dport 25 ",
             Traffic::Submission => "tcp dport 587 ",
+            Traffic::Imap => "tcp dport { 143, 993 } ",
             Traffic::Https => "tcp dport 443 ",
             Traffic::Snmp => "udp dport 161 ",
             Traffic::Dns => "meta l4proto { tcp, udp } th dport 53 ",

@@ -10,15 +10,20 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::hosts::{Host, Service};
 use crate::pki::Flavour;
+use crate::post;
 use crate::shell;
 use crate::world::World;
 
 /// Debian's Exim insists on this user; only its own namespaces know it.
 const EXIM_USER: &str = "Debian-exim";
-const EXIM_ID: u32 = 65_533;
+/// Its number; it owns all mailboxes too, for it need not become anybody else then.
+pub const EXIM_ID: u32 = 65_533;
 
 /// Where Exim may lie: installed, or unpacked by `tests/run`, because Debian installs one mail server only.
 const EXIM_PLACES: [&str; 2] = ["/usr/sbin/exim4", "/var/cache/mailflow-lab/exim/usr/sbin/exim4"];
+
+/// Whose the mailboxes of a Postfix are, as in its configuration.
+const NOBODY: u32 = 65_534;
 
 /// The Exim that is there.
 pub fn exim() -> Option<PathBuf> {
@@ -138,23 +143,42 @@ pub fn set_whim(world: &World, host: Host, whim: Whim, words: Option<&str>) -> R
     }
 }
 
+/// What lies in the mailbox of whoever is on call, the oldest first.
+pub fn mailbox(world: &World, host: Host) -> Result<Vec<String>> {
+    let folder = world.home(host).join("mail/oncall/new");
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut mails = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let file = file?;
+        mails.push((
+            file.metadata()?.modified()?,
+            std::fs::read_to_string(file.path())?,
+        ));
+    }
+    mails.sort();
+    Ok(mails.into_iter().map(|(_, mail)| mail).collect())
+}
+
 /// Puts postscreen before a Postfix, or takes it away: it greets in two parts, seconds apart, and looks who cannot wait.
 pub fn set_postscreen(world: &World, host: Host, on: bool) -> Result<()> {
     let home = world.home(host);
-    write_services(&home, on)?;
+    write_services(world, host, on)?;
     let mut command = world.on(host, "postfix");
     shell::output(command.arg("-c").arg(home.join("etc")).arg("reload"))?;
     Ok(())
 }
 
-fn write_services(home: &Path, postscreen: bool) -> Result<()> {
+fn write_services(world: &World, host: Host, postscreen: bool) -> Result<()> {
     let smtp = if postscreen {
         include_str!("templates/postscreen.cf")
     } else {
         "smtp inet n - n - - smtpd -o max_use=1\n"
     };
-    let others = format!(include_str!("templates/master.cf"), home = home.display());
-    shell::replace(&home.join("etc/master.cf"), &(others + smtp))
+    let (_, own) = post::postfix(world, host);
+    let services = include_str!("templates/master.cf").to_owned() + &own + smtp;
+    shell::replace(&world.home(host).join("etc/master.cf"), &services)
 }
 
 /// Starts a Postfix of its own on a host.
@@ -176,15 +200,17 @@ fn prepare_postfix(world: &World, host: Host, etc: &Path) -> Result<()> {
     }
     let (uid, gid) = ids_of("postfix")?;
     chown(home.join("data"), Some(uid), Some(gid))?;
+    std::fs::create_dir_all(home.join("mail"))?;
+    chown(home.join("mail"), Some(NOBODY), Some(NOBODY))?;
     set_certificate(world, host, Flavour::Good)?;
     set_greeting(world, host, None)?;
     set_starttls(world, host, true)?;
-    write_services(&home, false)?;
+    write_services(world, host, false)?;
+    post::open(world, host)?;
+    let (own, _) = post::postfix(world, host);
     let (home, name) = (home.display(), host.facts().mail_name);
-    std::fs::write(
-        etc.join("main.cf"),
-        format!(include_str!("templates/main.cf"), home = home, name = name),
-    )?;
+    let main = format!(include_str!("templates/main.cf"), home = home, name = name);
+    std::fs::write(etc.join("main.cf"), main + &own)?;
     Ok(())
 }
 
@@ -197,8 +223,12 @@ pub fn start_exim(world: &World, host: Host) -> Result<()> {
         std::fs::create_dir_all(&spool)?;
         chown(&spool, Some(EXIM_ID), Some(EXIM_ID))?;
         set_certificate(world, host, Flavour::Good)?;
+        post::open(world, host)?;
+        let (main, rest) = post::exim(world, host)?;
         let text = format!(
             include_str!("templates/exim.conf"),
+            main = main,
+            rest = rest,
             home = home.display(),
             name = host.facts().mail_name,
             everywhere = match host.facts().address6 {

@@ -12,6 +12,7 @@
 )]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program")]
 
+mod bounces;
 mod dashboards;
 mod dns;
 mod faults;
@@ -22,9 +23,12 @@ mod meddler;
 mod monitor;
 mod order;
 mod pki;
+mod post;
 mod prometheus;
+mod receivers;
 mod runner;
 mod scenario;
+mod setting;
 mod shell;
 mod site;
 mod verdicts;
@@ -33,7 +37,7 @@ mod worker;
 mod world;
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -45,10 +49,11 @@ use crate::order::{Next, Turned};
 use crate::pki::Pki;
 use crate::runner::{Report, Runner};
 use crate::scenario::Scenario;
+use crate::setting::Setting;
 use crate::world::{BASE, World};
 
 /// Programs that the lab needs, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 15] = [
+const PROGRAMS: [(&str, &str); 17] = [
     ("ip", "iproute2"),
     ("ss", "iproute2"),
     ("sysctl", "procps"),
@@ -59,11 +64,13 @@ const PROGRAMS: [(&str, &str); 15] = [
     ("dig", "bind9-dnsutils"),
     ("unbound", "unbound"),
     ("postfix", "postfix"),
+    ("dovecot", "dovecot-imapd"),
     ("openssl", "openssl"),
     ("snmpd", "snmpd"),
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
+    ("amtool", "prometheus-alertmanager"),
 ];
 
 /// A small internet in network namespaces, to see what the daemon makes of its faults.
@@ -72,7 +79,7 @@ const PROGRAMS: [(&str, &str); 15] = [
 struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
-    /// How many worlds to play in at the same time; four for each processor, as a world mostly waits.
+    /// How many worlds to play in at the same time, besides those that carry mail; four for each processor, as a world mostly waits.
     #[arg(long, default_value_t = four_a_processor(), global = true)]
     worlds: usize,
     /// Asked by test runners that look for tests by name; the lab shows none.
@@ -94,6 +101,8 @@ enum What {
     Run { names: Vec<String> },
     /// Builds one world and leaves it, with the faults of a scenario's first step if one is named.
     Up { scenario: Option<String> },
+    /// Has the mail servers send mail back in many ways, and keeps what comes back in a folder.
+    Bounces { folder: PathBuf },
     /// Removes every world.
     Down,
 }
@@ -129,6 +138,7 @@ fn lab(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.what {
         Some(What::Down) => world::down().map(|()| ExitCode::SUCCESS),
         Some(What::Up { scenario }) => up(&scenarios, scenario.as_deref()),
+        Some(What::Bounces { folder }) => bounces(folder),
         Some(What::Run { names }) => play(named(scenarios, names)?, arguments.worlds),
         _ => play(scenarios, arguments.worlds),
     }
@@ -199,19 +209,16 @@ fn prepare() -> Result<Pki> {
 }
 
 fn up(scenarios: &[Scenario], name: Option<&str>) -> Result<ExitCode> {
-    let faults = match name {
-        None => Vec::new(),
+    let (setting, faults) = match name {
+        None => (Setting::default(), Vec::new()),
         Some(name) => {
             let scenario = scenarios.iter().find(|scenario| scenario.name == name);
-            scenario
-                .with_context(|| format!("there is no scenario {name:?}"))?
-                .steps[0]
-                .inject
-                .clone()
+            let scenario = scenario.with_context(|| format!("there is no scenario {name:?}"))?;
+            (scenario.setting, scenario.steps[0].inject.clone())
         }
     };
     let start = Instant::now();
-    let world = World::build(0, &prepare()?)?;
+    let world = World::build(0, &prepare()?, setting)?;
     monitor::Daemon::new(&world)?;
     let mut active = faults::Active::default();
     for fault in &faults {
@@ -245,24 +252,49 @@ fn up(scenarios: &[Scenario], name: Option<&str>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Collects bounces in a world that carries mail.
+fn bounces(folder: &Path) -> Result<ExitCode> {
+    let world = World::build(0, &prepare()?, Setting::Post)?;
+    clean_up_when_interrupted()?;
+    let collected = bounces::collect(&world, folder);
+    world::down()?;
+    let wrong = collected?;
+    println!("{wrong} are read otherwise than they were made");
+    Ok(if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
 /// Plays scenarios in several worlds and sums up.
 fn play(scenarios: Vec<Scenario>, worlds: usize) -> Result<ExitCode> {
     let start = Instant::now();
     let pki = prepare()?;
     clean_up_when_interrupted()?;
-    let worlds = worlds.clamp(1, scenarios.len().max(1));
-    println!("lab: {} scenarios in {worlds} worlds", scenarios.len());
     let total = scenarios.len();
     // The longest first, so that no world is still at one when the others have nothing left.
     let mut scenarios = scenarios;
     scenarios.sort_by_key(|scenario| std::cmp::Reverse(scenario.steps.len()));
-    let queue = Mutex::new(VecDeque::from(scenarios));
+    let (post, domains): (Vec<_>, Vec<_>) = scenarios
+        .into_iter()
+        .partition(|scenario| scenario.setting == Setting::Post);
+    // Worlds that carry mail cost more, and have less to play.
+    let (plain, furnished) = (worlds.min(domains.len()), (worlds / 3).max(1).min(post.len()));
+    println!("lab: {total} scenarios in {} worlds", plain + furnished);
+    let domains = Mutex::new(VecDeque::from(domains));
+    let post = Mutex::new(VecDeque::from(post));
     let reports = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for number in 0..worlds {
-            let (queue, reports, pki) = (&queue, &reports, &pki);
+        for number in 0..plain + furnished {
+            let (setting, queue) = if number < plain {
+                (Setting::Domains, &domains)
+            } else {
+                (Setting::Post, &post)
+            };
+            let (reports, pki) = (&reports, &pki);
             scope.spawn(move || {
-                if let Err(error) = play_in_one_world(number, pki, queue, reports) {
+                if let Err(error) = play_in_one_world(number, setting, pki, queue, reports) {
                     println!("FAIL  world {number}: {error:#}");
                 }
             });
@@ -282,11 +314,12 @@ fn play(scenarios: Vec<Scenario>, worlds: usize) -> Result<ExitCode> {
 
 fn play_in_one_world(
     number: usize,
+    setting: Setting,
     pki: &Pki,
     queue: &Mutex<VecDeque<Scenario>>,
     reports: &Mutex<Vec<Report>>,
 ) -> Result<()> {
-    let world = World::build(number, pki).context("cannot build it")?;
+    let world = World::build(number, pki, setting).context("cannot build it")?;
     let mut runner = Runner::start(&world).context("the daemon does not find a healthy world healthy")?;
     let mut turned = Turned::default();
     loop {

@@ -9,7 +9,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::hosts::Host;
+use crate::post;
+use crate::receivers;
 use crate::scenario::{State, Turn};
+use crate::setting::Setting;
 use crate::shell;
 use crate::site;
 use crate::world::World;
@@ -56,22 +59,26 @@ pub struct Daemon<'world> {
 impl<'world> Daemon<'world> {
     /// Writes the configuration; nothing runs yet.
     pub fn new(world: &'world World) -> Result<Self> {
-        let [user, password, encryption] = site::SNMP_USER;
-        let text = format!(
-            include_str!("templates/mailflow.toml"),
-            api = API,
-            receiver = RECEIVER,
-            interval = INTERVAL,
-            confirm = CONFIRM,
-            confirm_interval = CONFIRM_INTERVAL,
-            community = site::COMMUNITY,
-            user = user,
-            password = password,
-            encryption = encryption,
-            ca = world.pki.root().display()
-        );
-        shell::replace(&config(world), &text)?;
-        Ok(Self { world, child: None })
+        let daemon = Self { world, child: None };
+        daemon.configure(false)?;
+        Ok(daemon)
+    }
+
+    /// Writes the configuration, with real receivers beside the usual one or without.
+    fn configure(&self, real: bool) -> Result<()> {
+        let text = text_for(self.world);
+        let text = if real { receivers::added(&text) } else { text };
+        shell::replace(&config(self.world), &text)
+    }
+
+    /// Takes real receivers on, or no longer, by a reload.
+    pub fn tell(&self, real: bool) -> Result<()> {
+        self.configure(real)?;
+        let child = self.child.as_ref().context("the daemon does not run")?;
+        let reloads = || lines(&self.log(), "configuration reloaded");
+        let before = reloads();
+        kill(Pid::from_raw(i32::try_from(child.id())?), Signal::SIGHUP)?;
+        shell::wait_for("the reload", Duration::from_secs(10), || reloads() > before)
     }
 
     /// Starts it.
@@ -90,6 +97,8 @@ impl<'world> Daemon<'world> {
                 std::env::var("RUST_LOG").unwrap_or_else(|_| "mailflow=debug,info".to_owned()),
             )
             .env("NO_COLOR", "1")
+            // What its notifiers trust.
+            .env("SSL_CERT_FILE", self.world.pki.root())
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);
@@ -167,6 +176,38 @@ impl Drop for Daemon<'_> {
     }
 }
 
+/// What a world's daemon is told.
+fn text_for(world: &World) -> String {
+    let ca = world.pki.root();
+    if world.setting == Setting::Post {
+        return format!(
+            include_str!("templates/post.toml"),
+            api = API,
+            receiver = RECEIVER,
+            interval = INTERVAL,
+            confirm = CONFIRM,
+            confirm_interval = CONFIRM_INTERVAL,
+            canary = post::PASSWORD,
+            deadline = post::DEADLINE,
+            ca = ca.display()
+        );
+    }
+    let [user, password, encryption] = site::SNMP_USER;
+    format!(
+        include_str!("templates/mailflow.toml"),
+        api = API,
+        receiver = RECEIVER,
+        interval = INTERVAL,
+        confirm = CONFIRM,
+        confirm_interval = CONFIRM_INTERVAL,
+        community = site::COMMUNITY,
+        user = user,
+        password = password,
+        encryption = encryption,
+        ca = ca.display()
+    )
+}
+
 /// The configuration file of a world's daemon.
 pub fn config(world: &World) -> PathBuf {
     world.home(Host::Mon).join("mailflow.toml")
@@ -211,11 +252,16 @@ pub fn check_agrees(world: &World, turn: &Turn) -> Result<()> {
 
 /// How many lines of a log speak of a panic.
 pub fn panics(log: &Path) -> usize {
+    lines(log, "panicked at")
+}
+
+/// How many lines of a log hold these words.
+fn lines(log: &Path, words: &str) -> usize {
     std::fs::read(log)
         .map(|bytes| {
             String::from_utf8_lossy(&bytes)
                 .lines()
-                .filter(|line| line.contains("panicked at"))
+                .filter(|line| line.contains(words))
                 .count()
         })
         .unwrap_or_default()

@@ -16,7 +16,8 @@ use crate::watch::inside;
 use crate::world::World;
 
 const LISTEN: &str = "127.0.0.1:9090";
-const ALERTMANAGER: &str = "127.0.0.1:9093";
+/// Where an Alertmanager listens, inside the monitor's namespace.
+pub const ALERTMANAGER: &str = "127.0.0.1:9093";
 /// How long anything here may take to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long to leave a busy machine alone before asking again.
@@ -71,11 +72,32 @@ impl Drop for Program {
     }
 }
 
+/// A real Alertmanager.
+pub struct Alertmanager {
+    _program: Program,
+}
+
+impl Alertmanager {
+    /// Starts it in a folder that is there.
+    pub fn start(world: &World, home: &Path) -> Result<Self> {
+        let config = home.join("alertmanager.yml");
+        std::fs::write(&config, include_str!("templates/alertmanager.yml"))?;
+        let arguments = [
+            format!("--config.file={}", config.display()),
+            format!("--storage.path={}", home.join("alerts").display()),
+            format!("--web.listen-address={ALERTMANAGER}"),
+            "--cluster.listen-address=".to_owned(),
+        ];
+        let program = Program::start(world, home, "prometheus-alertmanager", &arguments)?;
+        Ok(Self { _program: program })
+    }
+}
+
 /// A real Prometheus with the rules of `dashboards/`, and an Alertmanager that it tells.
 pub struct Prometheus<'world> {
     world: &'world World,
     program: Program,
-    _alertmanager: Program,
+    _alertmanager: Alertmanager,
 }
 
 impl<'world> Prometheus<'world> {
@@ -97,21 +119,7 @@ impl<'world> Prometheus<'world> {
             .replace("{api}", API)
             .replace("{alertmanager}", ALERTMANAGER);
         std::fs::write(&config, text)?;
-        std::fs::write(
-            home.join("alertmanager.yml"),
-            include_str!("templates/alertmanager.yml"),
-        )?;
-        let alertmanager = Program::start(
-            world,
-            &home,
-            "prometheus-alertmanager",
-            &[
-                format!("--config.file={}", home.join("alertmanager.yml").display()),
-                format!("--storage.path={}", home.join("alerts").display()),
-                format!("--web.listen-address={ALERTMANAGER}"),
-                "--cluster.listen-address=".to_owned(),
-            ],
-        )?;
+        let alertmanager = Alertmanager::start(world, &home)?;
         let program = Program::start(
             world,
             &home,

@@ -8,16 +8,18 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::dashboards;
 use crate::faults::Active;
 use crate::manners;
-use crate::monitor::{DOMAINS, Daemon, GATEWAYS, VANTAGE, panics};
+use crate::monitor::{Daemon, VANTAGE, panics};
 use crate::prometheus;
+use crate::receivers::Receivers;
 use crate::scenario::{Check, DaemonAction, Message, ReceiverAction, Scenario, State, Step, Turn};
+use crate::setting::Setting;
 use crate::shell;
 use crate::verdicts::{self, Expectation, Path};
 use crate::watch::{Kind, Seen, Watch};
 use crate::world::World;
 
-/// How much later than its verdict a message may arrive.
-const DELIVERY: Duration = Duration::from_secs(3);
+/// How much later than the latest time of its verdict a message may arrive: there is no `group_wait` here.
+const DELIVERY: Duration = Duration::from_secs(1);
 /// How long a step is watched after everything expected has come: more than an interval, so that a verdict
 /// which does not last is seen.
 const HOLD: Duration = Duration::from_secs(6);
@@ -56,6 +58,7 @@ pub struct Runner<'world> {
     daemon: Daemon<'world>,
     watch: Watch,
     active: Active,
+    receivers: Option<Receivers>,
     lost: bool,
 }
 
@@ -97,6 +100,7 @@ impl<'world> Runner<'world> {
             daemon,
             watch,
             active: Active::default(),
+            receivers: None,
             lost: false,
         };
         runner.wait_for_calm()?;
@@ -106,7 +110,7 @@ impl<'world> Runner<'world> {
 
     /// Plays one scenario to its end, and leaves the world healed.
     pub fn play(&mut self, scenario: &Scenario) -> Report {
-        let mut play = Play::new(&self.watch);
+        let mut play = Play::new(&self.watch, self.world.setting);
         let outcome = self.try_play(scenario, &mut play);
         let healed = if outcome.is_err() { self.recover() } else { Ok(()) };
         let failure = outcome.err().map(|error| {
@@ -131,7 +135,7 @@ impl<'world> Runner<'world> {
 
     fn try_play(&mut self, scenario: &Scenario, play: &mut Play) -> Result<()> {
         self.wait_for_calm().context("before the scenario")?;
-        *play = Play::new(&self.watch);
+        *play = Play::new(&self.watch, self.world.setting);
         self.watch.forgive();
         for step in &scenario.steps {
             self.step(step, play)
@@ -147,7 +151,7 @@ impl<'world> Runner<'world> {
             return Ok(());
         }
         let before = play.expected.clone();
-        play.expect(step);
+        play.expect(step, self.world.setting);
         let open_before = self.watch.read(|seen| seen.open.clone());
         let messages: Vec<_> = step.notify.iter().map(verdicts::Wanted::from).collect();
         let path = Path {
@@ -163,7 +167,7 @@ impl<'world> Runner<'world> {
             self.judge_incidents(play, &open_before)?;
         }
         for check in &step.checks {
-            self.check(*check, step)
+            self.check(*check, step, play)
                 .with_context(|| format!("check {check:?}"))?;
         }
         play.mark = mark(&self.watch);
@@ -195,6 +199,14 @@ impl<'world> Runner<'world> {
                 self.daemon.start()?;
             }
             Some(DaemonAction::Suspend) => self.daemon.suspend(SLEEP)?,
+            Some(DaemonAction::Tell) => {
+                self.receivers = Some(Receivers::start(self.world)?);
+                self.daemon.tell(true)?;
+            }
+            Some(DaemonAction::Hush) => {
+                self.daemon.tell(false)?;
+                self.receivers = None;
+            }
             None => {}
         }
         if step.daemon.is_some() {
@@ -215,7 +227,7 @@ impl<'world> Runner<'world> {
             .read(|seen| verdicts::unresolved(&seen.hooks[play.first.hooks..]));
         self.active.heal_all(self.world)?;
         play.note("everything healed".to_owned());
-        let before = std::mem::replace(&mut play.expected, all_flowing());
+        let before = std::mem::replace(&mut play.expected, all_flowing(self.world.setting));
         play.maybe = scenario.heal.maybe.iter().map(verdicts::Wanted::from).collect();
         let messages: Vec<_> = open.into_iter().map(verdicts::Wanted::resolution).collect();
         let path = Path {
@@ -253,6 +265,7 @@ impl<'world> Runner<'world> {
             && self.watch.until(start + bound + DELIVERY, |seen| {
                 play.deviation(seen, messages).is_none()
             });
+        let told_after = start.elapsed();
         if told {
             std::thread::sleep(hold);
         }
@@ -277,6 +290,13 @@ impl<'world> Runner<'world> {
             Ok(())
         })?;
         play.timings.push(Timing { label, took, bound });
+        if !messages.is_empty() {
+            play.timings.push(Timing {
+                label: "told",
+                took: told_after,
+                bound: bound + DELIVERY,
+            });
+        }
         Ok(())
     }
 
@@ -308,7 +328,7 @@ impl<'world> Runner<'world> {
                 continue;
             }
             let incidents: BTreeSet<Option<String>> = self.watch.read(|seen| {
-                turn.of(&DOMAINS)
+                turn.of(self.world.setting.watched().domains)
                     .into_iter()
                     .map(|name| {
                         seen.now
@@ -326,11 +346,16 @@ impl<'world> Runner<'world> {
         Ok(())
     }
 
-    fn check(&self, check: Check, step: &Step) -> Result<()> {
+    fn check(&self, check: Check, step: &Step, play: &Play) -> Result<()> {
         match check {
             Check::Promtool => prometheus::promtool(self.world),
             Check::Panels => dashboards::panels(self.world, step),
             Check::Alerts => dashboards::alerts(self.world, step),
+            Check::Received => {
+                let receivers = self.receivers.as_ref().context("no real receiver is told")?;
+                let told = self.watch.read(|seen| seen.hooks[play.first.hooks..].to_vec());
+                receivers.judge(self.world, &told)
+            }
             Check::Manners => manners::judge(self.world),
             Check::Cli => {
                 for turn in &step.domains {
@@ -343,7 +368,7 @@ impl<'world> Runner<'world> {
 
     fn wait_for_calm(&mut self) -> Result<()> {
         let looks = self.watch.read(|seen| seen.looks);
-        let expected = all_flowing();
+        let expected = all_flowing(self.world.setting);
         let calm = |seen: &Seen| {
             seen.looks > looks
                 && seen.answering
@@ -372,6 +397,9 @@ impl<'world> Runner<'world> {
     fn recover(&mut self) -> Result<()> {
         self.active.heal_all(self.world)?;
         self.watch.receive(true)?;
+        if self.receivers.take().is_some() {
+            self.daemon.tell(false)?;
+        }
         if self.daemon.must_run().is_ok() && self.wait_for_calm().is_ok() {
             return Ok(());
         }
@@ -410,11 +438,11 @@ impl Drop for Runner<'_> {
 }
 
 impl Play {
-    fn new(watch: &Watch) -> Self {
+    fn new(watch: &Watch, setting: Setting) -> Self {
         let mark = mark(watch);
         Self {
             began: Instant::now(),
-            expected: all_flowing(),
+            expected: all_flowing(setting),
             mark,
             notes: Vec::new(),
             first: mark,
@@ -430,11 +458,14 @@ impl Play {
         self.notes.push((Instant::now(), text));
     }
 
-    fn expect(&mut self, step: &Step) {
+    fn expect(&mut self, step: &Step, setting: Setting) {
+        let watched = setting.watched();
         for (kind, turns, all) in [
-            (Kind::Domain, &step.domains, &DOMAINS[..]),
-            (Kind::Gateway, &step.gateways, &GATEWAYS[..]),
-            (Kind::Vantage, &step.vantages, &[VANTAGE][..]),
+            (Kind::Domain, &step.domains, watched.domains),
+            (Kind::Gateway, &step.gateways, watched.gateways),
+            (Kind::Route, &step.routes, watched.routes),
+            (Kind::Canary, &step.canaries, watched.canaries),
+            (Kind::Vantage, &step.vantages, &[VANTAGE]),
         ] {
             for turn in turns {
                 for name in turn.of(all) {
@@ -473,13 +504,18 @@ fn hold_of(step: &Step) -> Duration {
     step.hold.map_or(HOLD, Duration::from_secs)
 }
 
-fn all_flowing() -> BTreeMap<(Kind, String), Expectation> {
-    let domains = DOMAINS.iter().map(|name| (Kind::Domain, (*name).to_owned()));
-    let gateways = GATEWAYS.iter().map(|name| (Kind::Gateway, (*name).to_owned()));
-    domains
-        .chain(gateways)
-        .map(|key| (key, Expectation::flowing()))
-        .collect()
+fn all_flowing(setting: Setting) -> BTreeMap<(Kind, String), Expectation> {
+    let watched = setting.watched();
+    let kinds = [
+        (Kind::Domain, watched.domains),
+        (Kind::Gateway, watched.gateways),
+        (Kind::Route, watched.routes),
+        (Kind::Canary, watched.canaries),
+    ];
+    let keys = kinds
+        .into_iter()
+        .flat_map(|(kind, names)| names.iter().map(move |name| (kind, (*name).to_owned())));
+    keys.map(|key| (key, Expectation::flowing())).collect()
 }
 
 impl From<&Message> for verdicts::Wanted {
@@ -502,6 +538,8 @@ impl From<&Turn> for Expectation {
             state: turn.state,
             code: turn.code.clone(),
             subject: turn.subject.clone(),
+            owner: turn.owner.clone(),
+            detail: turn.detail.clone(),
             symptoms: turn
                 .symptoms
                 .as_ref()
@@ -520,6 +558,8 @@ impl Expectation {
             state: State::Flowing,
             code: None,
             subject: None,
+            owner: None,
+            detail: None,
             symptoms: None,
             also: BTreeSet::new(),
             not_also: BTreeSet::new(),

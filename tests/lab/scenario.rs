@@ -8,7 +8,11 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use crate::faults::Fault;
-use crate::monitor::{CONFIRM, CONFIRM_INTERVAL, DOMAINS, GATEWAYS, INTERVAL};
+use crate::monitor::{CONFIRM, CONFIRM_INTERVAL, INTERVAL};
+use crate::setting::Setting;
+
+/// Seconds that a canary takes that nothing holds up: there is a look every two.
+const CANARY: u64 = 3;
 
 /// One file under `scenarios/`.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,6 +23,9 @@ pub struct Scenario {
     pub name: String,
     /// What it is about, in one line.
     pub title: String,
+    /// In which worlds it is played.
+    #[serde(default)]
+    pub setting: Setting,
     /// What happens, in order.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,
@@ -67,6 +74,12 @@ pub struct Step {
     /// Gateways that turn.
     #[serde(default, rename = "gateway")]
     pub gateways: Vec<Turn>,
+    /// Routes that turn.
+    #[serde(default, rename = "route")]
+    pub routes: Vec<Turn>,
+    /// Canaries that turn.
+    #[serde(default, rename = "canary")]
+    pub canaries: Vec<Turn>,
     /// How our own vantage looks; it is judged only where it is named.
     #[serde(default, rename = "vantage")]
     pub vantages: Vec<Turn>,
@@ -90,6 +103,10 @@ pub enum DaemonAction {
     Forget,
     /// Half a minute of sleep, as a machine that is suspended.
     Suspend,
+    /// It is told, by a reload, to tell a real Alertmanager and a real mailbox as well.
+    Tell,
+    /// And no longer.
+    Hush,
 }
 
 /// What is done to the receiver of webhooks.
@@ -113,13 +130,15 @@ pub enum Check {
     Panels,
     /// An alert of the rules reaches a real Alertmanager, with the cause that the step names in its text.
     Alerts,
+    /// The Alertmanager and the mailbox have all that was told since the reload, well-formed.
+    Received,
     /// The mail servers' own logs show a polite prober: whole sessions, few of them.
     Manners,
     /// `mailflow check` agrees with the daemon about each domain that the step names.
     Cli,
 }
 
-/// How domains or gateways turn.
+/// How domains, gateways, routes or canaries turn.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Turn {
@@ -131,6 +150,10 @@ pub struct Turn {
     pub code: Option<String>,
     /// What the cause's subject contains.
     pub subject: Option<String>,
+    /// Whose the cause is, where it matters.
+    pub owner: Option<String>,
+    /// What is said in detail contains this.
+    pub detail: Option<String>,
     /// What the cause explains, where it matters: exactly these codes.
     pub symptoms: Option<Vec<String>>,
     /// Warnings that must stand beside it.
@@ -217,25 +240,31 @@ impl Step {
             return Duration::from_secs(seconds);
         }
         let ttl = if self.dns { u64::from(crate::dns::TTL) } else { 0 };
+        if !self.canaries.is_empty() {
+            // One that is on its way ends, one fails, and one more confirms it.
+            return Duration::from_secs(CANARY + 2 * (INTERVAL + self.fail_time) + CANARY + ttl);
+        }
         let confirm = u64::from(CONFIRM);
-        Duration::from_secs(INTERVAL + (confirm + 1) * self.fail_time + confirm * CONFIRM_INTERVAL + 1 + ttl)
+        // Whoever asks for a recipient shares the server's budget with those who only greet.
+        let shared = if self.routes.is_empty() { 0 } else { 2 * confirm };
+        Duration::from_secs(
+            INTERVAL + (confirm + 1) * self.fail_time + confirm * CONFIRM_INTERVAL + 1 + ttl + shared,
+        )
     }
 }
 
 impl Scenario {
-    /// Every domain and gateway that turns in it.
+    /// Everything that turns in it.
     pub fn names(&self) -> BTreeSet<String> {
-        let domains = self
-            .steps
-            .iter()
-            .flat_map(|step| &step.domains)
-            .flat_map(|turn| turn.of(&DOMAINS));
-        let gateways = self
-            .steps
-            .iter()
-            .flat_map(|step| &step.gateways)
-            .flat_map(|turn| turn.of(&GATEWAYS));
-        domains.chain(gateways).collect()
+        let watched = self.setting.watched();
+        let turns = self.steps.iter().flat_map(|step| {
+            let domains = step.domains.iter().flat_map(|turn| turn.of(watched.domains));
+            let gateways = step.gateways.iter().flat_map(|turn| turn.of(watched.gateways));
+            let routes = step.routes.iter().flat_map(|turn| turn.of(watched.routes));
+            let canaries = step.canaries.iter().flat_map(|turn| turn.of(watched.canaries));
+            domains.chain(gateways).chain(routes).chain(canaries)
+        });
+        turns.collect()
     }
 
     /// The time within which everything must flow again after healing. One good observation is enough, but it
@@ -282,6 +311,8 @@ fn judge(scenario: &Scenario) -> Result<()> {
             .domains
             .iter()
             .chain(&step.gateways)
+            .chain(&step.routes)
+            .chain(&step.canaries)
             .chain(&step.vantages)
             .find(|turn| (turn.state == State::Flowing) != turn.code.is_none())
         {

@@ -10,6 +10,13 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+/// A command that runs inside a namespace, with that namespace's own files in `/etc`; its arguments are still to be given.
+pub fn inside(namespace: &str, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace]).arg(program);
+    command
+}
+
 /// Runs a program to its end and returns its standard output; anything but exit code 0 is an error.
 pub fn run<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Result<String> {
     let mut command = Command::new(program);

@@ -14,6 +14,10 @@ pub struct Expectation {
     pub code: Option<String>,
     /// What the cause's subject contains.
     pub subject: Option<String>,
+    /// Whose the cause is, where it matters.
+    pub owner: Option<String>,
+    /// What the detail contains, where it matters.
+    pub detail: Option<String>,
     /// What the cause explains, where it matters.
     pub symptoms: Option<BTreeSet<String>>,
     /// Warnings that must stand beside it.
@@ -97,6 +101,12 @@ impl Expectation {
         if let Some(subject) = &self.subject {
             text += &format!(" (..{subject}..)");
         }
+        if let Some(owner) = &self.owner {
+            text += &format!(" owner {owner}");
+        }
+        if let Some(detail) = &self.detail {
+            text += &format!(" detail (..{detail}..)");
+        }
         if let Some(symptoms) = &self.symptoms {
             text += &format!(" symptoms {symptoms:?}");
         }
@@ -110,11 +120,14 @@ impl Expectation {
     }
 
     fn is_met(&self, sight: &Sight) -> bool {
+        let holds = |part: &Option<String>, whole: &Option<String>| {
+            part.as_ref()
+                .is_none_or(|part| whole.as_ref().is_some_and(|whole| whole.contains(part)))
+        };
         self.in_essence(sight)
-            && self
-                .subject
-                .as_ref()
-                .is_none_or(|part| sight.subject.as_ref().is_some_and(|whole| whole.contains(part)))
+            && holds(&self.subject, &sight.subject)
+            && holds(&self.detail, &sight.detail)
+            && (self.owner.is_none() || self.owner == sight.owner)
             && self
                 .symptoms
                 .as_ref()
@@ -258,7 +271,13 @@ pub fn disorder(hooks: &[Hook]) -> Vec<String> {
 fn describe(sight: &Sight) -> String {
     let mut text = sight.state.clone();
     if let Some(code) = &sight.code {
-        text += &format!(" {code} ({})", sight.subject.as_deref().unwrap_or("no subject"));
+        let said = |part: &Option<String>| part.clone().unwrap_or_default();
+        text += &format!(
+            " {code} of {} ({}: {})",
+            said(&sight.owner),
+            said(&sight.subject),
+            said(&sight.detail)
+        );
     }
     if !sight.symptoms.is_empty() {
         text += &format!(" symptoms {:?}", sight.symptoms);

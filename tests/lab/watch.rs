@@ -21,7 +21,7 @@ use crate::monitor::{API, RECEIVER};
 /// How often the API is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What the API says of one domain, gateway or vantage.
+/// What the API says of one domain, gateway, route and so on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sight {
     /// `flowing` and so on.
@@ -30,6 +30,10 @@ pub struct Sight {
     pub code: Option<String>,
     /// The cause's subject.
     pub subject: Option<String>,
+    /// Whose it is.
+    pub owner: Option<String>,
+    /// What is said of it in detail.
+    pub detail: Option<String>,
     /// What the cause explains.
     pub symptoms: BTreeSet<String>,
     /// Warnings beside it.
@@ -57,7 +61,7 @@ pub struct Hook {
     pub text: String,
 }
 
-/// Domain or gateway.
+/// What a verdict is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A domain.
@@ -66,12 +70,18 @@ pub enum Kind {
     Gateway,
     /// A vantage.
     Vantage,
+    /// A route.
+    Route,
+    /// A canary.
+    Canary,
 }
 
-const KINDS: [(Kind, &str, &str); 3] = [
+const KINDS: [(Kind, &str, &str); 5] = [
     (Kind::Domain, "domains", "domain"),
     (Kind::Gateway, "gateways", "gateway"),
     (Kind::Vantage, "vantages", "vantage"),
+    (Kind::Route, "routes", "route"),
+    (Kind::Canary, "canaries", "canary"),
 ];
 
 /// Something that was seen for the first time at some moment.
@@ -246,6 +256,11 @@ async fn look(board: &Board, client: &reqwest::Client) {
         for verdict in answer[list].as_array().into_iter().flatten() {
             match name_of(verdict, key) {
                 Some(name) => {
+                    if !verdict["cause"].is_null()
+                        && text(&verdict["cause"]["action"]).is_none_or(|text| text.is_empty())
+                    {
+                        complain(board, format!("{name}: nobody is told what to do: {verdict}"));
+                    }
                     sights.insert((kind, name), sight_of(verdict));
                 }
                 None => complain(
@@ -287,7 +302,11 @@ async fn get(client: &reqwest::Client, path: &str) -> Result<Value> {
 }
 
 fn name_of(verdict: &Value, key: &str) -> Option<String> {
-    text(&verdict[key]).or_else(|| text(&verdict["name"]))
+    let ends = &verdict["route"];
+    let route = || Some(format!("{} to {}", text(&ends["from"])?, text(&ends["to"])?));
+    text(&verdict[key])
+        .or_else(|| text(&verdict["name"]))
+        .or_else(route)
 }
 
 fn sight_of(verdict: &Value) -> Sight {
@@ -297,6 +316,8 @@ fn sight_of(verdict: &Value) -> Sight {
         state: text(&verdict["state"]).unwrap_or_default(),
         code: text(&cause["code"]),
         subject: text(&cause["subject"]),
+        owner: text(&cause["owner"]),
+        detail: text(&cause["detail"]),
         symptoms: codes(&verdict["symptoms"]),
         also: verdict["also"]
             .as_array()

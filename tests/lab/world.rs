@@ -13,6 +13,7 @@ use crate::dns;
 use crate::hosts::{HOSTS, Host, LINE, Service};
 use crate::mail;
 use crate::pki::Pki;
+use crate::setting::Setting;
 use crate::shell;
 use crate::site;
 
@@ -36,17 +37,20 @@ pub struct World {
     pub zones: dns::Zones,
     /// The certificates of its mail servers.
     pub pki: Pki,
+    /// How it is furnished.
+    pub setting: Setting,
 }
 
 impl World {
     /// Builds a world and waits until its servers serve.
-    pub fn build(number: usize, pki: &Pki) -> Result<Self> {
+    pub fn build(number: usize, pki: &Pki, setting: Setting) -> Result<Self> {
         let dir = Path::new(BASE).join(format!("w{number}"));
         let world = Self {
             number,
             dir,
             zones: dns::Zones::default(),
             pki: pki.clone(),
+            setting,
         };
         for facts in &HOSTS {
             world.make_namespace(facts.host)?;
@@ -88,11 +92,7 @@ impl World {
 
     /// A command that runs on a host; its arguments are still to be given.
     pub fn on(&self, host: Host, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new("ip");
-        command
-            .args(["netns", "exec", &self.namespace(host)])
-            .arg(program);
-        command
+        shell::inside(&self.namespace(host), program)
     }
 
     /// Brings a host's line up, with the routes that go over it.

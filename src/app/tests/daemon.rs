@@ -179,14 +179,21 @@ impl Bench {
 
     /// Starts a daemon from what the store holds.
     pub fn start(&self, text: &str) -> Daemon {
+        self.start_with(text, |_| ())
+    }
+
+    /// The same, something being done to its store.
+    pub fn start_with(&self, text: &str, prepare: impl FnOnce(&SqliteStore)) -> Daemon {
         let net = Arc::new(self.net.clone());
         let now = net.now();
         let mut config = configured(text);
         config.store.url = StoreUrl::Sqlite(self.path());
-        let (_, mut memory) = start::store(&config, now).unwrap();
+        let mut memory = start::store(&config, now).unwrap().memory;
         let writes_left = Arc::new(AtomicI64::new(i64::MAX));
+        let store = SqliteStore::open(&self.path()).unwrap();
+        prepare(&store);
         let mortal = Mortal {
-            store: SqliteStore::open(&self.path()).unwrap(),
+            store,
             writes_left: Arc::clone(&writes_left),
         };
         let (keeper, store) = Keeper::start(Box::new(mortal)).unwrap();
@@ -203,6 +210,7 @@ impl Bench {
         let aside = Aside {
             following: watch::channel(settled.following.clone()).0,
             heart: watch::channel(settled.heartbeat.clone()).0,
+            digests: watch::channel(settled.digests.clone()).0,
             asking: watch::channel(settled.asking.clone()).0,
         };
         let lines = Lines {
@@ -250,11 +258,12 @@ impl Bench {
             .count()
     }
 
-    fn store(&self) -> SqliteStore {
+    pub fn store(&self) -> SqliteStore {
         SqliteStore::open(&self.path()).unwrap()
     }
 
-    fn path(&self) -> PathBuf {
+    /// Where the database lies.
+    pub fn path(&self) -> PathBuf {
         self.dir.path().join("mailflow.db")
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::daemon::configured;
 use super::prober::{Asking, Prober};
 use super::*;
+use crate::model::ClientId;
 use crate::surface::http::{ProbeError, Prober as _};
 
 const PROBE_ANY: &str = "[server]\nprobe_any = true\n";
@@ -24,7 +25,9 @@ fn prober(bench: &Bench, daemon: &Daemon, config: &str) -> Prober<crate::net::fa
         .net
         .listen(([203, 0, 113, 77], 25), Peer::mail("mx.gamma.test"));
     let net = Arc::new(bench.net.clone());
-    let asking = Asking::configured(&configured(config), &*net).unwrap();
+    let config = configured(config);
+    let (inventory, context, trust) = start::vantage(&config, &*net).unwrap();
+    let asking = Asking::configured(&config, &Arc::new(inventory), &context, &Arc::new(trust));
     let (_, asked) = watch::channel(asking);
     Prober::new(&net, daemon.snapshots.clone(), asked)
 }
@@ -76,4 +79,29 @@ async fn a_look_ends_in_time_and_says_unknown() {
     let seen = prober.probe(name("gamma.test"), within).await.unwrap();
     assert_eq!(seen.domains[&name("gamma.test")].state, State::Unknown);
     assert!(bench.net.now().duration_since(began) <= jiff::SignedDuration::from_millis(2_100));
+}
+
+/// A route that nobody configured: what the sender publishes is looked at too, and the daemon watches nothing new.
+#[tokio::test(start_paused = true)]
+async fn a_client_asks_for_somebody() {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(20.0).await;
+    let prober = prober(&bench, &daemon, CONFIG);
+    let route = Target::Route(ClientId::parse("acme").unwrap(), name("gamma.test"));
+    let patience = Duration::from_secs(25);
+    let seen = prober.check(route.clone(), patience).await.unwrap();
+    assert_eq!((&seen.target, seen.state), (&route, State::Flowing), "{seen:?}");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    bench.net.listen(([203, 0, 113, 77], 25), Peer::Refuse);
+    let seen = prober.check(route, patience).await.unwrap();
+    assert_eq!(seen.state, State::Broken);
+    let watched = daemon.snapshots.borrow();
+    assert_eq!((watched.routes.len(), watched.domains.len()), (0, 2));
+    let stranger = Target::Route(ClientId::parse("nobody").unwrap(), name("gamma.test"));
+    drop(watched);
+    assert_eq!(
+        prober.check(stranger, patience).await.err(),
+        Some(ProbeError::Unwatched)
+    );
 }

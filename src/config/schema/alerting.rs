@@ -9,7 +9,7 @@ use crate::config::read::not_a_code;
 use crate::config::reader::{Kind, Node, Read};
 use crate::config::value::words;
 use crate::config::{Hours, HttpUrl};
-use crate::model::{Code, Severity};
+use crate::model::{Code, Severity, Times};
 
 /// `[alerting]`
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Alerting {
     pub reopen_within: Duration,
     /// Whom to tell as time goes by; empty: every notifier at once.
     pub escalate: Vec<EscalationStep>,
+    /// When a look back is sent, and to whom.
+    pub digest: Option<Digest>,
     /// Who is to notice that we are gone.
     pub heartbeat: Option<Heartbeat>,
 }
@@ -45,6 +47,7 @@ impl Default for Alerting {
             repeat_interval: Duration::from_hours(4),
             reopen_within: Duration::from_mins(10),
             escalate: Vec::new(),
+            digest: None,
             heartbeat: None,
         }
     }
@@ -162,6 +165,15 @@ pub struct EscalationStep {
     pub notify: Vec<String>,
 }
 
+/// `alerting.digest`: what happened, every day or week.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Digest {
+    /// When.
+    pub at: Times,
+    /// The notifiers that send it, all of them by e-mail.
+    pub notify: Vec<String>,
+}
+
 /// `alerting.heartbeat`: somebody else notices when it stops.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heartbeat {
@@ -197,6 +209,7 @@ impl Read for Alerting {
         node.table(|t| {
             let default = Self::default();
             let hours: HoursBySeverity = t.entry("hours").and_then(read_hours).unwrap_or_default();
+            let digest = t.get("digest");
             let heartbeat = t.get("heartbeat");
             Some(Self {
                 group_wait: t.or("group_wait", default.group_wait),
@@ -208,6 +221,7 @@ impl Read for Alerting {
                     .unwrap_or(default.repeat_interval),
                 reopen_within: t.or("reopen_within", default.reopen_within),
                 escalate: t.entry("escalate").and_then(read_escalation).unwrap_or_default(),
+                digest,
                 heartbeat,
             })
         })
@@ -303,6 +317,25 @@ impl Read for EscalationStep {
             });
             Some(Self {
                 after: after?,
+                notify: notify?,
+            })
+        })
+    }
+}
+
+impl Read for Digest {
+    fn read(node: Node<'_>) -> Option<Self> {
+        node.table(|t| {
+            let at = t
+                .required_entry("at")
+                .and_then(|node| node.parse("moments", str::parse));
+            let notify = t.required_entry("notify").and_then(|node| {
+                node.some_items("a digest goes to at least one notifier", |item| {
+                    item.reference(Kind::Notifier)
+                })
+            });
+            Some(Self {
+                at: at?,
                 notify: notify?,
             })
         })

@@ -20,7 +20,7 @@ mod store;
 mod vantage;
 
 pub use alerting::{
-    Alerting, CodePattern, EscalationStep, Heartbeat, HoursBySeverity, PageAfter, Requirement,
+    Alerting, CodePattern, Digest, EscalationStep, Heartbeat, HoursBySeverity, PageAfter, Requirement,
 };
 pub use budgets::{AddressBudget, Budgets, NameserverBudget, ProviderBudget};
 pub use canary::{BounceMailbox, Canary, Login, MailLog, MailLogFormat, Submission};

@@ -400,6 +400,14 @@ fn a_text_that_is_no_toml_is_shown_with_what_else_is_wrong() {
     "2:21 times are written as \"08:00-18:00\""
 )]
 #[case(
+    "[alerting]\ndigest = { at = 'Mon-Fri 08:00-09:00 UTC', notify = ['a'] }\n[[notifiers]]\nname = 'a'\ntype = 'slack'\nurl = { env = 'A' }",
+    "2:17 moments are written as days, a time and a time zone: \"Mon-Fri 08:00 Europe/Berlin\""
+)]
+#[case(
+    "[alerting]\ndigest = { at = 'Mon 08:00 UTC', notify = ['a'] }\n[[notifiers]]\nname = 'a'\ntype = 'slack'\nurl = { env = 'A' }",
+    "4:8 alerting.digest goes by e-mail, and \"a\" is of type slack (name a notifier of type email)"
+)]
+#[case(
     "[alerting]\nheartbeat = { url = 'http://a.test', require = ['loops'] }",
     "2:49 \"loops\" is not known here (did you mean \"loop\"?)"
 )]

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::inventory::{Domain, Provider};
+use crate::message::{self, Stage};
 use crate::model::smtp::{SmtpEvidence, SmtpFailureKind};
 use crate::model::{
-    ClientId, Code, EnhancedCode, Evidence, Hop, Recipient, Reply, Root, RootKind, SmtpStage, State, Subject,
+    ClientId, Code, EnhancedCode, Evidence, Hop, Observation, Recipient, Reply, Root, RootKind, SmtpStage,
+    State, Subject,
 };
 use crate::picture::{Health, Picture, SMTP_PORT, Settled};
 
@@ -34,6 +36,16 @@ pub(in crate::diagnosis) struct Asked {
     pub(in crate::diagnosis) warning: Option<Finding>,
     /// As a step of the path.
     pub(in crate::diagnosis) hop: Option<Hop>,
+}
+
+impl Asked {
+    /// Takes in what else keeps mail from arriving, where it is worse than what is known.
+    pub(in crate::diagnosis) fn outweigh(&mut self, other: Finding) {
+        let known = self.finding.as_ref().map(|finding| finding.state.urgency());
+        if known.is_none_or(|known| other.state.urgency() > known) {
+            self.finding = Some(other);
+        }
+    }
 }
 
 /// What a session means by itself. One that did not come to MAIL says nothing: the dialogue's own probe judges that.
@@ -89,6 +101,15 @@ pub(in crate::diagnosis) fn asked(
     };
     let (accepted, finding, warning, state) = match settled.health {
         Health::Good => (true, None, None, State::Flowing),
+        Health::Refused if let Some(code) = of_sender(picture, client, &settled.observation) => {
+            let detail = format!(
+                "{} says of our address, from which mail of the sender leaves too: {seen}.",
+                recipient.domain
+            );
+            let finding = about(code, detail).giving(code.entry().state);
+            let state = finding.state;
+            (false, Some(finding), None, state)
+        }
         Health::Refused => {
             let detail = format!(
                 "The recipient's server refuses to tell us about {}: {seen}. That is about us, not about the mail of \
@@ -112,6 +133,29 @@ pub(in crate::diagnosis) fn asked(
         warning,
         hop: Some(hop(recipient, state, seen)),
     }
+}
+
+/// What a refusal of us means for a client whose mail leaves from our own address too.
+fn of_sender(picture: &Picture, client: Option<&ClientId>, seen: &Observation) -> Option<Code> {
+    let senders = &picture.inventory.clients.get(client?)?.senders;
+    seen.source.filter(|source| senders.contains(source))?;
+    let Evidence::Recipient(session) = &seen.evidence else {
+        return None;
+    };
+    let failure = session.failure.as_ref()?;
+    let SmtpFailureKind::Reply(reply) = &failure.kind else {
+        return None;
+    };
+    let at = match failure.stage {
+        SmtpStage::Mail => Stage::Mail,
+        _ => Stage::Rcpt,
+    };
+    let code = message::meaning(reply, at)?.code();
+    let is_of_address = matches!(
+        code,
+        Code::ReputationSenderBlocked | Code::ReputationNoReverseDns | Code::SenderRateLimited
+    );
+    is_of_address.then_some(code)
 }
 
 /// A server that broke off may be on its way out: it is heard first. What it says is a statement, and waits for nobody.
@@ -209,6 +253,9 @@ pub(in crate::diagnosis) fn of_recipient(reply: &Reply, text: &str) -> Option<Co
     if says(text, FULL) {
         return Some(Code::RecipientMailboxFull);
     }
+    if permanent && says(text, INSIDERS) {
+        return Some(Code::RecipientPolicy);
+    }
     // X.7.Z is about rights: whoever may not ask is told little of the recipient.
     let security = matches!(reply.enhanced, Some(EnhancedCode(_, 7, _)));
     (permanent && !security && says(text, UNKNOWN)).then_some(Code::RecipientUnknown)
@@ -237,6 +284,34 @@ const FULL: &[(&str, &str)] = &[
     (
         "exceeded storage",
         "552 Requested mail action aborted: exceeded storage allocation",
+    ),
+];
+
+/// Words of a recipient that takes mail from some senders only.
+const INSIDERS: &[(&str, &str)] = &[
+    (
+        "only accepts messages from",
+        "550 5.7.1 The group only accepts messages from people in its organization or on its allowed senders list",
+    ),
+    (
+        "only accept messages from",
+        "550 5.7.1 This address can only accept messages from its members",
+    ),
+    (
+        "not authorized to send to this recipient",
+        "550 5.7.1 RESOLVER.RST.NotAuthorized; You are not authorized to send to this recipient",
+    ),
+    (
+        "resolver.rst.authrequired",
+        "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required",
+    ),
+    (
+        "resolver.rst.notauthorized",
+        "550 5.7.1 RESOLVER.RST.NotAuthorized; not authorized",
+    ),
+    (
+        "permission to post",
+        "550 5.7.1 The group you tried to contact may not exist, or you may not have permission to post messages to it",
     ),
 ];
 

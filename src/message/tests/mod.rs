@@ -2,6 +2,7 @@
 
 mod hostile;
 
+use rstest::rstest;
 use serde::Deserialize;
 
 use super::*;
@@ -156,4 +157,42 @@ fn differences(expected: &Expected, seen: &serde_json::Value) -> Vec<String> {
         out.push(format!("hops are {}", seen["hops"]));
     }
     out
+}
+
+#[rstest]
+#[case(
+    "554 5.7.1 <a@b.test>: Recipient address rejected: Access denied",
+    Some(Reason::Policy)
+)]
+#[case(
+    "554 <a@b.test>: Recipient address rejected: Access denied",
+    Some(Reason::Policy)
+)]
+#[case(
+    "550 5.4.1 Recipient address rejected: Access denied. AS(201806281) [x.prod.protection.outlook.com]",
+    Some(Reason::UserUnknown)
+)]
+#[case(
+    "550 5.1.1 <a@b.test>: Recipient address rejected: User unknown in virtual mailbox table",
+    Some(Reason::UserUnknown)
+)]
+#[case("550 Domain of recipient not found", Some(Reason::DomainNotFound))]
+#[case(
+    "554 5.7.1 <canary>: SASL login name rejected: This account is blocked: it has sent spam",
+    Some(Reason::AccountBlocked)
+)]
+#[case("451 Sender rate overlimit - 12.5 / 1h", Some(Reason::RateLimited))]
+#[case("550 198.51.100.10 is listed at bl.test", Some(Reason::Blocklisted))]
+#[case(
+    "553 5.7.1 <a@b.test>: Sender address rejected: not owned by user c",
+    Some(Reason::SenderRefused)
+)]
+fn what_a_reply_means(#[case] line: &str, #[case] expected: Option<Reason>) {
+    let (code, text) = line.split_once(' ').unwrap();
+    let reply = Reply {
+        code: code.parse().unwrap(),
+        enhanced: None,
+        lines: vec![text.to_owned()],
+    };
+    assert_eq!(meaning(&reply, Stage::Rcpt), expected, "{line}");
 }

@@ -262,7 +262,7 @@ pub(super) const JOURNEY: &[Entry] = &[
     Entry {
         code: Code::DeliveryLost,
         state: State::Broken,
-        role: Role::Receiver,
+        role: Role::Sender,
         title: "A test message was accepted, but never arrived",
         explanation: "The server took our test message (canary) and said so, but it did not turn up in the \
             mailbox in time. A filter swallowed it, or it is stuck in a queue behind the server.",
@@ -271,10 +271,10 @@ pub(super) const JOURNEY: &[Entry] = &[
         seen: "250 after DATA, and nothing in the mailbox by the deadline.",
         refuted: "The canary, in whatever folder, however late.",
         route: Some(RouteText {
-            explanation: "The recipient's server took the test message and said so, but it did not turn up. A \
-                filter on their side swallowed it, or it is stuck behind their server.",
-            action: "Send the recipient's IT the message's id and ask them to trace it and to look into their \
-                quarantine.",
+            explanation: "The sender's own server took the test message and said so, but it did not turn up at the \
+                recipient's. It is stuck in the sender's queue, or a filter on the recipient's side swallowed it.",
+            action: "Look for the message's id in the log of the sender's own server. If the recipient's server has taken \
+                it, send their IT the id and the time, and ask them to trace it and to look into their quarantine.",
         }),
     },
     Entry {

@@ -8,15 +8,11 @@ use serde::Deserialize;
 use super::case::{CASES, Case};
 use crate::model::Code;
 
-/// What no probe of today finds: only a bounce tells it, or a failing notifier, and these are tried in rooms of their
-/// own. A code that has a case or a scenario must leave this list.
+/// What nothing is watched for: only a bounce tells it, be it that of a canary, or a failing notifier, and these are tried
+/// in rooms of their own. A code that has a case or a scenario must leave this list.
 const NOT_FOUND_BY_WATCHING: &[&str] = &[
     "smtp.system-error",
-    "reputation.sender-blocked",
-    "reputation.no-reverse-dns",
     "sender.address-refused",
-    "sender.rate-limited",
-    "sender.account-blocked",
     "message.",
     "routing.",
     "queue.",

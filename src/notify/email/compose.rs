@@ -43,7 +43,7 @@ pub(super) fn mail(message: &Message, from: &Mailbox, to: &[Mailbox]) -> Result<
     for mailbox in to {
         builder = builder.to(mailbox.clone());
     }
-    let builder = if matches!(notice.event, Event::Opened | Event::Test) {
+    let builder = if matches!(notice.event, Event::Opened | Event::Digest | Event::Test) {
         builder.message_id(Some(thread))
     } else {
         builder

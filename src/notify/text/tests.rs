@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::incident::sample::{acme, at, cause, domain, incident, root, vantage};
 use crate::model::{Flaps, IncidentState};
+use crate::notify::sample::incident_at;
 
 fn wording() -> Wording {
     Wording {
@@ -97,22 +98,41 @@ fn other_events_say_what_they_are() {
         Event::Repeated,
     ];
     let beginnings = events.map(|event| {
-        let text = message(&incident(482), event, at(1200), &wording());
+        let text = message(&incident_at(event), event, at(1200), &wording());
         let sentence = text.short.split_once('.').unwrap().0;
         format!("{}\n  {sentence}", text.subject)
     });
     assert_snapshot!(beginnings.join("\n"), @"
     Changed: ACME: The router in front of the mail server does not answer (#482)
-      ACME: the cause has changed; no mail in since 02:14 UTC (6 min)
+      ACME: the cause is another than told before; no mail in since 02:14 UTC (6 min)
     Again: ACME: The router in front of the mail server does not answer (#482)
       ACME: again, no mail in since 02:14 UTC (6 min)
     Acknowledged: ACME: The router in front of the mail server does not answer (#482)
-      ACME: still no mail in since 02:14 UTC (6 min)
+      ACME: anna has taken this on; still no mail in since 02:14 UTC (6 min)
     Escalated: ACME: The router in front of the mail server does not answer (#482)
-      ACME: still no mail in since 02:14 UTC (6 min)
+      ACME: nobody has taken this on; still no mail in since 02:14 UTC (6 min)
     Still: ACME: The router in front of the mail server does not answer (#482)
-      ACME: still no mail in since 02:14 UTC (6 min)
+      ACME: nobody has taken this on; still no mail in since 02:14 UTC (6 min)
     ");
+}
+
+#[test]
+fn a_change_says_what_is_no_longer_as_it_was_told() {
+    let changed = incident_at(Event::Updated);
+    let text = message(&changed, Event::Updated, at(1200), &wording());
+    let line = text.long.lines().find(|line| line.starts_with("Not:")).unwrap();
+    assert_snapshot!(line, @"Not:   The machine is there, but no mail service is running on it, as was told before");
+    let told = |severity, was| {
+        let mut row = incident_at(Event::Acknowledged);
+        row.severity = severity;
+        if let Some(told) = &mut row.told {
+            told.severity = was;
+        }
+        let text = message(&row, Event::Updated, at(1200), &wording());
+        text.short.split_once(';').unwrap().0.to_owned()
+    };
+    assert_snapshot!(told(Severity::Critical, Severity::Warning), @"ACME: this is worse than told before");
+    assert_snapshot!(told(Severity::Warning, Severity::Critical), @"ACME: this is not as bad as told before");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 use rstest::rstest;
 use secrecy::SecretString;
 use serde_json::json;
-use wiremock::matchers::{header, method, path};
+use wiremock::matchers::{any, header, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::*;
@@ -298,8 +298,8 @@ async fn a_ticket_is_opened_commented_and_closed() {
         .collect();
     insta::assert_snapshot!(said.join("\n"), @r#"
     /tickets {"title": "ACME: The router in front of the mail server does not answer (#482)", "text": "..."}
-    /tickets/4711/comments {"title": "Changed: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: the cause has changed; no mail in since 02:14 UTC (6 min). Router hq-router (198.51.100.1) does not answer; the server behind it is not the suspect. Whose: Telekom business line, 0800 1234567, circuit 4711. Do: Call the line's provider or the contact given here and ask whether the line is up. Then have somebody on site check the power and switch the router off and on. Do not restart the mail server. Senders keep retrying. 2 domains. #482"}
-    /tickets/4711/comments {"title": "Acknowledged: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: still no mail in since 02:14 UTC (6 min). Router hq-router (198.51.100.1) does not answer; the server behind it is not the suspect. Whose: Telekom business line, 0800 1234567, circuit 4711. Do: Call the line's provider or the contact given here and ask whether the line is up. Then have somebody on site check the power and switch the router off and on. Do not restart the mail server. Senders keep retrying. 2 domains. #482"}
+    /tickets/4711/comments {"title": "Changed: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: the cause is another than told before; no mail in since 02:14 UTC (6 min). Router hq-router (198.51.100.1) does not answer; the server behind it is not the suspect. Whose: Telekom business line, 0800 1234567, circuit 4711. Do: Call the line's provider or the contact given here and ask whether the line is up. Then have somebody on site check the power and switch the router off and on. Do not restart the mail server. Senders keep retrying. 2 domains. #482"}
+    /tickets/4711/comments {"title": "Acknowledged: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: anna has taken this on; still no mail in since 02:14 UTC (6 min). Router hq-router (198.51.100.1) does not answer; the server behind it is not the suspect. Whose: Telekom business line, 0800 1234567, circuit 4711. Do: Call the line's provider or the contact given here and ask whether the line is up. Then have somebody on site check the power and switch the router off and on. Do not restart the mail server. Senders keep retrying. 2 domains. #482"}
     /tickets/4711/comments {"title": "Resolved: ACME: The router in front of the mail server does not answer (#482)", "text": "ACME: mail flows again since 04:13 UTC, after 1 h 59 min. It was: The router in front of the mail server does not answer (hq-router (198.51.100.1)). 2 domains. #482", "status": "closed"}
     "#);
 }
@@ -343,4 +343,25 @@ fn every_field_has_a_value() {
         .map(|field| field.as_str())
         .collect();
     assert_eq!(empty, [""; 0]);
+}
+
+/// The address of a chat's hook lets whoever knows it post: nothing that is logged or shown holds it.
+#[rstest]
+#[case::answers(
+    404,
+    "no_service: /services/T0/B0/hush?key=secret is gone; POST http://HOST/services/T0/B0/hush?key=secret"
+)]
+#[case::silent(500, "")]
+#[tokio::test]
+async fn an_address_stays_a_secret(#[case] status: u16, #[case] said: &str) {
+    let server = MockServer::start().await;
+    let said = said.replace("http://HOST", &server.uri());
+    let answer = ResponseTemplate::new(status).set_body_string(said);
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    for base in [server.uri(), "http://127.0.0.1:1".to_owned()] {
+        let hook = Webhook::new(webhook(&format!("{base}/services/T0/B0/hush?key=secret"))).unwrap();
+        let failure = hook.deliver(&message(), None, at(0)).await.unwrap_err();
+        let shown = format!("{failure} {failure:?}");
+        assert!(!shown.contains("hush") && !shown.contains("secret"), "{shown}");
+    }
 }

@@ -8,13 +8,13 @@ use async_imap::error::Error;
 use async_imap::types::NameAttribute;
 use async_imap::{Client, Session};
 use futures_util::TryStreamExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use tokio::time;
 
 use super::login::{Credential, Place};
 use super::reach::{Link, Trouble, connect, secure};
-use crate::message::canary::{Found, SUBJECT, TokenKey, read};
+use crate::message::canary::{Found, Returned, SUBJECT, TokenKey, read, returned};
 use crate::model::CanaryOutcome;
 use crate::model::text::clean;
 use crate::net::Net;
@@ -26,6 +26,12 @@ use crate::probe::smtp::dialogue::Bounded;
 const IMAP: u16 = 143;
 /// Messages that are read at one look; what is more waits for the next.
 const MOST_MESSAGES: usize = 100;
+/// Likewise of bounces, which are read whole.
+const MOST_BOUNCES: usize = 20;
+/// How much of a bounce is read, in bytes: that of a canary is small.
+const LONGEST_BOUNCE: usize = 128 * 1024;
+/// How far back bounces are looked for.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
 /// Characters of a server's words that are kept.
 const WORDS: usize = 200;
 /// What junk folders are called where servers do not say which one it is (RFC 6154).
@@ -46,6 +52,8 @@ pub(super) struct Arrival {
     pub(super) at: Option<Timestamp>,
     /// The junk folder that it lay in.
     pub(super) junk: Option<String>,
+    /// It did not arrive here, but came back here.
+    pub(super) returned: Option<Returned>,
 }
 
 /// A session with one mailbox.
@@ -53,6 +61,8 @@ pub(super) struct Mailbox {
     session: Session<Link>,
     junk: Option<String>,
     uid_expunge: bool,
+    /// Bounces that are about somebody else's mail: each is read once a session.
+    not_ours: BTreeSet<u32>,
 }
 
 impl Mailbox {
@@ -90,7 +100,7 @@ impl Mailbox {
             logged_in.map_err(|(error, _)| match error {
                 Error::No(said) | Error::Bad(said) => Trouble::Theirs(CanaryOutcome::LoginRefused {
                     at_mailbox: true,
-                    said: clean(said.as_bytes(), WORDS),
+                    said: words_of(&said),
                 }),
                 error => unreachable(&error),
             })
@@ -100,6 +110,7 @@ impl Mailbox {
             session,
             junk: None,
             uid_expunge: false,
+            not_ours: BTreeSet::new(),
         };
         limited(timeout, async {
             mailbox.look_around().await.map_err(|error| unreachable(&error))
@@ -131,10 +142,16 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Takes every canary of ours out of the mailbox.
-    pub(super) async fn take(&mut self, key: &TokenKey, timeout: Duration) -> Result<Vec<Arrival>, Trouble> {
+    /// Takes every canary of ours out of the mailbox, and what came back of others.
+    pub(super) async fn take(
+        &mut self,
+        key: &TokenKey,
+        now: Timestamp,
+        timeout: Duration,
+    ) -> Result<Vec<Arrival>, Trouble> {
         let taken = async {
             let mut arrivals = self.take_from("INBOX", None, key).await?;
+            arrivals.extend(self.take_returned(key, now).await?);
             if let Some(junk) = self.junk.clone() {
                 arrivals.extend(self.take_from(&junk, Some(&junk), key).await?);
             }
@@ -176,6 +193,47 @@ impl Mailbox {
                 found,
                 at: at.and_then(|at| Timestamp::from_second(at.timestamp()).ok()),
                 junk: junk.map(|name| clean(name.as_bytes(), WORDS)),
+                returned: None,
+            });
+        }
+        self.delete(&ours).await?;
+        Ok(arrivals)
+    }
+
+    /// Takes bounces of our own canaries out of the selected folder: those of the last day that hold a signed token.
+    async fn take_returned(&mut self, key: &TokenKey, now: Timestamp) -> Result<Vec<Arrival>, Error> {
+        let since = (now - LOOK_BACK).strftime("%d-%b-%Y");
+        let query = format!(
+            "UNDELETED SINCE {since} OR HEADER \"Content-Type\" \"multipart/report\" FROM \"mailer-daemon\""
+        );
+        let all: BTreeSet<u32> = self.session.uid_search(query).await?.into_iter().collect();
+        let new = all.into_iter().rev().filter(|uid| !self.not_ours.contains(uid));
+        let new: Vec<u32> = new.take(MOST_BOUNCES).collect();
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = format!("(UID INTERNALDATE BODY.PEEK[]<0.{LONGEST_BOUNCE}>)");
+        let fetched = self.session.uid_fetch(set(&new), query).await?;
+        let fetched: Vec<_> = fetched.try_collect().await?;
+        let mut ours = Vec::new();
+        let mut arrivals = Vec::new();
+        for message in &fetched {
+            let Some(uid) = message.uid else { continue };
+            let Some(returned) = returned(message.body().unwrap_or_default(), key) else {
+                self.not_ours.insert(uid);
+                continue;
+            };
+            ours.push(uid);
+            let at = message.internal_date();
+            arrivals.push(Arrival {
+                found: Found {
+                    token: returned.token.clone(),
+                    stamps: Vec::new(),
+                    results: Vec::new(),
+                },
+                at: at.and_then(|at| Timestamp::from_second(at.timestamp()).ok()),
+                junk: None,
+                returned: Some(returned),
             });
         }
         self.delete(&ours).await?;
@@ -301,9 +359,19 @@ async fn limited<T>(timeout: Duration, work: impl Future<Output = Result<T, Trou
     })
 }
 
+/// What a server says in a refusal, of which the library makes `code: None, info: Some("...")`.
+fn words_of(said: &str) -> String {
+    let info = said.split_once("info: Some(\"").map(|(_, rest)| rest);
+    let words = info.and_then(|rest| Some(rest.rsplit_once("\")")?.0));
+    clean(words.unwrap_or(said).as_bytes(), WORDS)
+}
+
 fn unreachable(error: &Error) -> Trouble {
     Trouble::Theirs(CanaryOutcome::MailboxUnreachable {
-        reason: clean(error.to_string().as_bytes(), WORDS),
+        reason: match error {
+            Error::No(said) | Error::Bad(said) => format!("it says \"{}\"", words_of(said)),
+            error => clean(error.to_string().as_bytes(), WORDS),
+        },
     })
 }
 

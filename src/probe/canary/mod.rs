@@ -49,6 +49,8 @@ pub struct Plan {
     pub to: Arc<str>,
     /// Where it is looked for.
     pub mailbox: Place,
+    /// Where it comes back to if it cannot be delivered, where that is another mailbox that we may look into.
+    pub sender: Option<Place>,
     /// How long it may take.
     pub deadline: Duration,
 }
@@ -83,7 +85,10 @@ struct Shared {
 impl Canaries {
     /// Canaries by client and name.
     pub fn new(plans: BTreeMap<(ClientId, Arc<str>), Plan>) -> Self {
-        let boxes = plans.values().map(|plan| (box_of(plan), Mutex::default()));
+        let places = plans
+            .values()
+            .flat_map(|plan| plan.sender.iter().chain([&plan.mailbox]));
+        let boxes = places.map(|place| (box_of(place), Mutex::default()));
         Self {
             boxes: boxes.collect(),
             plans,
@@ -98,9 +103,8 @@ impl Canaries {
     }
 }
 
-/// Which mailbox a canary is looked for in.
-fn box_of(plan: &Plan) -> String {
-    let place = &plan.mailbox;
+/// Which mailbox a place is.
+fn box_of(place: &Place) -> String {
     let user = place.identity.as_ref().map(|identity| Arc::clone(&identity.user));
     format!("{}:{}/{}", place.host, place.port, user.unwrap_or_default())
 }
@@ -117,16 +121,19 @@ pub async fn run<N: Net>(
     let (Some(plan), Some(key)) = (known, context.canaries.key.get()) else {
         return Seen::unrunnable("this canary is not configured, or there is no key to sign it with");
     };
-    let Some(shared) = context.canaries.boxes.get(&box_of(plan)) else {
+    let shared = |place: &Place| context.canaries.boxes.get(&box_of(place));
+    let Some(own) = shared(&plan.mailbox) else {
         return Seen::unrunnable("this canary has no mailbox");
     };
+    let sender = plan.sender.as_ref();
     let run = Run {
         net,
         context,
         trust,
         plan,
         key,
-        shared,
+        own: (own, &plan.mailbox),
+        sender: sender.and_then(|place| Some((shared(place)?, place))),
         token: Token {
             canary: mark(client.as_str(), name),
             sent: to_the_millisecond(net.now()),
@@ -149,13 +156,19 @@ fn nonce() -> String {
     hex(&bytes)
 }
 
+/// A mailbox that others look into too, and how to get in.
+type Shelf<'a> = (&'a Mutex<Shared>, &'a Place);
+
 struct Run<'a, N: Net> {
     net: &'a N,
     context: &'a Context,
     trust: &'a Trust,
     plan: &'a Plan,
     key: &'a TokenKey,
-    shared: &'a Mutex<Shared>,
+    /// The mailbox that it should arrive in.
+    own: Shelf<'a>,
+    /// The one that it would come back to.
+    sender: Option<Shelf<'a>>,
     token: Token,
 }
 
@@ -207,11 +220,13 @@ impl<N: Net> Run<'_, N> {
         accepted: &str,
         mailbox: &mut Option<SocketAddr>,
     ) -> (Result<CanaryOutcome, Trouble>, Vec<LateCanary>) {
-        self.shared.lock().await.waiting += 1;
+        for (shared, _) in self.boxes() {
+            shared.lock().await.waiting += 1;
+        }
         let deadline = SignedDuration::try_from(self.plan.deadline).unwrap_or(SignedDuration::MAX);
         let mut late = Vec::new();
         let outcome = loop {
-            let looked = self.look(mailbox, &mut late).await;
+            let looked = self.look_everywhere(mailbox, &mut late).await;
             let waited = self.net.now().duration_since(self.token.sent);
             match looked {
                 Ok(Some(outcome)) => break Ok(outcome),
@@ -225,29 +240,59 @@ impl<N: Net> Run<'_, N> {
                 Ok(None) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
             }
         };
-        let mut shared = self.shared.lock().await;
-        shared.waiting -= 1;
-        if shared.waiting == 0
-            && let Some(session) = shared.session.take()
-        {
-            session.close(STAGE).await;
+        for (shared, _) in self.boxes() {
+            let mut shared = shared.lock().await;
+            shared.waiting -= 1;
+            if shared.waiting == 0
+                && let Some(session) = shared.session.take()
+            {
+                session.close(STAGE).await;
+            }
         }
         (outcome, late)
+    }
+
+    fn boxes(&self) -> impl Iterator<Item = Shelf<'_>> {
+        std::iter::once(self.own).chain(self.sender)
+    }
+
+    /// One look where it should arrive, and one where it would come back to. That the latter cannot be looked into says
+    /// nothing of this canary.
+    async fn look_everywhere(
+        &self,
+        mailbox: &mut Option<SocketAddr>,
+        late: &mut Vec<LateCanary>,
+    ) -> Result<Option<CanaryOutcome>, Trouble> {
+        let here = self.look(self.own, mailbox, late).await;
+        match (self.sender, here) {
+            (Some(sender), Ok(None)) => {
+                let there = self.look(sender, &mut None, late).await;
+                Ok(there.ok().flatten())
+            }
+            (Some(sender), Err(trouble)) if !is_final(&trouble) => {
+                match self.look(sender, &mut None, late).await {
+                    Ok(Some(outcome)) => Ok(Some(outcome)),
+                    _ => Err(trouble),
+                }
+            }
+            (_, here) => here,
+        }
     }
 
     /// One look: our own, or what somebody else's look has found meanwhile.
     async fn look(
         &self,
+        (shared, place): Shelf<'_>,
         mailbox: &mut Option<SocketAddr>,
         late: &mut Vec<LateCanary>,
     ) -> Result<Option<CanaryOutcome>, Trouble> {
-        let mut shared = self.shared.lock().await;
+        let mut shared = shared.lock().await;
         let now = self.net.now();
         let lately = shared
             .looked
             .is_some_and(|looked| now.duration_since(looked).unsigned_abs() < LOOK_EVERY / 2);
         if !lately {
-            let looked = self.look_anew(&mut shared).await;
+            let looked = self.look_anew(&mut shared, place).await;
             if looked.is_err() {
                 shared.session = None;
             }
@@ -259,9 +304,12 @@ impl<N: Net> Run<'_, N> {
         self.arrivals().retain(|(arrival, at)| {
             let token = &arrival.found.token;
             if *token == self.token {
-                own = Some(self.arrived(arrival, *at));
+                own = own.take().or_else(|| self.arrived(arrival, *at));
             } else if token.canary == self.token.canary && token.sent < self.token.sent {
-                late.push(belated(arrival, *at));
+                // What came back after it was given up never arrived.
+                if arrival.returned.is_none() {
+                    late.push(belated(arrival, *at));
+                }
             } else {
                 return true;
             }
@@ -276,16 +324,15 @@ impl<N: Net> Run<'_, N> {
         arrived.unwrap_or_else(sync::PoisonError::into_inner)
     }
 
-    async fn look_anew(&self, shared: &mut Shared) -> Result<(), Trouble> {
+    async fn look_anew(&self, shared: &mut Shared, place: &Place) -> Result<(), Trouble> {
         if shared.session.is_none() {
-            let place = &self.plan.mailbox;
             let opened = Mailbox::open(self.net, self.context, self.trust, place, STAGE, &mut shared.peer);
             shared.session = Some(opened.await?);
         }
         let Some(session) = shared.session.as_mut() else {
             return Ok(());
         };
-        let found = session.take(self.key, STAGE).await?;
+        let found = session.take(self.key, self.net.now(), STAGE).await?;
         let now = self.net.now();
         shared.looked = Some(now);
         let mut arrived = self.arrivals();
@@ -295,11 +342,21 @@ impl<N: Net> Run<'_, N> {
         Ok(())
     }
 
-    fn arrived(&self, arrival: &Arrival, seen: Timestamp) -> CanaryOutcome {
+    /// What an arrival means for this canary; `None`: nothing yet, it is late.
+    fn arrived(&self, arrival: &Arrival, seen: Timestamp) -> Option<CanaryOutcome> {
         let at = arrived_at(arrival, seen);
+        let after = unsigned(at.duration_since(self.token.sent));
+        if let Some(returned) = &arrival.returned {
+            return returned.failed.then(|| CanaryOutcome::Returned {
+                after,
+                code: returned.code,
+                by: returned.by.clone(),
+                said: returned.said.clone(),
+            });
+        }
         let journey = journey(self.token.sent, &arrival.found.stamps, at);
-        CanaryOutcome::Arrived {
-            after: unsigned(at.duration_since(self.token.sent)),
+        Some(CanaryOutcome::Arrived {
+            after,
             junk: arrival.junk.clone(),
             hops: journey
                 .hops
@@ -308,7 +365,7 @@ impl<N: Net> Run<'_, N> {
                 .collect(),
             skewed: journey.skewed,
             results: arrival.found.results.clone(),
-        }
+        })
     }
 }
 

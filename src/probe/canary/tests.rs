@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use super::{Canaries, Credential, Identity, Place, Plan, run};
 use crate::model::smtp::SmtpFailureKind;
-use crate::model::{CanaryEvidence, CanaryOutcome, CanaryStage, ClientId, DialError, Evidence};
+use crate::model::{CanaryEvidence, CanaryOutcome, CanaryStage, ClientId, Code, DialError, Evidence};
 use crate::probe::Context;
 use crate::probe::fixtures::context;
 use post::{Manner, Post, SERVER};
@@ -38,6 +38,7 @@ fn ourselves(names: &[&str], port: u16) -> Context {
         from: "canary@acme.test".into(),
         to: "canary@acme.test".into(),
         mailbox: place(993),
+        sender: None,
         deadline: Duration::from_mins(1),
     };
     let plans: BTreeMap<_, _> = names
@@ -196,8 +197,8 @@ async fn our_own_password_is_ours() {
     let post = Post::new(says("LOGIN", "NO [AUTHENTICATIONFAILED] no"));
     let at_mailbox = send(&post, &ourselves(&["round-trip"], 587), "round-trip").await;
     assert!(matches!(
-        at_mailbox.outcome,
-        CanaryOutcome::LoginRefused { at_mailbox: true, .. }
+        &at_mailbox.outcome,
+        CanaryOutcome::LoginRefused { at_mailbox: true, said } if said == "[AUTHENTICATIONFAILED] no"
     ));
     let logins = post
         .heard()
@@ -252,6 +253,59 @@ async fn no_password_without_trust() {
     assert!(stranger.heard().iter().all(|line| !line.starts_with("AUTH")));
 }
 
+const REFUSED: &str = "550 198.51.100.10 is listed at bl.test";
+
+fn is_blocked(outcome: &CanaryOutcome) -> bool {
+    matches!(
+        outcome,
+        CanaryOutcome::Returned { code: Some(Code::ReputationSenderBlocked), by: Some(by), said, .. }
+            if by == "mx.partner.test" && said == REFUSED
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_says_why_and_is_taken_away() {
+    let post = Post::new(Manner {
+        refused: Some(REFUSED),
+        ..Manner::default()
+    });
+    let foreign = "From: MAILER-DAEMON@mx.acme.test\r\nContent-Type: multipart/report\r\n\r\nX-Mailflow-Canary: v1;x\r\n";
+    post.put(foreign, false);
+    let evidence = send(&post, &ourselves(&["round-trip"], 587), "round-trip").await;
+    assert!(is_blocked(&evidence.outcome), "{evidence:?}");
+    let left = post.left();
+    assert_eq!(left.len(), 1, "of other people's bounces none is touched");
+    assert!(!left[0].deleted && left[0].text == foreign, "{left:?}");
+}
+
+/// A message to somebody else comes back to its sender, in whose mailbox we look as well.
+#[tokio::test(start_paused = true)]
+async fn what_went_elsewhere_comes_back_to_its_sender() {
+    let post = Post::new(Manner {
+        refused: Some(REFUSED),
+        down: vec![143],
+        ..Manner::default()
+    });
+    let plan = Plan {
+        submit: place(587),
+        from: "canary@acme.test".into(),
+        to: "canary@partner.test".into(),
+        mailbox: place(143),
+        sender: Some(place(993)),
+        deadline: Duration::from_mins(1),
+    };
+    let plans = [((acme(), Arc::from("to-partner")), plan)];
+    let canaries = Canaries::new(plans.into_iter().collect());
+    canaries.sign_with(&[7; 32]);
+    let ourselves = Context {
+        canaries: Arc::new(canaries),
+        ..context()
+    };
+    let evidence = send(&post, &ourselves, "to-partner").await;
+    assert!(is_blocked(&evidence.outcome), "{evidence:?}");
+    assert!(post.left().is_empty(), "{:?}", post.left());
+}
+
 /// Many canaries of one mailbox share one session.
 #[tokio::test(start_paused = true)]
 async fn one_session_a_mailbox() {
@@ -294,6 +348,7 @@ async fn one_mailbox_by_two_names() {
             })),
             ..place(993)
         },
+        sender: None,
         deadline: Duration::from_secs(20),
     };
     let plans = [("one", plan("canary")), ("two", plan("canary@acme.test"))];

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use rustls::client::{ClientConfig, ClientConnection, Resumption};
@@ -20,7 +20,7 @@ use tokio_rustls::client::TlsStream;
 use super::{certificate, verifier};
 use crate::model::DomainName;
 use crate::model::text::clean;
-use crate::model::tls::{CertificateHashes, ChainVerdict, TlsEvidence, TlsFailure};
+use crate::model::tls::{CertificateHashes, ChainVerdict, ShownChain, TlsEvidence, TlsFailure};
 use crate::net::trust::{Trust, Verifier};
 
 /// Certificates of a chain whose hashes are kept.
@@ -44,9 +44,13 @@ where
     let name = server_name
         .and_then(|name| ServerName::try_from(name.as_str().to_owned()).ok())
         .unwrap_or_else(|| ServerName::from(peer));
-    let config = client_config().map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    let config = CONFIG.as_ref().map_err(|error| io::Error::other(error.clone()))?;
+    TlsConnector::from(Arc::clone(config)).connect(name, stream).await
 }
+
+/// The same for every handshake: nothing of one session is of use to another.
+static CONFIG: LazyLock<Result<Arc<ClientConfig>, rustls::Error>> =
+    LazyLock::new(|| client_config().map(Arc::new));
 
 fn client_config() -> Result<ClientConfig, rustls::Error> {
     let provider = CryptoProvider {
@@ -74,17 +78,34 @@ pub(in crate::probe) fn evidence(session: &ClientConnection, trust: &Trust, now:
         Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
         _ => "unknown",
     };
+    let ShownChain {
+        certificate,
+        chain,
+        hashes,
+    } = trust.shown(chain, now, || read(chain, trust, now));
     TlsEvidence {
         version: version.to_owned(),
         cipher: cipher(session),
-        certificate: chain.first().and_then(|own| certificate::facts(own)),
+        certificate,
+        chain,
+        hashes,
+    }
+}
+
+/// Reads a chain that is not known yet.
+fn read(chain: &[CertificateDer<'_>], trust: &Trust, now: Timestamp) -> ShownChain {
+    ShownChain {
+        certificate: chain
+            .first()
+            .and_then(|own| certificate::facts(own))
+            .map(Arc::new),
         chain: match chain.split_first() {
             Some((own, rest)) => trust.judge(own, rest, now),
             None => ChainVerdict::Invalid {
                 reason: "the server showed no certificate".to_owned(),
             },
         },
-        hashes: hashes(chain, trust, now),
+        hashes: hashes(chain, trust, now).into(),
     }
 }
 

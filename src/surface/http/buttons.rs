@@ -1,7 +1,5 @@
 //! What the page's buttons do: as the API does, for forms, so that they work without JavaScript.
 
-use std::time::Duration;
-
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State as Shared};
 use axum::http::StatusCode;
@@ -13,14 +11,12 @@ use super::error::{ApiError, quoted};
 use super::incidents::find;
 use super::{OperateError, Server, pages};
 use crate::model::text::clean;
-use crate::model::{Incident, IncidentId, Measure};
+use crate::model::{Incident, Measure};
+use crate::snapshot::Snapshot;
 use crate::surface::page;
 
 /// The most characters of a name.
 const NAME: usize = 80;
-
-/// How long an answer waits at most for the page to show what was done.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the page's button silences.
 const SILENCE: SignedDuration = SignedDuration::from_hours(4);
@@ -46,20 +42,14 @@ pub(super) async fn acknowledge(
     };
     let done = server.operator.acknowledge(incident.id, name(pressed)).await;
     if done.is_ok() {
-        is_shown(&server, incident.id).await;
+        let taken = |snapshot: &Snapshot| {
+            let mut open = snapshot.open_incidents.iter();
+            let open = open.find(|one| one.id == incident.id);
+            open.is_none_or(|incident| incident.acknowledged.is_some())
+        };
+        server.shows(taken).await;
     }
     back(&server, &incident, done.map(drop))
-}
-
-/// Waits until the page shows that an incident is taken on, or over: who pressed a button wants to see that it did.
-async fn is_shown(server: &Server, id: IncidentId) {
-    let mut snapshots = server.snapshots.clone();
-    let shown = snapshots.wait_for(|snapshot| {
-        let open = snapshot.open_incidents.iter().find(|incident| incident.id == id);
-        open.is_none_or(|incident| incident.acknowledged.is_some())
-    });
-    // What comes later is told by the live events.
-    let _ = tokio::time::timeout(PATIENCE, shown).await;
 }
 
 /// `POST /incidents/{id}/silence`
@@ -82,6 +72,9 @@ pub(super) async fn silence(
         format!("incident #{}", incident.id),
     );
     let done = server.operator.set(measure, name(pressed), reason).await;
+    if let Ok(hand) = &done {
+        server.shows_hand(hand.id, true).await;
+    }
     back(&server, &incident, done.map(drop))
 }
 

@@ -55,7 +55,7 @@ pub(super) async fn digest(
 }
 
 /// The open ones, and those that ended in that time.
-async fn incidents(server: &Server, since: Timestamp) -> Result<Vec<Arc<Incident>>, ApiError> {
+pub(super) async fn incidents(server: &Server, since: Timestamp) -> Result<Vec<Arc<Incident>>, ApiError> {
     let mut found = server.snapshot().open_incidents.clone();
     let open: BTreeSet<_> = found.iter().map(|incident| incident.id).collect();
     let history = Arc::clone(&server.history);

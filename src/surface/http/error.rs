@@ -35,6 +35,16 @@ impl ApiError {
         self.status == StatusCode::NOT_FOUND
     }
 
+    /// What went wrong, for a page.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The answer's status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// Any other status.
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {

@@ -112,7 +112,7 @@ fn view(hand: &Hand, now: Timestamp) -> Value {
 }
 
 /// What a silence or a maintenance is about, and what comes with it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Quiet {
     client: Option<String>,
@@ -135,6 +135,12 @@ pub(super) async fn silence(
     Shared(server): Shared<Server>,
     Sent(quiet): Sent<Quiet>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let measure = silence_of(&server, &quiet)?;
+    set(&server, measure, quiet.by, quiet.reason).await
+}
+
+/// The silence that somebody asks for.
+pub(super) fn silence_of(server: &Server, quiet: &Quiet) -> Result<Measure, ApiError> {
     if quiet.from.is_some() || quiet.recurring.is_some() {
         let instead = "a silence begins now: `from` and `recurring` belong to /api/v1/maintenance";
         return Err(ApiError::bad_request(instead));
@@ -144,7 +150,7 @@ pub(super) async fn silence(
     let until = quiet
         .end(now, now)?
         .ok_or_else(|| ApiError::bad_request("a silence needs an end: `until` or `for`"))?;
-    set(&server, Measure::Silence { of, until }, quiet.by, quiet.reason).await
+    Ok(Measure::Silence { of, until })
 }
 
 /// `POST /api/v1/maintenance`
@@ -152,6 +158,12 @@ pub(super) async fn maintain(
     Shared(server): Shared<Server>,
     Sent(quiet): Sent<Quiet>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let measure = maintenance_of(&server, &quiet)?;
+    set(&server, measure, quiet.by, quiet.reason).await
+}
+
+/// The maintenance that somebody asks for.
+pub(super) fn maintenance_of(server: &Server, quiet: &Quiet) -> Result<Measure, ApiError> {
     let now = (server.now)();
     let of = quiet.matchers(&server.snapshot())?;
     let from = quiet.from.as_deref().map(|text| moment("from", text, false));
@@ -177,10 +189,29 @@ pub(super) async fn maintain(
             return Err(ApiError::bad_request(missing));
         }
     };
-    set(&server, Measure::Maintenance { of, when }, quiet.by, quiet.reason).await
+    Ok(Measure::Maintenance { of, when })
 }
 
 impl Quiet {
+    /// About what, as a form names it.
+    pub(super) fn about(client: Option<String>, domain: Option<String>, gateway: Option<String>) -> Self {
+        Self {
+            client,
+            domain,
+            gateway,
+            ..Self::default()
+        }
+    }
+
+    /// How long from now, or in which hours again and again.
+    pub(super) fn lasting(self, lasting: Option<String>, recurring: Option<String>) -> Self {
+        Self {
+            lasting,
+            recurring,
+            ..self
+        }
+    }
+
     /// What it is about; what nobody knows would keep nothing quiet, and nobody would notice.
     fn matchers(&self, snapshot: &Snapshot) -> Result<Matchers, ApiError> {
         let client = self.client.as_ref().map(|id| {
@@ -331,7 +362,7 @@ fn after(from: Timestamp, text: &str) -> Result<Timestamp, ApiError> {
     })
 }
 
-fn refused(error: &OperateError) -> ApiError {
+pub(super) fn refused(error: &OperateError) -> ApiError {
     match error {
         OperateError::Over => ApiError::new(StatusCode::CONFLICT, error.to_string()),
         OperateError::Missing => ApiError::not_found(error.to_string()),

@@ -5,6 +5,7 @@
 
 mod api;
 mod buttons;
+mod check;
 mod connections;
 mod digest;
 mod error;
@@ -18,11 +19,13 @@ mod operate;
 mod pages;
 mod paging;
 mod probe;
+mod quiet;
 mod report;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
 mod views;
+mod visit;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,7 +41,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{
-    DomainName, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure, State, Target,
+    DomainName, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure, State, Target, Verdict,
 };
 use crate::snapshot::Snapshot;
 
@@ -215,6 +218,12 @@ pub trait Prober: Send + Sync + 'static {
     /// [`ProbeError`]; nothing was sent then.
     fn probe(&self, domain: DomainName, within: Duration)
     -> BoxFuture<'_, Result<Arc<Snapshot>, ProbeError>>;
+
+    /// Looks once at a domain, or at the way of a client's mail to one, configured or not, for at most `within`.
+    ///
+    /// # Errors
+    /// [`ProbeError::Busy`]; [`ProbeError::Unwatched`] where no such client is configured.
+    fn check(&self, target: Target, within: Duration) -> BoxFuture<'_, Result<Arc<Verdict>, ProbeError>>;
 }
 
 /// Why a domain was not looked at.
@@ -235,6 +244,10 @@ impl Prober for ConfiguredOnly {
     fn probe(&self, _: DomainName, _: Duration) -> BoxFuture<'_, Result<Arc<Snapshot>, ProbeError>> {
         Box::pin(async { Err(ProbeError::Unwatched) })
     }
+
+    fn check(&self, _: Target, _: Duration) -> BoxFuture<'_, Result<Arc<Verdict>, ProbeError>> {
+        Box::pin(async { Err(ProbeError::Unwatched) })
+    }
 }
 
 /// How long an answer may take to begin.
@@ -246,9 +259,26 @@ const CONNECTIONS: usize = 512;
 /// The most event streams at a time.
 const STREAMS: usize = 256;
 
+/// How long an answer waits at most for the page to show what was done.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+
 impl Surface {
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshots.borrow())
+    }
+
+    /// Waits until the page shows something: who pressed a button wants to see that it did. What comes later than an
+    /// answer may wait is told by the live events.
+    async fn shows(&self, what: impl Fn(&Snapshot) -> bool) {
+        let mut snapshots = self.snapshots.clone();
+        let shown = snapshots.wait_for(|snapshot| what(snapshot));
+        let _ = tokio::time::timeout(SHOWN_WITHIN, shown).await;
+    }
+
+    /// Waits until the page shows that what somebody set by hand holds, or no longer does.
+    async fn shows_hand(&self, id: HandId, holds: bool) {
+        self.shows(|snapshot| snapshot.hands.iter().any(|hand| hand.id == id) == holds)
+            .await;
     }
 }
 
@@ -321,6 +351,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/maintenance/{id}", delete(hands::lift_maintenance))
         .route("/acceptances", get(hands::acceptances).post(hands::accept))
         .route("/acceptances/{id}", delete(hands::lift_acceptance))
+        .route("/check", post(check::api))
         .route("/events", get(events::stream))
         .route("/notifiers/{name}/test", post(operate::test_notifier));
     let router = Router::new()
@@ -329,6 +360,10 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/incidents/{id}", get(pages::incident))
         .route("/incidents/{id}/ack", post(buttons::acknowledge))
         .route("/incidents/{id}/silence", post(buttons::silence))
+        .route("/digest", get(pages::digest))
+        .route("/check", get(check::form).post(check::page))
+        .route("/quiet", get(quiet::page).post(quiet::set))
+        .route("/quiet/{id}/lift", post(quiet::lift))
         .route("/metrics", get(operate::metrics))
         .route("/probe", get(probe::probe))
         .route("/sd", get(api::service_discovery))
@@ -342,6 +377,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .with_state(server.clone());
     let messages = Router::new()
         .route("/api/v1/explain", post(explain::explain))
+        .route("/explain", get(explain::form).post(explain::page))
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(server);
     guard::guarded(router, messages)

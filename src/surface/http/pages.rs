@@ -4,26 +4,56 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State as Shared};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::Server;
-use super::error::{ApiError, quoted};
-use super::incidents;
 use jiff::Timestamp;
+use serde::Deserialize;
 
+use super::error::{ApiError, quoted};
+use super::visit::Visit;
+use super::{Server, digest, incidents};
 use crate::model::{DomainName, State, Target};
 use crate::snapshot::Snapshot;
-use crate::surface::page::{self, IndexQuery, View};
+use crate::surface::page::{self, IndexQuery, Period, View};
 
 /// `GET /`
 pub(super) async fn index(
     Shared(server): Shared<Server>,
+    headers: HeaderMap,
     query: Result<Query<IndexQuery>, QueryRejection>,
 ) -> Response {
     let query = query.map(|Query(query)| query).unwrap_or_default();
+    let visit = Visit::of(&headers, (server.now)());
     let snapshot = server.snapshot();
-    html(page::index(&server.view(&snapshot), &query))
+    let page = page::index(&server.view(&snapshot), &query, visit.since());
+    visit.keep(html(page))
+}
+
+/// How far somebody looks back.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Back {
+    since: Option<String>,
+}
+
+/// `GET /digest`: what happened since they last looked, or in a period that a link names.
+pub(super) async fn digest(
+    Shared(server): Shared<Server>,
+    headers: HeaderMap,
+    query: Result<Query<Back>, QueryRejection>,
+) -> Response {
+    let back = query.map(|Query(back)| back).unwrap_or_default();
+    let now = (server.now)();
+    let visit = Visit::of(&headers, now);
+    let period = Period::of(back.since.as_deref(), visit.since(), now);
+    match digest::incidents(&server, period.since).await {
+        Ok(incidents) => {
+            let snapshot = server.snapshot();
+            let page = page::digest(&server.view(&snapshot), &incidents, period, visit.before());
+            visit.keep(html(page))
+        }
+        Err(error) => error.into_response(),
+    }
 }
 
 /// `GET /domains/{domain}`

@@ -289,6 +289,11 @@ fn own(snapshot: &Snapshot) -> Vec<Family<'_>> {
             one(seconds(snapshot.reload.last_success)),
         ),
         Family::gauges(
+            "mailflow_store_writable",
+            "Whether incidents and messages are written down (1) or wait in memory, as the store takes nothing (0).",
+            one(Value::Whole(u64::from(snapshot.store.failing.is_none()))),
+        ),
+        Family::gauges(
             "mailflow_domains_pending",
             "Domains that are still looked at for the first time.",
             one(Value::Whole(

@@ -69,6 +69,17 @@ fn confidence(cause: &Cause) -> String {
     }
 }
 
+/// Whose something was, over all clients.
+pub(super) fn owner_in_words(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Client => "Our clients",
+        Owner::Recipient => "Recipients",
+        Owner::Provider => "Mail providers",
+        Owner::Network => "Lines and networks between",
+        Owner::Us => "Ourselves",
+    }
+}
+
 /// A client's name, or its id while no name is known.
 pub(super) fn client_name(snapshot: &Snapshot, client: &ClientId) -> String {
     snapshot

@@ -51,12 +51,7 @@ impl IncidentCard {
         Self {
             id: incident.id,
             severity: incident.severity.as_str(),
-            tone: match incident.severity {
-                _ if !open => State::Flowing,
-                _ if incident.cause.owner == Owner::Us => State::Unknown,
-                Severity::Critical => State::Broken,
-                Severity::Warning | Severity::Info => State::Degraded,
-            },
+            tone: tone(incident),
             opened: Moment::new(incident.opened, now),
             lasted: words::duration(incident.opened, incident.resolved.unwrap_or(now)),
             resolved: incident.resolved.map(|at| Moment::new(at, now)),
@@ -68,14 +63,24 @@ impl IncidentCard {
             domains: incident.affected.iter().filter(domains).count(),
             open,
             taken: incident.acknowledged.is_some(),
-            hands: hands(incident, now),
-            silenceable: silenced_by(incident).is_some(),
+            hands: hands(snapshot, incident, now),
+            silenceable: silenced_by(incident).is_some() && kept_quiet(snapshot, incident, now).is_none(),
         }
     }
 }
 
+/// The state whose colour and sign an incident shares.
+pub(super) fn tone(incident: &Incident) -> State {
+    match incident.severity {
+        _ if !incident.is_open() => State::Flowing,
+        _ if incident.cause.owner == Owner::Us => State::Unknown,
+        Severity::Critical => State::Broken,
+        Severity::Warning | Severity::Info => State::Degraded,
+    }
+}
+
 /// Who has taken an incident on, and what keeps it quiet.
-fn hands(incident: &Incident, now: Timestamp) -> Vec<String> {
+fn hands(snapshot: &Snapshot, incident: &Incident, now: Timestamp) -> Vec<String> {
     let taken = incident.acknowledged.as_ref().map(|taken| {
         let by = if taken.by.is_empty() {
             "somebody"
@@ -91,7 +96,25 @@ fn hands(incident: &Incident, now: Timestamp) -> Vec<String> {
             held.reason.trim_end_matches('.')
         )
     });
-    taken.into_iter().chain(held).collect()
+    let quiet = || kept_quiet(snapshot, incident, now).filter(|_| incident.is_open());
+    taken.into_iter().chain(held.or_else(quiet)).collect()
+}
+
+/// What keeps an incident quiet that was told of already: nobody is told again meanwhile.
+fn kept_quiet(snapshot: &Snapshot, incident: &Incident, now: Timestamp) -> Option<String> {
+    let mut hands = snapshot.hands.iter();
+    hands.find_map(|hand| {
+        let (of, until) = hand.quiet_until(now)?;
+        let until = Moment::new(until, now).human;
+        let about = |one: &Affected| of.cover(incident, one);
+        let all = !incident.affected.is_empty() && incident.affected.iter().all(about);
+        all.then(|| {
+            format!(
+                "Kept quiet until {until} by {}.",
+                hand.in_words().trim_end_matches('.')
+            )
+        })
+    })
 }
 
 /// Whom an incident hits: `Aldergrove Dental, 2 domains`, `13 clients, 14 domains`.

@@ -5,8 +5,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::cards::{DomainCard, GatewayCard, WarningCard, client_name, warnings};
+use super::check::{Asked, CheckBox};
 use super::clients::{ClientCard, by_state};
+use super::digest::news;
 use super::incident::IncidentCard;
+use super::quiet::{HandCard, hands};
 use super::words::{Moment, count};
 use super::{Frame, View};
 use crate::model::{State, Target, Verdict};
@@ -19,6 +22,8 @@ const PER_PAGE: usize = 100;
 const INCIDENTS: usize = 50;
 /// How many clients the page shows; more are only counted.
 const CLIENTS: usize = 60;
+/// How many of the things that people keep quiet the page shows; more are only counted.
+const HANDS: usize = 5;
 /// How many domains of a client an incident's card names.
 const NAMED: usize = 8;
 
@@ -49,8 +54,13 @@ struct Alerts {
 pub(super) struct Index {
     frame: Frame,
     headline: Headline,
+    since: Moment,
+    news: String,
     incidents: Vec<IncidentCard>,
     more_incidents: usize,
+    hands: Vec<HandCard>,
+    more_hands: usize,
+    asking: CheckBox,
     filters: Vec<Filter>,
     query: String,
     state: Option<State>,
@@ -68,7 +78,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(view: &View<'_>, query: &IndexQuery) -> Self {
+    pub(super) fn new(view: &View<'_>, query: &IndexQuery, since: Timestamp) -> Self {
         let View { snapshot, now, .. } = *view;
         let headline = Headline::of(snapshot);
         let tally = Tally::of(snapshot);
@@ -92,9 +102,17 @@ impl Index {
         let mut clients = by_state(snapshot);
         let more_clients = clients.len().saturating_sub(CLIENTS);
         clients.truncate(CLIENTS);
+        let mut hands = hands(snapshot, now);
+        let more_hands = hands.len().saturating_sub(HANDS);
+        hands.truncate(HANDS);
         Self {
-            frame: Frame::new(title(&tally, &headline), headline.tone, view),
+            frame: Frame::new(title(&tally, &headline), headline.tone, view).here("index"),
             headline,
+            since: Moment::new(since, now),
+            news: news(snapshot, since, now),
+            hands,
+            more_hands,
+            asking: CheckBox::new(snapshot, &Asked::default()),
             incidents: open
                 .iter()
                 .take(INCIDENTS)

@@ -6,26 +6,34 @@
 
 mod bars;
 mod cards;
+mod check;
 mod clients;
 mod detail;
+mod digest;
+mod explain;
 mod incident;
 mod index;
+mod quiet;
 mod report;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use askama::Template;
-use aws_lc_rs::digest;
+use aws_lc_rs::digest::{SHA256, digest as hash_of};
 use jiff::Timestamp;
 
 use super::words;
+use crate::message::Explanation;
 use crate::model::{Incident, State, Verdict};
 use crate::snapshot::Snapshot;
 
+pub(super) use check::Asked;
+pub(super) use digest::Period;
 pub(super) use incident::silenced_by;
 pub(super) use index::IndexQuery;
+pub(super) use quiet::Wished;
 
 const STYLE: &str = include_str!("assets/page.css");
 const SCRIPT: &str = include_str!("assets/live.js");
@@ -44,6 +52,8 @@ struct Frame {
     uptime: String,
     /// What every page says on top.
     notice: Option<String>,
+    /// The name of the page in the list of pages, where it is there.
+    here: &'static str,
 }
 
 impl Frame {
@@ -57,7 +67,13 @@ impl Frame {
             at: words::Moment::new(view.snapshot.at, view.now),
             uptime: words::duration(view.snapshot.started, view.now),
             notice: view.notice.map(str::to_owned),
+            here: "",
         }
+    }
+
+    /// Marks the page in the list of pages.
+    fn here(self, here: &'static str) -> Self {
+        Self { here, ..self }
     }
 }
 
@@ -72,12 +88,58 @@ pub(super) struct View<'a> {
     pub(super) now: Timestamp,
 }
 
-/// The front page.
+/// The front page, for somebody who has seen what was before `since`.
 ///
 /// # Errors
 /// Only if formatting itself fails.
-pub(super) fn index(view: &View<'_>, query: &IndexQuery) -> askama::Result<String> {
-    index::Index::new(view, query).render()
+pub(super) fn index(view: &View<'_>, query: &IndexQuery, since: Timestamp) -> askama::Result<String> {
+    index::Index::new(view, query, since).render()
+}
+
+/// What happened in a period, for somebody who looked last at `before`.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn digest(
+    view: &View<'_>,
+    incidents: &[Arc<Incident>],
+    period: Period,
+    before: Option<Timestamp>,
+) -> askama::Result<String> {
+    digest::DigestPage::new(view, incidents, period, before).render()
+}
+
+/// The box that asks whether somebody can mail a domain, and what was found, or why nothing was. What was found comes
+/// with whether it is watched all the time.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn check(
+    view: &View<'_>,
+    asked: &Asked<'_>,
+    found: Option<Result<(&Verdict, bool), &str>>,
+) -> askama::Result<String> {
+    check::CheckPage::new(view, asked, found).render()
+}
+
+/// The box that takes a message, and what it says, or why nothing can be said.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn explain(
+    view: &View<'_>,
+    message: &str,
+    found: Option<Result<&Explanation, &str>>,
+) -> askama::Result<String> {
+    explain::ExplainPage::new(view, message, found).render()
+}
+
+/// What people keep quiet, and the form that does; `problem` says why what was filled in was not taken.
+///
+/// # Errors
+/// Only if formatting itself fails.
+pub(super) fn quiet(view: &View<'_>, wished: &Wished<'_>, problem: Option<&str>) -> askama::Result<String> {
+    quiet::QuietPage::new(view, wished, problem).render()
 }
 
 /// The page of one domain, with the turns that its history is drawn from, the oldest first.
@@ -131,7 +193,7 @@ pub(super) fn content_security_policy() -> &'static str {
 }
 
 fn hash(text: &str) -> String {
-    base64(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    base64(hash_of(&SHA256, text.as_bytes()).as_ref())
 }
 
 /// Base64 with padding (RFC 4648 4).

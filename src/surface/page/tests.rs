@@ -16,7 +16,8 @@ fn view(snapshot: &Snapshot) -> View<'_> {
 
 fn front(snapshot: &Snapshot, query: &str) -> String {
     let query = serde_json::from_str(query).unwrap();
-    index(&view(snapshot), &query).unwrap()
+    let an_hour_ago = now() - jiff::SignedDuration::from_hours(1);
+    index(&view(snapshot), &query, an_hour_ago).unwrap()
 }
 
 /// Writes the pages to look at them in a browser:
@@ -166,12 +167,106 @@ fn hostile_text_is_inert() {
         incident(&view(&snapshot), &snapshot.open_incidents[0]).unwrap(),
         report(&view(&snapshot), &snapshot.open_incidents[0]).unwrap(),
         missing(&view(&snapshot), sample::HOSTILE).unwrap(),
+        look_back(&snapshot, "1d"),
+        checked(&snapshot, sample::HOSTILE, Some(Ok((first, false)))),
+        checked(&snapshot, sample::HOSTILE, Some(Err(sample::HOSTILE))),
+        explained(sample::HOSTILE.as_bytes()),
+        explained(format!("Return-Path: <>\nSubject: failure notice\n\nThis is the qmail-send program\n\n<who@partner.test>:\n550 5.1.1 {}\n", sample::HOSTILE).as_bytes()),
+        quiet(&view(&snapshot), &hostile_wish(), Some(sample::HOSTILE)).unwrap(),
     ] {
         let ours = page.matches("<script>").count();
         assert_eq!(ours, 1, "only our own script stands in the page");
         assert!(!page.contains("<script>alert"));
         assert!(!page.contains("alert(\""));
     }
+}
+
+fn hostile_wish() -> Wished<'static> {
+    Wished {
+        maintenance: true,
+        client: sample::HOSTILE,
+        domain: sample::HOSTILE,
+        gateway: sample::HOSTILE,
+        lasting: sample::HOSTILE,
+        recurring: sample::HOSTILE,
+        reason: sample::HOSTILE,
+        by: sample::HOSTILE,
+    }
+}
+
+fn look_back(snapshot: &Snapshot, since: &str) -> String {
+    let period = Period::of(Some(since), now(), now());
+    let mut known = snapshot.open_incidents.clone();
+    known.extend(snapshot.closed_incidents.iter().cloned());
+    digest(&view(snapshot), &known, period, None).unwrap()
+}
+
+fn checked(snapshot: &Snapshot, typed: &str, found: Option<Result<(&Verdict, bool), &str>>) -> String {
+    let asked = Asked {
+        domain: typed,
+        from: typed,
+    };
+    check(&view(snapshot), &asked, found).unwrap()
+}
+
+fn explained(message: &[u8]) -> String {
+    let text = String::from_utf8_lossy(message);
+    let explanation = crate::message::explain(message);
+    explain(&view(&sample::calm()), &text, Some(Ok(&explanation))).unwrap()
+}
+
+#[test]
+fn a_period_is_a_link_a_day_a_time_or_since_the_last_visit() {
+    let visit = now() - jiff::SignedDuration::from_mins(90);
+    let since = |asked| Period::of(asked, visit, now()).since.to_string();
+    assert_eq!(since(None), visit.to_string());
+    assert_eq!(since(Some("8h")), "2026-11-21T18:20:31Z");
+    assert_eq!(since(Some("2026-11-20")), "2026-11-20T00:00:00Z");
+    assert_eq!(since(Some("2026-11-20T18:00:00Z")), "2026-11-20T18:00:00Z");
+    assert_eq!(since(Some("2027-11-20")), visit.to_string(), "that is to come");
+    assert_eq!(since(Some("<script>")), visit.to_string());
+}
+
+#[test]
+fn a_look_back_says_what_happened_and_what_goes_on() {
+    let page = look_back(&sample::fleet(), "7d");
+    for text in [
+        "still go on",
+        "goes on, ",
+        "Whose it was",
+        "href=\"/digest?since=30d\"",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let chosen = "<a href=\"/digest?since=7d\" aria-current=\"true\">7 days</a>";
+    assert!(page.contains(chosen));
+}
+
+/// A route's answer is about the client; what is looked at once says so.
+#[test]
+fn the_box_answers_what_was_asked() {
+    let snapshot = sample::fleet();
+    let mut route = (**snapshot.domains.values().next().unwrap()).clone();
+    let client = crate::model::ClientId::parse("acme").unwrap();
+    let to = crate::model::DomainName::parse("partner.test").unwrap();
+    route.target = Target::Route(client, to);
+    let sentence = |state: State| {
+        let verdict = Verdict {
+            state,
+            ..route.clone()
+        };
+        let page = checked(&snapshot, "", Some(Ok((&verdict, false))));
+        assert!(page.contains("One look"));
+        let start = page.find("</svg><span>").unwrap() + 12;
+        page[start..].split('<').next().unwrap().to_owned()
+    };
+    insta::assert_snapshot!(State::ALL.map(sentence).join("\n"), @r"
+    ACME Ltd can mail partner.test, as far as can be seen from outside.
+    ACME Ltd can mail partner.test, but something should be mended.
+    ACME Ltd cannot mail partner.test.
+    We cannot tell whether ACME Ltd can mail partner.test.
+    ");
+    assert!(checked(&snapshot, "", Some(Ok((&route, true)))).contains("watched all the time"));
 }
 
 #[test]

@@ -531,6 +531,7 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         hosts: hosts(),
         open_incidents: open.into_iter().map(Arc::new).collect(),
         closed_incidents: vec![Arc::new(closed(470))],
+        store: StoreHealth::default(),
         reload: ReloadOutcome {
             successful: true,
             last_success: at("2026-11-19T07:59:30Z"),

@@ -97,6 +97,7 @@ fn every_pattern_reads_the_reply_that_it_comes_from() {
     let tables = [
         (GREYLISTING, Health::Failed(Code::SmtpGreylisted)),
         (FULL, Health::Failed(Code::RecipientMailboxFull)),
+        (INSIDERS, Health::Failed(Code::RecipientPolicy)),
         (UNKNOWN, Health::Failed(Code::RecipientUnknown)),
         (ABOUT_SENDER, Health::Refused),
     ];

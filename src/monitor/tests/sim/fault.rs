@@ -28,6 +28,8 @@ pub enum Fault {
     OwnLine { lost: usize, milliseconds: u64 },
     /// Our machine has a way to the IPv6 internet.
     HasIpv6 {},
+    /// This is the address that we speak from.
+    WeSpeakFrom { address: String },
 
     /// A router is dead.
     RouterDead { router: String },
@@ -159,6 +161,12 @@ pub enum CanaryIs {
     Slow,
     Junk,
     MailboxAway,
+    /// Their server has had too many of them.
+    TooMany,
+    /// Their server has blocked their account.
+    Blocked,
+    /// Taken by their server, and refused by the next because of that server's address.
+    Returned,
 }
 
 /// What is wrong with a sending address.

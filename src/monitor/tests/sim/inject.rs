@@ -36,6 +36,7 @@ impl Fault {
                 world.own_line = (*lost, Duration::from_millis(*milliseconds));
             }
             Self::HasIpv6 {} => world.ipv6 = true,
+            Self::WeSpeakFrom { address } => world.source = address.parse().ok(),
             Self::Service { port, is } => {
                 world.services.insert(*port, is.server());
             }

@@ -201,7 +201,7 @@ impl Sim {
             subject: task.subject.clone(),
             at: self.now,
             elapsed,
-            source: None,
+            source: self.world.source,
             evidence,
         };
         let span = (self.now, observation.ended());

@@ -1,6 +1,7 @@
 //! What mail servers say in the simulated world.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -159,7 +160,7 @@ pub(super) fn tls_evidence(name: &str, chain: &ChainVerdict, days: i64) -> TlsEv
     TlsEvidence {
         version: "TLS 1.3".into(),
         cipher: "TLS13_AES_128_GCM_SHA256".into(),
-        certificate: Some(Certificate {
+        certificate: Some(Arc::new(Certificate {
             subject: format!("CN={name}"),
             issuer: "CN=Lab CA".into(),
             names: vec![name.to_owned()],
@@ -168,9 +169,9 @@ pub(super) fn tls_evidence(name: &str, chain: &ChainVerdict, days: i64) -> TlsEv
             key: "ECDSA P-256".into(),
             fingerprint: format!("{name}{days}{chain:?}"),
             self_signed: false,
-        }),
+        })),
         chain: chain.clone(),
-        hashes: Vec::new(),
+        hashes: Arc::default(),
     }
 }
 

@@ -82,6 +82,8 @@ pub struct World {
     pub resolver_fails: bool,
     /// Our own machine has a way to the IPv6 internet.
     pub ipv6: bool,
+    /// The address that we speak from, where it matters.
+    pub source: Option<IpAddr>,
     pub routers: BTreeMap<&'static str, bool>,
     pub router_pings: bool,
     pub servers: BTreeMap<&'static str, Server>,
@@ -147,6 +149,7 @@ impl World {
             resolver: true,
             resolver_fails: false,
             ipv6: false,
+            source: None,
             routers: [("198.51.100.1", true), ("203.0.113.1", true)].into(),
             router_pings: true,
             servers: [

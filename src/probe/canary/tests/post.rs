@@ -56,6 +56,8 @@ pub(super) struct Manner {
     pub(super) uidplus: bool,
     /// Headers that the receiving server adds on top.
     pub(super) stamps: String,
+    /// What the next server says, so that every message comes back.
+    pub(super) refused: Option<&'static str>,
 }
 
 impl Default for Manner {
@@ -69,6 +71,7 @@ impl Default for Manner {
             folder: "INBOX",
             uidplus: true,
             stamps: String::new(),
+            refused: None,
         }
     }
 }
@@ -289,7 +292,10 @@ impl Server {
         state.mail.push(Mail {
             uid,
             folder: manner.folder,
-            text: format!("{}{text}", manner.stamps),
+            text: match manner.refused {
+                Some(said) => bounce(said, text),
+                None => format!("{}{text}", manner.stamps),
+            },
             there_from: self.now() + SignedDuration::try_from(takes).unwrap(),
             deleted: false,
             gone: false,
@@ -361,6 +367,12 @@ impl Server {
                     .filter(|mail| mail.deleted && mail.folder == folder);
                 search(found.map(|mail| mail.uid))
             }
+            ["UID", "SEARCH", "UNDELETED", "SINCE", ..] => {
+                let bounce = |mail: &&mut Mail| mail.text.contains("multipart/report");
+                let found = state.mail.iter_mut().filter(here).filter(bounce);
+                let found = found.filter(|mail| mail.folder == folder && !mail.deleted);
+                search(found.map(|mail| mail.uid))
+            }
             ["UID", "SEARCH", ..] => {
                 let canary = |mail: &&mut Mail| mail.text.contains("Subject: mailflow canary");
                 let found = state.mail.iter_mut().filter(here).filter(canary);
@@ -373,16 +385,7 @@ impl Server {
                     .iter_mut()
                     .filter(here)
                     .filter(|mail| uids.contains(&mail.uid));
-                let fetched = found.map(|mail| {
-                    let date = mail.there_from.strftime("%d-%b-%Y %H:%M:%S +0000");
-                    let header = mail.text.split_inclusive("\r\n\r\n").next().unwrap_or_default();
-                    let length = header.len();
-                    format!(
-                        "* {0} FETCH (UID {0} INTERNALDATE \"{date}\" BODY[HEADER] {{{length}}}\r\n{header})\r\n",
-                        mail.uid
-                    )
-                });
-                fetched.collect()
+                found.map(|mail| fetched(mail, command)).collect()
             }
             ["UID", "STORE", ..] => {
                 state
@@ -412,6 +415,36 @@ impl Server {
             _ => String::new(),
         }
     }
+}
+
+/// A message's header, or all of it, as IMAP gives it.
+fn fetched(mail: &Mail, command: &str) -> String {
+    let date = mail.there_from.strftime("%d-%b-%Y %H:%M:%S +0000");
+    let header = mail.text.split_inclusive("\r\n\r\n").next().unwrap_or_default();
+    let (name, part) = if command.contains("BODY.PEEK[]") {
+        ("BODY[]<0>", mail.text.as_str())
+    } else {
+        ("BODY[HEADER]", header)
+    };
+    let length = part.len();
+    format!(
+        "* {0} FETCH (UID {0} INTERNALDATE \"{date}\" {name} {{{length}}}\r\n{part})\r\n",
+        mail.uid
+    )
+}
+
+/// What brings a message back to its sender (RFC 3464).
+fn bounce(said: &str, text: &str) -> String {
+    let header = text.split_inclusive("\r\n\r\n").next().unwrap_or_default();
+    format!(
+        "From: MAILER-DAEMON@mx.acme.test\r\nSubject: Undelivered Mail Returned to Sender\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\nMIME-Version: 1.0\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nIt did not go.\r\n\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.acme.test\r\n\r\n\
+         Final-Recipient: rfc822; canary@partner.test\r\nAction: failed\r\nStatus: 5.0.0\r\n\
+         Remote-MTA: dns; mx.partner.test\r\nDiagnostic-Code: smtp; {said}\r\n\r\n\
+         --b\r\nContent-Type: text/rfc822-headers\r\n\r\n{header}--b--\r\n"
+    )
 }
 
 /// What a search found, as IMAP says it.

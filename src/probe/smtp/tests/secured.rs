@@ -1,5 +1,7 @@
 //! STARTTLS and what comes of it.
 
+use std::sync::Arc;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +172,7 @@ async fn facts_of_a_certificate() {
     );
     let held = Plan::default().hold(|server| healthy(server, config)).await;
     let mut shown = held.smtp().tls.clone().unwrap();
-    let own = shown.certificate.as_mut().unwrap();
+    let own = Arc::make_mut(shown.certificate.as_mut().unwrap());
     assert_eq!(own.fingerprint.len(), 64);
     let hashes = std::mem::take(&mut shown.hashes);
     assert_eq!(hashes[0].certificate_sha256, own.fingerprint);

@@ -28,6 +28,8 @@ pub(super) enum Change {
         /// As it is now.
         incident: Arc<Incident>,
     },
+    /// Somebody set or lifted something: so many silences, maintenance windows and acceptances hold now.
+    Hands(usize),
 }
 
 impl Change {
@@ -37,6 +39,7 @@ impl Change {
             Self::Verdict { .. } => "verdict",
             Self::Removed(_) => "removed",
             Self::Incident { .. } => "incident",
+            Self::Hands(_) => "hands",
         }
     }
 
@@ -45,6 +48,7 @@ impl Change {
         match self {
             Self::Verdict { now, was } => json!({ "was": was, "verdict": now }),
             Self::Removed(target) => json!({ "target": target.to_string() }),
+            Self::Hands(holding) => json!({ "holding": holding }),
             Self::Incident { what, incident } => {
                 json!({ "event": what, "incident": IncidentView::brief(incident, base) })
             }
@@ -56,6 +60,9 @@ impl Change {
 pub(super) fn changes(before: &Snapshot, after: &Snapshot) -> VecDeque<Change> {
     let mut all = VecDeque::new();
     incident_changes(before, after, &mut all);
+    if before.hands != after.hands {
+        all.push_back(Change::Hands(after.hands.len()));
+    }
     let old: BTreeMap<&Target, &Verdict> = verdicts(before).collect();
     let mut gone = old.clone();
     for (target, verdict) in verdicts(after) {
@@ -150,6 +157,7 @@ mod tests {
             Change::Verdict { now, was } => format!("{}: {:?} to {}", now.target, was, now.state),
             Change::Removed(target) => format!("{target} removed"),
             Change::Incident { what, incident } => format!("#{} {what}", incident.id),
+            Change::Hands(holding) => format!("{holding} hold"),
         };
         changes(before, after).into_iter().map(line).collect()
     }
@@ -165,6 +173,15 @@ mod tests {
             Arc::make_mut(incident).log.clear();
         }
         assert_eq!(told(&before, &after), [""; 0]);
+    }
+
+    #[test]
+    fn what_people_set_is_told() {
+        let mut before = sample::calm();
+        let after = before.clone();
+        before.hands = crate::surface::http::tests::standing();
+        assert_eq!(told(&after, &before), [format!("{} hold", before.hands.len())]);
+        assert_eq!(told(&before, &after), ["0 hold"]);
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Operator for Desk {
     }
 }
 
-fn standing() -> Vec<Hand> {
+pub(crate) fn standing() -> Vec<Hand> {
     let measure = |text: &str| serde_json::from_str::<Measure>(text).unwrap();
     let made = sample::at(sample::NOW);
     let hand = |id, text: &str| Hand::new(HandId(id), measure(text), "anna", "parts", made).unwrap();

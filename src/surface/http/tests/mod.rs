@@ -10,11 +10,14 @@ use tower::ServiceExt;
 use super::*;
 use crate::surface::sample;
 
+mod ask;
 mod explain;
 mod hands;
 mod live;
 mod pages;
 mod prometheus;
+
+pub(crate) use hands::standing;
 
 /// Incidents that only the store knows: #10 to #1.
 struct Shelf;
@@ -105,6 +108,15 @@ impl Prober for Stranger {
                 }
                 "busy.test" => Err(ProbeError::Busy),
                 _ => Err(ProbeError::Unwatched),
+            }
+        })
+    }
+
+    fn check(&self, target: Target, _: Duration) -> BoxFuture<'_, Result<Arc<Verdict>, ProbeError>> {
+        Box::pin(async move {
+            match &target {
+                Target::Domain(name) if name.as_str() == "busy.test" => Err(ProbeError::Busy),
+                _ => Ok(Arc::new(sample::verdict(target, None, State::Flowing))),
             }
         })
     }
@@ -672,7 +684,8 @@ async fn the_description_is_true() {
         .collect();
     assert!(routes.len() > 15);
     for route in routes {
-        let page = route == "/" || route.starts_with("/domains") || route.starts_with("/incidents");
+        let pages = ["/domains", "/incidents", "/quiet"];
+        let page = route == "/" || pages.iter().any(|page| route.starts_with(page));
         let known = paths.contains_key(route) || paths.contains_key(&format!("/api/v1{route}"));
         assert!(page || known, "{route} is not described");
     }

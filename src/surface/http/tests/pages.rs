@@ -121,8 +121,7 @@ async fn a_domain_shows_its_last_ninety_days() {
     assert!(page.contains("1 day with trouble"));
 }
 
-#[tokio::test]
-async fn five_thousand_domains_fit_a_phone() {
+fn five_thousand_domains() -> Snapshot {
     let mut snapshot = sample::fleet();
     let patterns: Vec<_> = snapshot.domains.values().cloned().collect();
     for number in 0..5000 {
@@ -131,7 +130,12 @@ async fn five_thousand_domains_fit_a_phone() {
         verdict.target = Target::Domain(name.clone());
         snapshot.domains.insert(name, Arc::new(verdict));
     }
-    let world = world(snapshot);
+    snapshot
+}
+
+#[tokio::test]
+async fn five_thousand_domains_fit_a_phone() {
+    let world = world(five_thousand_domains());
     let request = Request::get("/")
         .header(ACCEPT_ENCODING, "gzip")
         .body(Body::empty())
@@ -140,4 +144,19 @@ async fn five_thousand_domains_fit_a_phone() {
     assert_eq!(response.headers()["content-encoding"], "gzip");
     let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
     assert!(bytes.len() < 100_000, "{} bytes", bytes.len());
+}
+
+/// Serves a large fleet for a browser to look at, until standard input ends: `tests/browser/run.py` starts it.
+#[tokio::test]
+#[ignore = "serves until standard input ends"]
+async fn five_thousand_domains_to_look_at() {
+    let (surface, _sender) = surface(five_thousand_domains());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("http://{}", listener.local_addr().unwrap());
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, surface, stop.clone()));
+    let ended = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    ended.await.unwrap().unwrap();
+    stop.cancel();
+    serving.await.unwrap().unwrap();
 }

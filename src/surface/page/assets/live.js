@@ -1,10 +1,12 @@
 // Keeps the page up to date: on an event it fetches the same page again and takes over the parts marked
-// data-live. Without it the page is whole as it came.
+// data-live. Without it the page is whole as it came. The stream is open only while the page is looked at: a browser
+// gives one server six connections, and pages in other tabs or kept for the way back would hold them all.
 (() => {
   "use strict";
   const SILENCE = 40_000; // the stream gives a sign of life every 15 s
   const REST = 1_000; // at most one fetch a second
-  const TICK = 60_000; // spans of time grow without any event
+  const TICK = 60_000; // spans of time grow without any event, and a hidden page's title still tells of trouble
+  const PATIENCE = 10_000; // an answer that takes longer is none
   const note = document.getElementById("live");
   let heard = Date.now();
   let stale = null;
@@ -55,8 +57,13 @@
   // Puts the new content of one part in place; what was unfolded stays unfolded, and the keyboard where it was.
   const take = (old, fresh) => {
     if (old.innerHTML === fresh.innerHTML) return;
+    const typed = [];
     // Nobody's typing is taken away.
-    if (old.contains(document.activeElement) && document.activeElement.matches("input")) return;
+    if (old.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) return;
+    for (const field of old.querySelectorAll("input[id]")) {
+      const same = fresh.querySelector(`#${CSS.escape(field.id)}`);
+      if (same && field.value !== field.defaultValue) typed.push([field.id, field.value]);
+    }
     const open = new Set([...old.querySelectorAll("details[open]")].map((item) => item.dataset.key));
     for (const item of fresh.querySelectorAll("details")) item.open = open.has(item.dataset.key);
     const at = old.contains(document.activeElement) ? document.activeElement : null;
@@ -64,6 +71,7 @@
     const link = at && at.getAttribute("href");
     const before = document.importNode(fresh, true);
     old.replaceWith(before);
+    for (const [id, value] of typed) document.getElementById(id).value = value;
     if (!at) return;
     const candidates = key
       ? before.querySelectorAll(`details[data-key="${CSS.escape(key)}"] :is(summary, a)`)
@@ -79,7 +87,10 @@
     }
     busy = true;
     try {
-      const answer = await fetch(location.pathname + location.search, { headers: { accept: "text/html" } });
+      const answer = await fetch(location.pathname + location.search, {
+        headers: document.hidden ? { accept: "text/html", "x-mailflow-unseen": "1" } : { accept: "text/html" },
+        signal: AbortSignal.timeout(PATIENCE),
+      });
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         document.title = page.title;
@@ -114,10 +125,16 @@
     }
   };
 
+  const leave = () => {
+    if (source !== null) source.close();
+    source = null;
+  };
+
   const connect = () => {
+    leave();
     source = new EventSource("/api/v1/events");
     source.addEventListener("alive", alive);
-    for (const name of ["verdict", "incident", "removed"]) {
+    for (const name of ["verdict", "incident", "hands", "removed"]) {
       source.addEventListener(name, () => {
         alive();
         soon();
@@ -126,21 +143,35 @@
     source.onerror = lost;
   };
 
+  const arrive = () => {
+    connect();
+    refresh();
+  };
+
+  // What takes long says so; the button is itself again when somebody comes back to the page.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.dataset.slow || !event.submitter) return;
+    const button = event.submitter;
+    const was = button.textContent;
+    button.textContent = form.dataset.slow;
+    addEventListener("pagehide", () => (button.textContent = was), { once: true });
+  });
+
   localise(document);
-  connect();
+  if (!document.hidden) connect();
   setInterval(() => {
-    if (Date.now() - heard > SILENCE) {
+    if (source !== null && Date.now() - heard > SILENCE) {
       lost();
       // A browser gives up for good on some errors, and never notices a line that is silently dead.
-      source.close();
       heard = Date.now();
       connect();
     }
   }, 5_000);
-  setInterval(() => {
-    if (!document.hidden) soon();
-  }, TICK);
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) soon();
+  setInterval(soon, TICK);
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : arrive()));
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) arrive();
   });
 })();

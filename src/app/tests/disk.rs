@@ -1,0 +1,115 @@
+//! A store that fails: alerts go out all the same, it is shown, and what was missed is written when it is well again.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::*;
+
+/// An outage and its end, told while nothing can be written.
+async fn an_outage(bench: &Bench, daemon: &mut Daemon) {
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    daemon.run(14.0).await;
+    assert_eq!(events(bench), [Event::Opened]);
+    let health = daemon.snapshots.borrow().store.clone();
+    assert!(health.failing.is_some(), "it is shown");
+    assert!(metrics_text(daemon).contains("mailflow_store_writable 0"));
+    bench.net.listen((MX_BETA, 25), Peer::mail("mx.beta.test"));
+    daemon.run(9.0).await;
+    assert_eq!(events(bench), [Event::Opened, Event::Resolved]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_locked_database_keeps_no_alert_back() {
+    let bench = Bench::new();
+    // It does not wait in earnest, as the test does.
+    let mut daemon = bench.start_with(CONFIG, |store| {
+        store.connection().busy_timeout(Duration::ZERO).unwrap();
+    });
+    daemon.run(8.0).await;
+    assert_eq!(daemon.snapshots.borrow().store.failing, None);
+    let other = Connection::open(bench.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    an_outage(&bench, &mut daemon).await;
+    let health = daemon.snapshots.borrow().store.clone();
+    let (_, reason) = health.failing.unwrap();
+    assert_eq!(&*reason, "the database is locked by another process");
+
+    other.execute_batch("ROLLBACK").unwrap();
+    daemon.run(11.0).await;
+    assert_eq!(daemon.snapshots.borrow().store.failing, None);
+    assert!(metrics_text(&daemon).contains("mailflow_store_writable 1"));
+    one_story(&bench);
+    assert_eq!(bench.store().load(Timestamp::MAX).unwrap().outbox, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_keeps_no_alert_back() {
+    let bench = Bench::new();
+    // Pages so small that nothing fits into what is there.
+    let blank = Connection::open(bench.path()).unwrap();
+    blank.execute_batch("PRAGMA page_size = 512; VACUUM").unwrap();
+    drop(blank);
+    let mut daemon = bench.start_with(CONFIG, |store| {
+        let connection = store.connection();
+        let pages: i64 = connection
+            .query_row("PRAGMA page_count", [], |row| row.get(0))
+            .unwrap();
+        connection.pragma_update(None, "max_page_count", pages).unwrap();
+        let full = "INSERT INTO fact VALUES ('a', 'b', zeroblob(40000))";
+        connection.execute(full, []).unwrap_err();
+    });
+    daemon.run(8.0).await;
+    an_outage(&bench, &mut daemon).await;
+    let health = daemon.snapshots.borrow().store.clone();
+    assert_eq!(
+        health.failing.map(|(_, reason)| reason).as_deref(),
+        Some("the disk is full")
+    );
+}
+
+/// What is no database, and what was one until somebody wrote into it.
+#[rstest]
+#[case::garbage(None)]
+#[case::a_page_overwritten(Some(4096))]
+fn a_damaged_database_is_set_aside_and_a_new_one_begun(#[case] keep: Option<usize>) {
+    let bench = Bench::new();
+    let mut bytes = Vec::new();
+    if let Some(keep) = keep {
+        drop(bench.store());
+        bytes = std::fs::read(bench.path()).unwrap();
+        bytes[keep..].fill(0xa5);
+    } else {
+        bytes.extend(b"This is no database. ".repeat(1000));
+    }
+    std::fs::write(bench.path(), &bytes).unwrap();
+    let mut config = daemon::configured(CONFIG);
+    config.store.url = StoreUrl::Sqlite(bench.path());
+    let opened = start::store(&config, bench.net.now()).unwrap();
+    let aside = opened.set_aside.clone().unwrap();
+    assert_eq!(std::fs::read(&aside).unwrap(), bytes, "the evidence is kept");
+    assert!(
+        aside
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("mailflow.db.damaged-2")
+    );
+    assert_eq!((opened.memory.next_incident, opened.memory.next_message), (1, 1));
+    drop(opened);
+    let again = start::store(&config, bench.net.now()).unwrap();
+    assert_eq!(again.set_aside, None, "the new one is well");
+}
+
+#[test]
+fn another_programs_database_is_left_alone() {
+    let bench = Bench::new();
+    let other = Connection::open(bench.path()).unwrap();
+    other.execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();
+    drop(other);
+    let mut config = daemon::configured(CONFIG);
+    config.store.url = StoreUrl::Sqlite(bench.path());
+    assert!(start::store(&config, bench.net.now()).is_err());
+    assert!(bench.path().exists());
+}
