@@ -1,14 +1,14 @@
 //! The daemon, as it is shipped.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::servers::{RESOLVER, Running, wait_for_port};
-use crate::{cpu, web};
+use crate::{cpu, shell, web};
 
 /// Where it serves.
 const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9525);
@@ -16,12 +16,15 @@ const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST
 /// What is measured of a daemon.
 pub struct Daemon {
     running: Running,
+    log: PathBuf,
 }
 
 impl Daemon {
     /// Starts it with these parts of a configuration: settings of probes, and clients.
     pub fn start(dir: &Path, probes: &str, clients: &str) -> Result<Self> {
         let home = dir.join("daemon");
+        // Nothing may be known from a daemon before.
+        let _ = std::fs::remove_dir_all(&home);
         std::fs::create_dir_all(&home)?;
         let config = home.join("mailflow.toml");
         std::fs::write(
@@ -43,9 +46,15 @@ impl Daemon {
             .arg(&config)
             .env("RUST_LOG", "warn")
             .env("NO_COLOR", "1");
-        let running = Running::start(&mut command, &home.join("log"))?;
+        let log = home.join("log");
+        let running = Running::start(&mut command, &log)?;
         wait_for_port("the daemon", API)?;
-        Ok(Self { running })
+        Ok(Self { running, log })
+    }
+
+    /// The last of what it logged.
+    pub fn log(&self) -> String {
+        shell::tail(&self.log, 10)
     }
 
     /// Processor time used so far.

@@ -51,7 +51,7 @@ impl Drop for Running {
     }
 }
 
-/// A Postfix on port 25 of every loopback address; it ends when this is dropped.
+/// A Postfix on port 25 of every local address; it ends when this is dropped.
 pub struct Postfix {
     etc: PathBuf,
 }
@@ -112,7 +112,7 @@ impl Drop for Postfix {
     }
 }
 
-/// An SMTP server that does nothing else: Postfix's own `smtp-sink`, on port 25 of every loopback address.
+/// An SMTP server that does nothing else: Postfix's own `smtp-sink`, on port 25 of every local address.
 pub fn start_sink(dir: &Path) -> Result<Running> {
     let sink = Running::start(
         Command::new("smtp-sink").args([

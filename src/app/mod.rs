@@ -11,6 +11,7 @@ mod keeper;
 pub mod look;
 mod operate;
 mod prober;
+mod publishing;
 mod settings;
 mod snmp;
 mod start;

@@ -30,6 +30,7 @@ use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 use super::operate::Settle;
 use super::prober::Asking;
+use super::publishing::Publishing;
 use super::ways::Ways;
 use super::{canaries, captured, settings, snmp};
 
@@ -308,6 +309,7 @@ pub(super) fn engine<N: Net>(
         retention: settled.retention,
         pruned: now,
         per_host: settled.per_host,
+        publishing: Publishing::new(),
     };
     engine.use_hands(now);
     Ok(engine)

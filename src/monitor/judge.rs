@@ -177,14 +177,16 @@ impl Monitor {
             .map(|provider| Arc::clone(&provider.name));
         let outage = provider.as_ref().and_then(|provider| self.outages.get(provider));
         let judged = diagnosis::domain(&self.picture, &self.own, outage, &domain, now, &mut doubt);
-        self.addresses.insert(name.clone(), judged.addresses);
+        if self.addresses.get(name) != Some(&judged.addresses) {
+            Arc::make_mut(&mut self.addresses).insert(name.clone(), judged.addresses);
+        }
         self.refresh_services(name, &judged.services, now);
         match judged.certificate_expiry {
-            Some(at) => self.expiries.insert(name.clone(), at),
-            None if matches!(judged.state, State::Flowing | State::Degraded) => self.expiries.remove(name),
+            at @ Some(_) => self.set_expiry(name, at),
+            None if matches!(judged.state, State::Flowing | State::Degraded) => self.set_expiry(name, None),
             // What was measured is still so while nobody can look.
-            None => None,
-        };
+            None => {}
+        }
         self.wait_for_provider(name, provider, &mut doubt);
         let target = Target::Domain(name.clone());
         if self.is_first_sight(&target, &judged) {
