@@ -18,6 +18,7 @@ use mailflow::probe;
 use nix::time::{ClockId, clock_gettime};
 use tokio::task::JoinSet;
 
+use crate::crowd::Crowd;
 use crate::report::Section;
 use crate::world::{self, Settled};
 
@@ -34,6 +35,10 @@ pub fn measure() -> Result<Section> {
         let dir = tempfile::tempdir()?;
         let net = fleet()?;
         let settled = world::settle(dir.path(), &net, &config())?;
+        let net = Crowd {
+            inner: net,
+            faces: usize::from(ADDRESSES),
+        };
         let mut bench = Bench::new(net, settled);
         bench.go_on(INTERVAL * 2).await;
         if bench.life.open().count() > 0 {
@@ -41,7 +46,7 @@ pub fn measure() -> Result<Section> {
         }
         let mut rows = vec![bench.phase("all is well", INTERVAL, None).await?];
         for number in 1..=ADDRESSES {
-            bench.net.set_reach([198, 51, 100, number], Reach::Silent);
+            bench.net.inner.set_reach([198, 51, 100, number], Reach::Silent);
         }
         rows.push(
             bench
@@ -54,7 +59,7 @@ pub fn measure() -> Result<Section> {
                 .await?,
         );
         for number in 1..=ADDRESSES {
-            bench.net.set_reach([198, 51, 100, number], Reach::Answers);
+            bench.net.inner.set_reach([198, 51, 100, number], Reach::Answers);
         }
         rows.push(bench.phase("it is back", INTERVAL * 3, None).await?);
         Ok(Section {
@@ -80,7 +85,7 @@ pub fn measure() -> Result<Section> {
 }
 
 struct Bench {
-    net: Arc<FakeNet>,
+    net: Arc<Crowd>,
     settled: Settled,
     monitor: Monitor,
     life: Lifecycle,
@@ -100,7 +105,7 @@ struct Figures {
 }
 
 impl Bench {
-    fn new(net: FakeNet, settled: Settled) -> Self {
+    fn new(net: Crowd, settled: Settled) -> Self {
         let monitor = Monitor::new(
             Mode::Watch,
             &settled.inventory,
@@ -240,8 +245,8 @@ fn fleet() -> Result<FakeNet> {
         let _ = writeln!(zones, "mx{number}.bigmail.test. A 198.51.100.{number}");
         net.listen((address, 25), Peer::mail(&format!("mx{number}.bigmail.test")));
     }
-    for number in 0..DOMAINS {
-        let host = number % usize::from(ADDRESSES) + 1;
+    for number in 0..ADDRESSES {
+        let host = number + 1;
         let _ = writeln!(zones, "d{number}.fleet.test. MX 10 mx{host}.bigmail.test.");
     }
     net.load(&zones)?;

@@ -18,6 +18,7 @@ use anyhow::{Context as _, Result, bail};
 
 mod bare;
 mod cpu;
+mod crowd;
 mod daemon;
 mod diagnosis;
 mod fleet;

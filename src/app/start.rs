@@ -59,7 +59,7 @@ pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String>
     let (inventory, context, trust) = vantage(config, net)?;
     let (inventory, trust) = (Arc::new(inventory), Arc::new(trust));
     let following = Following {
-        ways: Ways::new(config),
+        ways: Ways::new(config, Arc::clone(&inventory)),
         context: context.clone(),
         trust: Arc::clone(&trust),
     };

@@ -104,6 +104,8 @@ pub struct Monitor {
     expiries: Arc<BTreeMap<DomainName, Timestamp>>,
     host_views: BTreeMap<SocketAddr, Arc<HostView>>,
     held: BTreeSet<Target>,
+    /// Of these, those that any news may release.
+    eager: BTreeSet<Target>,
     rechecks: BTreeSet<(Timestamp, Target)>,
     recheck_at: HashMap<Target, Timestamp>,
     refusals: HashMap<Subject, u32>,
@@ -155,6 +157,7 @@ impl Monitor {
             expiries: Arc::default(),
             host_views: BTreeMap::new(),
             held: BTreeSet::new(),
+            eager: BTreeSet::new(),
             rechecks: BTreeSet::new(),
             recheck_at: HashMap::new(),
             refusals: HashMap::new(),

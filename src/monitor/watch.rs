@@ -400,7 +400,7 @@ impl Monitor {
 
     pub(super) fn drop_target(&mut self, target: &Target) {
         self.turning.remove(target);
-        self.held.remove(target);
+        self.release(target);
         if let Some(at) = self.recheck_at.remove(target) {
             self.rechecks.remove(&(at, target.clone()));
         }

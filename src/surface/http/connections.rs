@@ -133,4 +133,21 @@ mod tests {
         let error = near.read_exact(&mut [0]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
+
+    #[tokio::test]
+    async fn who_comes_when_all_places_are_taken_waits() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let mut bounded = Bounded::new(listener, 1);
+        let _callers = [
+            TcpStream::connect(at).await.unwrap(),
+            TcpStream::connect(at).await.unwrap(),
+        ];
+        let (first, _) = bounded.accept().await;
+        let second = bounded.accept();
+        tokio::pin!(second);
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        second.await;
+    }
 }

@@ -12,6 +12,7 @@ use crate::surface::sample;
 
 mod ask;
 mod explain;
+mod fuzzed;
 mod hands;
 mod live;
 mod pages;
