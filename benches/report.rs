@@ -57,12 +57,20 @@ impl Report {
         self.text += &rendered;
     }
 
-    /// Writes the file of the day.
+    /// Writes the file of the day; what was measured earlier on that day and not again stays in it.
     pub fn keep(&self) -> Result<()> {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results");
         std::fs::create_dir_all(&dir)?;
         let path = dir.join(format!("{}.md", self.day));
-        std::fs::write(&path, &self.text)?;
+        let earlier = std::fs::read_to_string(&path).unwrap_or_default();
+        let mut text = self.text.clone();
+        for section in earlier.split("\n## ").skip(1) {
+            let title = section.lines().next().unwrap_or_default();
+            if !self.text.contains(&format!("\n## {title}\n")) {
+                let _ = write!(text, "\n## {section}");
+            }
+        }
+        std::fs::write(&path, &text)?;
         println!("\nkept in benches/results/{}.md", self.day);
         Ok(())
     }

@@ -73,9 +73,8 @@ impl Monitor {
     /// Whether it is just being found out if a target's provider as a whole is down: whatever else is heard then, nothing
     /// worse is said of the target before that is known. With a large provider these are many.
     fn waits_for_provider(&self, target: &Target) -> bool {
-        let to = match target {
-            Target::Domain(name) | Target::Route(_, name) => name,
-            _ => return false,
+        let (Target::Domain(to) | Target::Route(_, to)) = target else {
+            return false;
         };
         let provider = self
             .picture

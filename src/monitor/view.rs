@@ -175,10 +175,11 @@ impl Monitor {
         let views: Vec<Arc<ServiceView>> = domain.services.iter().filter_map(shown).collect();
         if views != before {
             let services = Arc::make_mut(&mut self.services);
-            match views.is_empty() {
-                true => services.remove(name),
-                false => services.insert(name.clone(), views),
-            };
+            if views.is_empty() {
+                services.remove(name);
+            } else {
+                services.insert(name.clone(), views);
+            }
         }
     }
 

@@ -277,7 +277,7 @@ mod tests {
             let bytes = [&asked.id.to_be_bytes(), rest].concat();
             match asked.read(&bytes) {
                 Reply::Answer(answer) => {
-                    assert!(answer.answers.len() <= MOST_RECORDS && answer.extended.len() <= MOST_EXTENDED)
+                    assert!(answer.answers.len() <= MOST_RECORDS && answer.extended.len() <= MOST_EXTENDED);
                 }
                 Reply::Other(reason) => assert!(!reason.chars().any(char::is_control), "{reason}"),
                 Reply::CutOff | Reply::WithoutEdns => {}

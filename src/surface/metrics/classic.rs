@@ -30,11 +30,11 @@ fn write_sample(out: &mut String, name: &str, sample: &Sample<'_>) -> Result<(),
     match sample.value {
         Value::Histogram(histogram) => write_histogram(out, name, &sample.labels, histogram),
         Value::Whole(value) => {
-            write_series(out, name, "", &sample.labels, None)?;
+            write_series(out, name, "", &sample.labels, None);
             writeln!(out, "{value}")
         }
         Value::Real(value) => {
-            write_series(out, name, "", &sample.labels, None)?;
+            write_series(out, name, "", &sample.labels, None);
             writeln!(out, "{value}")
         }
     }
@@ -54,23 +54,17 @@ fn write_histogram(
             .bounds
             .get(index)
             .map_or_else(|| "+Inf".to_owned(), |bound| format!("{bound:?}"));
-        write_series(out, name, "_bucket", labels, Some(&bound))?;
+        write_series(out, name, "_bucket", labels, Some(&bound));
         writeln!(out, "{cumulated}")?;
     }
-    write_series(out, name, "_sum", labels, None)?;
+    write_series(out, name, "_sum", labels, None);
     writeln!(out, "{}", histogram.sum)?;
-    write_series(out, name, "_count", labels, None)?;
+    write_series(out, name, "_count", labels, None);
     writeln!(out, "{cumulated}")
 }
 
 /// Writes everything of a line but the value, with the blank before it.
-fn write_series(
-    out: &mut String,
-    name: &str,
-    suffix: &str,
-    labels: &[Label<'_>],
-    bound: Option<&str>,
-) -> Result<(), Error> {
+fn write_series(out: &mut String, name: &str, suffix: &str, labels: &[Label<'_>], bound: Option<&str>) {
     out.push_str(name);
     out.push_str(suffix);
     let labels = labels.iter().map(|(name, value)| (*name, &**value));
@@ -95,5 +89,4 @@ fn write_series(
         separator = ',';
     }
     out.push_str(if separator == '{' { " " } else { "} " });
-    Ok(())
 }

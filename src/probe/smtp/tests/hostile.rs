@@ -375,7 +375,7 @@ fn fuzzed_sessions_end_and_are_bounded() {
         "421 4.7.0 ",
         "5.7.1",
         "\r\n",
-        "\0220 mx\r\n\0",
+        "\u{0}220 mx\r\n\u{0}",
     ];
     crate::fuzzing::feed("smtp", &words, fuzzed_session);
 }
