@@ -9,6 +9,8 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod diagnosis;
+#[cfg(test)]
+mod fuzzing;
 pub mod incident;
 pub mod inventory;
 pub mod message;

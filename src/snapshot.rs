@@ -37,7 +37,7 @@ pub struct Snapshot {
     /// Every address that mail is taken at.
     pub hosts: Vec<Arc<HostView>>,
     /// The services of each domain that has any, in the order of the configuration.
-    pub services: BTreeMap<DomainName, Vec<Arc<ServiceView>>>,
+    pub services: Arc<BTreeMap<DomainName, Vec<Arc<ServiceView>>>>,
     /// What believed blocklists say of the clients' addresses.
     pub listings: Vec<ListingView>,
     /// Open incidents, the worst and newest first.
@@ -228,9 +228,9 @@ pub struct Counters {
     /// By notifier: delivered, failed, waiting.
     pub notifications: BTreeMap<Arc<str>, NotifierCounts>,
     /// The earliest end of any certificate, by domain.
-    pub certificate_expiry: BTreeMap<DomainName, Timestamp>,
+    pub certificate_expiry: Arc<BTreeMap<DomainName, Timestamp>>,
     /// Addresses of each domain, by result: usable, failed, refused, unknown.
-    pub mx_addresses: BTreeMap<DomainName, [u32; 4]>,
+    pub mx_addresses: Arc<BTreeMap<DomainName, [u32; 4]>>,
     /// Deliveries that mail logs tell of, by client, destination (`None`: no watched route) and what became of them.
     pub deliveries: BTreeMap<(ClientId, Option<DomainName>, Fate), u64>,
     /// Bounces that were read, by client and destination likewise.

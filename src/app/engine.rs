@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::incident::Lifecycle;
 use crate::inventory::Inventory;
-use crate::model::{Code, DomainName, Evidence, Hand, Incident, Message, Observation, Outcome, Severity};
+use crate::model::{
+    Code, DomainName, Evidence, Hand, Incident, Message, Observation, Outcome, Severity, Target,
+};
 use crate::monitor::{Monitor, Unapprovable};
 use crate::net::Net;
 use crate::net::trust::Trust;
@@ -31,10 +33,8 @@ use super::hands::Wish;
 use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 use super::prober::Asking;
+use super::publishing::{News, Publishing};
 use super::sources::{Heard, Sources};
-
-/// How often the snapshot is made anew at most: bursts of evidence share one.
-const PUBLISH_EVERY: SignedDuration = SignedDuration::from_millis(200);
 
 /// How often what only the machine knows is looked at: its routes, whether we are watched.
 const HOUSEKEEPING: SignedDuration = SignedDuration::from_secs(5);
@@ -158,6 +158,7 @@ pub struct Engine<N: Net> {
     pub(super) retention: Duration,
     pub(super) pruned: Timestamp,
     pub(super) per_host: bool,
+    pub(super) publishing: Publishing,
 }
 
 impl<N: Net> Engine<N> {
@@ -170,8 +171,6 @@ impl<N: Net> Engine<N> {
     ) -> mpsc::UnboundedReceiver<Outcome> {
         let (seen, mut observations) = mpsc::channel(1024);
         let mut housekeeping = self.net.now();
-        let mut published = Timestamp::MIN;
-        let mut changed = true;
         loop {
             let now = self.net.now();
             self.start_due(&seen, now);
@@ -180,15 +179,14 @@ impl<N: Net> Engine<N> {
             if now >= housekeeping {
                 self.keep_house(now);
                 housekeeping = later(now, HOUSEKEEPING);
-                changed = true;
+                self.publishing.add(News::Newer);
             }
-            if changed && now >= later(published, PUBLISH_EVERY) {
+            if self.publish_due().is_some_and(|due| now >= due) {
                 let counts = lines.counts.borrow().clone();
                 lines
                     .snapshots
                     .send_replace(Arc::new(self.snapshot(now, &counts)));
-                published = now;
-                changed = false;
+                self.publishing.done(now);
             }
             let mut wake = self
                 .monitor
@@ -196,8 +194,11 @@ impl<N: Net> Engine<N> {
                 .into_iter()
                 .chain(self.life.next_due())
                 .min();
-            let publish = changed.then(|| later(published, PUBLISH_EVERY));
-            wake = wake.into_iter().chain(publish).chain([housekeeping]).min();
+            wake = wake
+                .into_iter()
+                .chain(self.publish_due())
+                .chain([housekeeping])
+                .min();
             tokio::select! {
                 () = stop.cancelled() => return lines.outcomes,
                 Some(observation) = observations.recv() => {
@@ -209,7 +210,7 @@ impl<N: Net> Engine<N> {
                         let Ok(more) = observations.try_recv() else { break };
                         self.monitor.observe(more, now);
                     }
-                    changed = true;
+                    self.publishing.add(News::Newer);
                 }
                 Some(outcome) = lines.outcomes.recv() => {
                     let now = self.net.now();
@@ -217,15 +218,20 @@ impl<N: Net> Engine<N> {
                         self.life.note(id, now, &outcome.to_string());
                     }
                     self.conclude(&lines, vec![outcome], now).await;
-                    changed = true;
+                    self.publishing.add(News::Turned);
                 }
                 Some(command) = lines.commands.recv() => {
                     self.obey(command, &lines).await;
-                    changed = true;
+                    self.publishing.add(News::Turned);
                 }
                 () = self.wait(wake) => {}
             }
         }
+    }
+
+    /// When the next snapshot is due.
+    fn publish_due(&self) -> Option<Timestamp> {
+        self.publishing.due(self.monitor.targets())
     }
 
     async fn wait(&self, until: Option<Timestamp>) {
@@ -267,8 +273,14 @@ impl<N: Net> Engine<N> {
         for target in &changes.removed {
             self.life.remove(target);
         }
+        if !(changes.verdicts.is_empty() && changes.refreshed.is_empty() && changes.removed.is_empty()) {
+            self.publishing.add(News::Turned);
+        }
         self.watch_notifiers(lines, now);
         let step = notify::step(&mut self.life, &mut self.pipeline, now);
+        if !step.rows.incidents.is_empty() {
+            self.publishing.add(News::Turned);
+        }
         for incident in step
             .rows
             .incidents
@@ -431,12 +443,15 @@ impl<N: Net> Engine<N> {
             verdict.incident = self.life.incident_of(&verdict.target);
             verdict.flapping = self.life.flaps(&verdict.target);
         }
-        for verdict in domains.values_mut().chain(routes.values_mut()) {
-            let target = verdict.target.clone();
-            let incident = self.life.incident_of(&target);
-            if incident.is_some() {
+        for (target, incident) in self.life.members() {
+            let verdict = match target {
+                Target::Domain(name) => domains.get_mut(name),
+                Target::Route(client, to) => routes.get_mut(&(client.clone(), to.clone())),
+                _ => None,
+            };
+            if let Some(verdict) = verdict {
                 let verdict = Arc::make_mut(verdict);
-                (verdict.incident, verdict.flapping) = (incident, self.life.flaps(&target));
+                (verdict.incident, verdict.flapping) = (Some(incident), self.life.flaps(target));
             }
         }
         for gateway in &mut gateways {
@@ -521,7 +536,7 @@ pub async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task
     }
 }
 
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(at)
 }
 

@@ -15,6 +15,7 @@ mod logs;
 pub mod look;
 mod operate;
 mod prober;
+mod publishing;
 mod settings;
 mod snmp;
 mod sources;

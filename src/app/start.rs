@@ -30,6 +30,7 @@ use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
 use super::operate::Settle;
 use super::prober::Asking;
+use super::publishing::Publishing;
 use super::sources::{self, Sources};
 use super::ways::Ways;
 use super::{canaries, captured, doors, keys, settings, snmp};
@@ -60,7 +61,7 @@ pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String>
     let (inventory, trust) = (Arc::new(inventory), Arc::new(trust));
     let sources = Sources::configured(config, &context, &trust)?;
     let following = Following {
-        ways: Ways::new(config),
+        ways: Ways::new(config, Arc::clone(&inventory)),
         context: context.clone(),
         trust: Arc::clone(&trust),
     };
@@ -318,6 +319,7 @@ pub(super) fn engine<N: Net>(
         retention: settled.retention,
         pruned: now,
         per_host: settled.per_host,
+        publishing: Publishing::new(),
     };
     engine.pipeline.sign_with(seal);
     engine.use_hands(now);

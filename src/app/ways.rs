@@ -14,7 +14,8 @@ pub type Resolved = BTreeMap<DomainName, Vec<IpAddr>>;
 
 /// The ways of all notifiers, as far as the configuration shows them.
 pub fn configured(config: &Config) -> BTreeMap<Arc<str>, Way> {
-    Ways::new(config).all(&Resolved::new())
+    let inventory = Inventory::new(config, &Surroundings::default());
+    Ways::new(config, Arc::new(inventory)).all(&Resolved::new())
 }
 
 /// What it takes to work the ways out, again and again as DNS changes.
@@ -38,8 +39,8 @@ struct Needs {
 }
 
 impl Ways {
-    /// From a configuration.
-    pub fn new(config: &Config) -> Self {
+    /// From a configuration, and what it comes to.
+    pub fn new(config: &Config, inventory: Arc<Inventory>) -> Self {
         let expected = config.domains().flat_map(|(_, domain)| {
             let hosts = match &domain.expect_mx {
                 Some(ExpectMx::Hosts(hosts)) => hosts.clone(),
@@ -49,7 +50,7 @@ impl Ways {
         });
         Self {
             notifiers: config.notifiers.iter().map(needs).collect(),
-            inventory: Arc::new(Inventory::new(config, &Surroundings::default())),
+            inventory,
             hosts: expected.collect(),
         }
     }

@@ -403,6 +403,14 @@ impl Lifecycle {
         self.open.get(root).map(|record| record.row.id)
     }
 
+    /// Every target that belongs to an open incident, with the incident.
+    pub fn members(&self) -> impl Iterator<Item = (&Target, IncidentId)> {
+        self.open.iter().flat_map(|(root, record)| {
+            let members = self.by_root.get(root).into_iter().flatten();
+            members.map(|target| (target, record.row.id))
+        })
+    }
+
     /// Puts a contribution where its root says, and marks every root that this touches.
     fn place(&mut self, target: &Target, contribution: Contribution) {
         let moved = self

@@ -59,7 +59,7 @@ impl Monitor {
             }
         } else {
             // What was held back waits for just such news.
-            targets.extend(self.held.iter().cloned());
+            targets.extend(self.eager.iter().cloned());
         }
         self.judge(targets, now);
     }

@@ -31,9 +31,13 @@ impl Monitor {
             }
         }
         for name in take_providers(&mut targets) {
-            if self.judge_provider(&name, now)
-                && let Some(provider) = self.picture.inventory.providers.named(&name).cloned()
-            {
+            let target = Target::Provider(Arc::clone(&name));
+            let was_held = self.held.contains(&target);
+            let turned = self.judge_provider(&name, now);
+            if was_held && !self.held.contains(&target) {
+                targets.extend(self.held.iter().cloned());
+            }
+            if turned && let Some(provider) = self.picture.inventory.providers.named(&name).cloned() {
                 let addresses = self.picture.provider_addresses(&provider);
                 let names = addresses
                     .into_iter()
@@ -85,7 +89,7 @@ impl Monitor {
         if !before && self.hold(&target, &doubt, now) {
             return false;
         }
-        self.held.remove(&target);
+        self.release(&target);
         let state = match (&outage, masked) {
             (Some(_), _) => State::Broken,
             (None, true) => State::Unknown,
@@ -177,18 +181,21 @@ impl Monitor {
             .map(|provider| Arc::clone(&provider.name));
         let outage = provider.as_ref().and_then(|provider| self.outages.get(provider));
         let judged = diagnosis::domain(&self.picture, &self.own, outage, &domain, now, &mut doubt);
-        self.addresses.insert(name.clone(), judged.addresses);
+        if self.addresses.get(name) != Some(&judged.addresses) {
+            Arc::make_mut(&mut self.addresses).insert(name.clone(), judged.addresses);
+        }
         self.refresh_services(name, &judged.services, now);
         match judged.certificate_expiry {
-            Some(at) => self.expiries.insert(name.clone(), at),
-            None if matches!(judged.state, State::Flowing | State::Degraded) => self.expiries.remove(name),
+            at @ Some(_) => self.set_expiry(name, at),
+            None if matches!(judged.state, State::Flowing | State::Degraded) => self.set_expiry(name, None),
             // What was measured is still so while nobody can look.
-            None => None,
-        };
+            None => {}
+        }
         self.wait_for_provider(name, provider, &mut doubt);
         let target = Target::Domain(name.clone());
         if self.is_first_sight(&target, &judged) {
-            self.held.insert(target);
+            self.held.insert(target.clone());
+            self.eager.insert(target);
             return;
         }
         let accepted_until = judged.accepted_until;

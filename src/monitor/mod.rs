@@ -102,14 +102,16 @@ pub struct Monitor {
     outages: HashMap<Arc<str>, Finding>,
     verdicts: BTreeMap<Target, Arc<Verdict>>,
     remembered: HashMap<Target, Remembered>,
-    addresses: BTreeMap<DomainName, [u32; 4]>,
-    expiries: BTreeMap<DomainName, Timestamp>,
+    addresses: Arc<BTreeMap<DomainName, [u32; 4]>>,
+    expiries: Arc<BTreeMap<DomainName, Timestamp>>,
     host_views: BTreeMap<SocketAddr, Arc<HostView>>,
     held: BTreeSet<Target>,
+    /// Of these, those that any news may release.
+    eager: BTreeSet<Target>,
     rechecks: BTreeSet<(Timestamp, Target)>,
     recheck_at: HashMap<Target, Timestamp>,
     refusals: HashMap<Subject, u32>,
-    services: BTreeMap<DomainName, Vec<Arc<ServiceView>>>,
+    services: Arc<BTreeMap<DomainName, Vec<Arc<ServiceView>>>>,
     listable: BTreeMap<IpAddr, BTreeSet<ClientId>>,
     listings: BTreeSet<Subject>,
     turning: BTreeMap<Target, steady::Turning>,
@@ -155,14 +157,15 @@ impl Monitor {
             outages: HashMap::new(),
             verdicts: BTreeMap::new(),
             remembered,
-            addresses: BTreeMap::new(),
-            expiries: BTreeMap::new(),
+            addresses: Arc::default(),
+            expiries: Arc::default(),
             host_views: BTreeMap::new(),
             held: BTreeSet::new(),
+            eager: BTreeSet::new(),
             rechecks: BTreeSet::new(),
             recheck_at: HashMap::new(),
             refusals: HashMap::new(),
-            services: BTreeMap::new(),
+            services: Arc::default(),
             listable: BTreeMap::new(),
             listings: BTreeSet::new(),
             turning: BTreeMap::new(),
@@ -183,6 +186,11 @@ impl Monitor {
     /// The verdict on a target.
     pub fn verdict(&self, target: &Target) -> Option<&Arc<Verdict>> {
         self.verdicts.get(target)
+    }
+
+    /// How many targets have a verdict.
+    pub fn targets(&self) -> usize {
+        self.verdicts.len()
     }
 
     /// The probes to start now, with how late each starts.

@@ -31,7 +31,7 @@ impl Monitor {
         if worse && self.hold(&target, &doubt, now) {
             return false;
         }
-        self.held.remove(&target);
+        self.release(&target);
         let changed = code(&own) != code(&self.own) || own.proven != self.own.proven;
         self.own = own;
         let verdict = self.vantage_verdict(&target);

@@ -32,7 +32,7 @@ impl Monitor {
         if turns && worse && self.hold(&target, doubt, now) {
             return false;
         }
-        self.held.remove(&target);
+        self.release(&target);
         self.publish(target, draft, now);
         turns
     }
@@ -55,8 +55,32 @@ impl Monitor {
             return false;
         };
         self.held.insert(target.clone());
+        if self.waits_for_provider(target) {
+            self.eager.remove(target);
+        } else {
+            self.eager.insert(target.clone());
+        }
         self.recheck(target, until);
         true
+    }
+
+    /// Holds a target back no longer.
+    pub(super) fn release(&mut self, target: &Target) {
+        self.held.remove(target);
+        self.eager.remove(target);
+    }
+
+    /// Whether it is just being found out if a target's provider as a whole is down: whatever else is heard then, nothing
+    /// worse is said of the target before that is known. With a large provider these are many.
+    fn waits_for_provider(&self, target: &Target) -> bool {
+        let (Target::Domain(to) | Target::Route(_, to)) = target else {
+            return false;
+        };
+        let provider = self
+            .picture
+            .provider_of(to)
+            .map(|provider| Arc::clone(&provider.name));
+        provider.is_some_and(|name| self.held.contains(&Target::Provider(name)))
     }
 
     pub(super) fn recheck(&mut self, target: &Target, at: Timestamp) {

@@ -60,7 +60,7 @@ pub struct View {
     /// All addresses that take mail.
     pub hosts: Vec<Arc<HostView>>,
     /// Services by domain.
-    pub services: BTreeMap<DomainName, Vec<Arc<ServiceView>>>,
+    pub services: Arc<BTreeMap<DomainName, Vec<Arc<ServiceView>>>>,
     /// What believed blocklists say.
     pub listings: Vec<ListingView>,
     /// Counts, without those of incidents and notifications.
@@ -73,18 +73,19 @@ impl Monitor {
     /// What the surfaces show.
     pub fn view(&self) -> View {
         let vantage = self.vantage();
-        let mut domains = BTreeMap::new();
-        let mut routes = BTreeMap::new();
+        // They come in order: a map is made of them all at once, without a search for each.
+        let mut domains = Vec::with_capacity(self.verdicts.len());
+        let mut routes = Vec::new();
         let mut canaries = Vec::new();
         let mut gateways = Vec::new();
         let mut providers = Vec::new();
         for (target, verdict) in &self.verdicts {
             match target {
                 Target::Domain(name) => {
-                    domains.insert(name.clone(), Arc::clone(verdict));
+                    domains.push((name.clone(), Arc::clone(verdict)));
                 }
                 Target::Route(client, to) => {
-                    routes.insert((client.clone(), to.clone()), Arc::clone(verdict));
+                    routes.push(((client.clone(), to.clone()), Arc::clone(verdict)));
                 }
                 Target::Canary(..) => canaries.push(Arc::new(self.canary_view(target, verdict))),
                 Target::Gateway(..) => gateways.push(Arc::new(self.gateway_view(target, verdict))),
@@ -92,7 +93,7 @@ impl Monitor {
                 Target::Vantage(_) | Target::Notifier(_) | Target::Source(_) => {}
             }
         }
-        let pending = domains.values().filter(|verdict| is_pending(verdict)).count();
+        let pending = domains.iter().filter(|(_, verdict)| is_pending(verdict)).count();
         let clients = self.picture.inventory.clients.values().map(|client| ClientView {
             id: client.id.clone(),
             name: client.name.clone(),
@@ -101,13 +102,13 @@ impl Monitor {
         View {
             clients: clients.collect(),
             vantage,
-            domains,
-            routes,
+            domains: domains.into_iter().collect(),
+            routes: routes.into_iter().collect(),
             canaries,
             gateways,
             providers,
             hosts: self.host_views.values().cloned().collect(),
-            services: self.services.clone(),
+            services: Arc::clone(&self.services),
             listings: self.listing_views(),
             counters: self.counters(),
             pending,
@@ -120,8 +121,8 @@ impl Monitor {
             probe_errors: self.counts.errors.clone(),
             probe_lag: self.counts.lag.clone(),
             smtp_phases: self.counts.phases.clone(),
-            certificate_expiry: self.expiries.clone(),
-            mx_addresses: self.addresses.clone(),
+            certificate_expiry: Arc::clone(&self.expiries),
+            mx_addresses: Arc::clone(&self.addresses),
             deliveries: self.counts.deliveries.clone(),
             bounces: self.counts.bounces.clone(),
             ..Counters::default()
@@ -158,7 +159,7 @@ impl Monitor {
         let Some(domain) = self.picture.domain(name) else {
             return;
         };
-        let before = self.services.remove(name).unwrap_or_default();
+        let before = self.services.get(name).cloned().unwrap_or_default();
         let shown = |service: &Service| {
             let view = judged.iter().find(|view| view.service == *service)?;
             let mut new = service_view(view);
@@ -174,9 +175,26 @@ impl Monitor {
             Some(Arc::new(new))
         };
         let views: Vec<Arc<ServiceView>> = domain.services.iter().filter_map(shown).collect();
-        if !views.is_empty() {
-            self.services.insert(name.clone(), views);
+        if views != before {
+            let services = Arc::make_mut(&mut self.services);
+            if views.is_empty() {
+                services.remove(name);
+            } else {
+                services.insert(name.clone(), views);
+            }
         }
+    }
+
+    /// Brings what is shown of the end of a domain's certificates up to date.
+    pub(super) fn set_expiry(&mut self, name: &DomainName, at: Option<Timestamp>) {
+        if self.expiries.get(name).copied() == at {
+            return;
+        }
+        let expiries = Arc::make_mut(&mut self.expiries);
+        match at {
+            Some(at) => expiries.insert(name.clone(), at),
+            None => expiries.remove(name),
+        };
     }
 
     fn listing_views(&self) -> Vec<ListingView> {

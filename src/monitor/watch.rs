@@ -295,9 +295,9 @@ impl Monitor {
         {
             let change = self.picture.remove_domain(name);
             self.follow(&change, now);
-            self.addresses.remove(name);
-            self.expiries.remove(name);
-            self.services.remove(name);
+            Arc::make_mut(&mut self.addresses).remove(name);
+            self.set_expiry(name, None);
+            Arc::make_mut(&mut self.services).remove(name);
             self.drop_target(&Target::Domain(name.clone()));
         }
         for domain in inventory.domains.values().filter(|one| one.is_destination) {
@@ -401,7 +401,7 @@ impl Monitor {
 
     pub(super) fn drop_target(&mut self, target: &Target) {
         self.turning.remove(target);
-        self.held.remove(target);
+        self.release(target);
         if let Some(at) = self.recheck_at.remove(target) {
             self.rechecks.remove(&(at, target.clone()));
         }

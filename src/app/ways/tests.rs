@@ -32,7 +32,9 @@ fn ways() -> Ways {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mailflow.toml");
     std::fs::write(&path, CONFIG).unwrap();
-    Ways::new(&config::load(Some(&path), std::iter::empty()).unwrap().config)
+    let config = config::load(Some(&path), std::iter::empty()).unwrap().config;
+    let inventory = Inventory::new(&config, &Surroundings::default());
+    Ways::new(&config, Arc::new(inventory))
 }
 
 fn shown(ways: &BTreeMap<Arc<str>, Way>) -> String {

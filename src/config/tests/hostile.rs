@@ -134,3 +134,34 @@ fn long_lines_are_cut() {
         );
     }
 }
+
+#[test]
+fn fuzzed_configurations_are_loaded_or_refused_with_a_reason() {
+    let words = [
+        "[[clients]]\n",
+        "\n[probes.smtp]\n",
+        " = ",
+        "\"1s\"",
+        "{ env = \"X\" }",
+        "true",
+        "\u{202e}",
+        "[[",
+        "]]",
+    ];
+    crate::fuzzing::feed("config", &words, |bytes| {
+        let folder = Folder::with(&[]);
+        std::fs::write(folder.path("mailflow.toml"), bytes).unwrap();
+        let report = folder.report(&[]);
+        let odd = |c: &char| c.is_control() && !['\n', '\t'].contains(c);
+        assert!(
+            !report.is_empty() && !report.chars().any(|c| odd(&c)),
+            "{report:?}"
+        );
+    });
+}
+
+#[test]
+fn a_text_is_no_longer_than_anybody_writes() {
+    let report = report(&format!("[[clients]]\nname = \"{}\"\n", "x".repeat(4001)));
+    assert!(report.contains("longer than 4000 characters"), "{report}");
+}

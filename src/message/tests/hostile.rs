@@ -84,3 +84,19 @@ proptest! {
         let _ = explain(&message);
     }
 }
+
+#[test]
+fn fuzzed_messages_are_explained() {
+    let words = [
+        "550 5.1.1 ",
+        "\n--b\n",
+        "boundary=",
+        "Content-Type: message/rfc822\n\n",
+        "=?utf-8?b?",
+        "Final-Recipient: rfc822;",
+        "<a@b.test>",
+    ];
+    crate::fuzzing::feed("message", &words, |bytes| {
+        assert!(explain(bytes).recipients.len() <= 500);
+    });
+}

@@ -3,6 +3,8 @@
 pub mod dkim;
 pub mod dmarc;
 pub mod expand;
+#[cfg(test)]
+mod fuzzed;
 pub mod spf;
 pub mod sts;
 pub mod tags;

@@ -213,6 +213,13 @@ mod tests {
         assert!(!allows("mx2.acme.test") && !allows("bigmail.test") && !allows("a.b.bigmail.test"));
     }
 
+    #[test]
+    fn more_patterns_than_anybody_has_are_refused() {
+        let many = "mx: mx.acme.test\n".repeat(MOST_PATTERNS + 1);
+        let said = StsPolicy::parse(&format!("version: STSv1\nmode: enforce\n{many}max_age: 1"));
+        assert_eq!(said, Err(format!("there are more than {MOST_PATTERNS} mx lines")));
+    }
+
     #[rstest]
     #[case("", "version")]
     #[case("mode: enforce\nmx: a.test\nmax_age: 1", "version: STSv1")]

@@ -1,5 +1,7 @@
 //! The tag lists that DKIM, DMARC, MTA-STS and TLS-RPT records are written in (RFC 6376 3.2, RFC 9989 4.7).
 
+use crate::model::text::clean;
+
 /// The tags of a record in their order, names in lower case, values without the space around them.
 ///
 /// # Errors
@@ -34,13 +36,9 @@ pub fn find<'a>(tags: &[(String, &'a str)], name: &str) -> Option<&'a str> {
         .map(|(_, value)| *value)
 }
 
-/// The start of a text, for messages.
+/// The start of a text, for messages; a policy's body may hold what a terminal would obey.
 pub fn short(text: &str) -> String {
-    let mut out: String = text.chars().take(60).collect();
-    if out.len() < text.len() {
-        out.push('…');
-    }
-    out
+    clean(text.as_bytes(), 60)
 }
 
 #[cfg(test)]

@@ -111,3 +111,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sections_lie_only_so_deep() {
+    let nested = |depth: usize| "{{#id}}".repeat(depth) + "x" + &"{{/id}}".repeat(depth);
+    assert!(Template::parse(&nested(8), Encoding::Percent).is_ok());
+    assert!(Template::parse(&nested(9), Encoding::Percent).is_err());
+    assert!(Template::parse(&nested(100_000), Encoding::Percent).is_err());
+}

@@ -238,6 +238,53 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn an_answer_of_thousands_is_cut() {
+        let asked = asked();
+        let question = asked.bytes.get(12..asked.bytes.len() - 11).unwrap();
+        let mut bytes = asked.id.to_be_bytes().to_vec();
+        bytes.extend([0x81, 0x80, 0, 1, 0x0b, 0xb8, 0, 0, 0, 1]);
+        bytes.extend(question);
+        // 3,000 times: this name, MX, IN, five minutes, preference 10, this name.
+        let record = [0xc0, 12, 0, 15, 0, 1, 0, 0, 1, 44, 0, 4, 0, 10, 0xc0, 12];
+        bytes.extend(record.repeat(3000));
+        // An OPT record (RFC 6891 6.1.2) with 20 extended errors (RFC 8914 2) of 300 letters.
+        let error = [&[0, 15, 1, 46, 0, 6][..], &[b'a'; 300]].concat();
+        bytes.extend([0, 0, 41, 4, 208, 0, 0, 0, 0]);
+        bytes.extend(u16::try_from(error.len() * 20).unwrap().to_be_bytes());
+        bytes.extend(error.repeat(20));
+        let Reply::Answer(answer) = asked.read(&bytes) else {
+            panic!("no answer");
+        };
+        assert_eq!(answer.answers.len(), MOST_RECORDS);
+        assert_eq!(answer.extended.len(), MOST_EXTENDED);
+        let longest = answer
+            .extended
+            .iter()
+            .map(|error| error.text.chars().count())
+            .max();
+        assert!(
+            longest.is_some_and(|longest| longest <= LONGEST_EXTRA_TEXT + 1),
+            "{longest:?}"
+        );
+    }
+
+    /// Answers as they are kept, all but the id.
+    #[test]
+    fn fuzzed_answers_are_bounded() {
+        let asked = asked();
+        crate::fuzzing::feed("dns", &["\u{0}\u{1}", "\u{7f}"], |rest| {
+            let bytes = [&asked.id.to_be_bytes(), rest].concat();
+            match asked.read(&bytes) {
+                Reply::Answer(answer) => {
+                    assert!(answer.answers.len() <= MOST_RECORDS && answer.extended.len() <= MOST_EXTENDED);
+                }
+                Reply::Other(reason) => assert!(!reason.chars().any(char::is_control), "{reason}"),
+                Reply::CutOff | Reply::WithoutEdns => {}
+            }
+        });
+    }
+
     proptest! {
         #[test]
         fn any_bytes_can_be_read(tail in proptest::collection::vec(any::<u8>(), 0..300), code in any::<u8>()) {

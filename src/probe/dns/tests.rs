@@ -244,3 +244,14 @@ async fn our_own_faults_blame_nobody() {
         Lookup::Unreachable { .. }
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn records_beyond_many_are_left_out() {
+    let net = world();
+    for number in 0..200 {
+        net.add(&format!("many.acme.test. MX {number} mx{number}.acme.test."))
+            .unwrap();
+    }
+    let answer = ask_mx(&net, &context(), "many.acme.test").await.answer;
+    assert_eq!(answer.records().map(Vec::len), Some(50));
+}

@@ -233,3 +233,23 @@ async fn a_policy_host_that_drips_is_left_in_time() {
     let resolver = SocketAddr::new(RESOLVER, 53);
     assert!(net.questions().iter().all(|(server, _)| *server == resolver));
 }
+
+/// Neither a hundred records nor a very long one are kept whole.
+#[tokio::test(start_paused = true)]
+async fn texts_are_bounded_in_number_and_length() {
+    let net = world();
+    let long = format!("v=DMARC1; p=none; rua={}", "a".repeat(20_000));
+    for number in 0..100 {
+        txt(&net, "_dmarc.acme.test.", &format!("{long}{number}"));
+    }
+    let Evidence::Dmarc(seen) = look(&net, "acme.test", PolicyPart::Dmarc, Detail::Plain).await else {
+        panic!("no evidence of DMARC");
+    };
+    let kept = serde_json::to_string(&seen).unwrap();
+    assert_eq!(kept.matches("v=DMARC1").count(), super::MOST_TEXTS);
+    assert!(
+        kept.len() < super::MOST_TEXTS * (super::LONGEST_TEXT + 100),
+        "{} bytes",
+        kept.len()
+    );
+}

@@ -197,4 +197,21 @@ mod tests {
         let error = near.read_exact(&mut [0]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
+
+    #[tokio::test]
+    async fn who_comes_when_all_places_are_taken_waits() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let slots = Arc::new(Semaphore::new(1));
+        let _callers = [
+            TcpStream::connect(at).await.unwrap(),
+            TcpStream::connect(at).await.unwrap(),
+        ];
+        let first = accept(&listener, &slots).await.unwrap();
+        let second = accept(&listener, &slots);
+        tokio::pin!(second);
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        assert!(second.await.is_some());
+    }
 }

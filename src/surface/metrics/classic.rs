@@ -6,17 +6,21 @@ use super::family::{Family, Kind, Label, Sample, Value};
 use crate::snapshot::Histogram;
 
 /// Writes all families that have a series.
-pub(super) fn write(families: &[Family<'_>]) -> Result<String, Error> {
+pub(super) fn write(families: Vec<Family<'_>>) -> Result<String, Error> {
     let mut out = String::new();
-    for family in families.iter().filter(|family| !family.samples.is_empty()) {
+    for family in families {
+        let mut samples = family.samples.peekable();
+        if samples.peek().is_none() {
+            continue;
+        }
         let (name, kind) = match family.kind {
             Kind::Gauge => (family.name.to_owned(), "gauge"),
             Kind::Counter => (format!("{}_total", family.name), "counter"),
             Kind::Histogram => (family.name.to_owned(), "histogram"),
         };
         writeln!(out, "# HELP {name} {}\n# TYPE {name} {kind}", family.help)?;
-        for sample in &family.samples {
-            write_sample(&mut out, &name, sample)?;
+        for sample in samples {
+            write_sample(&mut out, &name, &sample)?;
         }
     }
     Ok(out)
@@ -26,11 +30,11 @@ fn write_sample(out: &mut String, name: &str, sample: &Sample<'_>) -> Result<(),
     match sample.value {
         Value::Histogram(histogram) => write_histogram(out, name, &sample.labels, histogram),
         Value::Whole(value) => {
-            write_series(out, name, "", &sample.labels, None)?;
+            write_series(out, name, "", &sample.labels, None);
             writeln!(out, "{value}")
         }
         Value::Real(value) => {
-            write_series(out, name, "", &sample.labels, None)?;
+            write_series(out, name, "", &sample.labels, None);
             writeln!(out, "{value}")
         }
     }
@@ -50,40 +54,39 @@ fn write_histogram(
             .bounds
             .get(index)
             .map_or_else(|| "+Inf".to_owned(), |bound| format!("{bound:?}"));
-        write_series(out, name, "_bucket", labels, Some(&bound))?;
+        write_series(out, name, "_bucket", labels, Some(&bound));
         writeln!(out, "{cumulated}")?;
     }
-    write_series(out, name, "_sum", labels, None)?;
+    write_series(out, name, "_sum", labels, None);
     writeln!(out, "{}", histogram.sum)?;
-    write_series(out, name, "_count", labels, None)?;
+    write_series(out, name, "_count", labels, None);
     writeln!(out, "{cumulated}")
 }
 
 /// Writes everything of a line but the value, with the blank before it.
-fn write_series(
-    out: &mut String,
-    name: &str,
-    suffix: &str,
-    labels: &[Label<'_>],
-    bound: Option<&str>,
-) -> Result<(), Error> {
-    write!(out, "{name}{suffix}")?;
+fn write_series(out: &mut String, name: &str, suffix: &str, labels: &[Label<'_>], bound: Option<&str>) {
+    out.push_str(name);
+    out.push_str(suffix);
     let labels = labels.iter().map(|(name, value)| (*name, &**value));
     let all = labels.chain(bound.map(|bound| ("le", bound)));
     let mut separator = '{';
     for (label, value) in all {
-        write!(out, "{separator}{label}=\"")?;
-        for character in value.chars() {
-            match character {
-                '\\' => out.push_str("\\\\"),
-                '"' => out.push_str("\\\""),
-                '\n' => out.push_str("\\n"),
-                other => out.push(other),
-            }
+        out.push(separator);
+        out.push_str(label);
+        out.push_str("=\"");
+        // What has to be escaped is rare: the text between goes as it is.
+        for part in value.split_inclusive(['\\', '"', '\n']) {
+            let (plain, escaped) = match part.as_bytes().last() {
+                Some(b'\\') => (part.strip_suffix('\\'), "\\\\"),
+                Some(b'"') => (part.strip_suffix('"'), "\\\""),
+                Some(b'\n') => (part.strip_suffix('\n'), "\\n"),
+                _ => (None, ""),
+            };
+            out.push_str(plain.unwrap_or(part));
+            out.push_str(escaped);
         }
         out.push('"');
         separator = ',';
     }
     out.push_str(if separator == '{' { " " } else { "} " });
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What is said of each domain: all of them at `/metrics`, one of them at `/probe`.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::time::Duration;
 
 use super::families::{seconds, states};
@@ -16,16 +17,17 @@ type Watched<'a> = (&'a str, &'a DomainName, &'a Verdict);
 
 /// The families of all domains, or of `only` this one.
 pub(super) fn families<'a>(snapshot: &'a Snapshot, only: Option<&'a DomainName>) -> Vec<Family<'a>> {
-    let watched: Vec<Watched<'a>> = snapshot
+    let bounds = only.map_or((Bound::Unbounded, Bound::Unbounded), |name| {
+        (Bound::Included(name), Bound::Included(name))
+    });
+    let watched = snapshot
         .domains
-        .iter()
-        .filter(|(name, _)| only.is_none_or(|only| only == *name))
-        .map(|(name, verdict)| (client_of(verdict), name, &**verdict))
-        .collect();
+        .range::<DomainName, _>(bounds)
+        .map(|(name, verdict)| (client_of(verdict), name, &**verdict));
     let mut all = verdicts(&watched);
-    all.push(mx_addresses(snapshot, &watched));
-    all.push(certificates(snapshot, &watched));
-    all.push(services(snapshot, &watched));
+    all.push(mx_addresses(snapshot, watched.clone()));
+    all.push(certificates(snapshot, watched.clone()));
+    all.push(services(snapshot, watched));
     all
 }
 
@@ -47,8 +49,8 @@ pub(super) fn probed<'a>(snapshot: &'a Snapshot, name: &'a DomainName, took: Dur
     all
 }
 
-fn verdicts<'a>(watched: &[Watched<'a>]) -> Vec<Family<'a>> {
-    let each = || watched.iter().copied();
+fn verdicts<'a>(watched: &(impl Iterator<Item = Watched<'a>> + Clone + 'a)) -> Vec<Family<'a>> {
+    let each = || watched.clone();
     vec![
         Family::gauges(
             "mailflow_domain_state",
@@ -99,10 +101,10 @@ fn verdicts<'a>(watched: &[Watched<'a>]) -> Vec<Family<'a>> {
     ]
 }
 
-fn mx_addresses<'a>(snapshot: &'a Snapshot, watched: &[Watched<'a>]) -> Family<'a> {
+fn mx_addresses<'a>(snapshot: &'a Snapshot, watched: impl Iterator<Item = Watched<'a>> + 'a) -> Family<'a> {
     const RESULTS: [&str; 4] = ["usable", "failed", "refused", "unknown"];
-    let samples = watched.iter().filter_map(|(client, domain, _)| {
-        let counts = snapshot.counters.mx_addresses.get(*domain)?;
+    let samples = watched.filter_map(|(client, domain, _)| {
+        let counts = snapshot.counters.mx_addresses.get(domain)?;
         let [client, domain] = of(client, domain);
         Some(RESULTS.iter().zip(counts).map(move |(result, count)| {
             let labels = [client, domain, ("result", *result)];
@@ -116,9 +118,9 @@ fn mx_addresses<'a>(snapshot: &'a Snapshot, watched: &[Watched<'a>]) -> Family<'
     )
 }
 
-fn certificates<'a>(snapshot: &'a Snapshot, watched: &[Watched<'a>]) -> Family<'a> {
-    let samples = watched.iter().filter_map(|(client, domain, _)| {
-        let expiry = snapshot.counters.certificate_expiry.get(*domain)?;
+fn certificates<'a>(snapshot: &'a Snapshot, watched: impl Iterator<Item = Watched<'a>> + 'a) -> Family<'a> {
+    let samples = watched.filter_map(|(client, domain, _)| {
+        let expiry = snapshot.counters.certificate_expiry.get(domain)?;
         Some(Sample::new(of(client, domain), seconds(*expiry)))
     });
     Family::gauges(
@@ -128,9 +130,9 @@ fn certificates<'a>(snapshot: &'a Snapshot, watched: &[Watched<'a>]) -> Family<'
     )
 }
 
-fn services<'a>(snapshot: &'a Snapshot, watched: &[Watched<'a>]) -> Family<'a> {
-    let all = watched.iter().flat_map(|(client, domain, _)| {
-        let services = snapshot.services.get(*domain).into_iter().flatten();
+fn services<'a>(snapshot: &'a Snapshot, watched: impl Iterator<Item = Watched<'a>> + 'a) -> Family<'a> {
+    let all = watched.flat_map(|(client, domain, _)| {
+        let services = snapshot.services.get(domain).into_iter().flatten();
         let [client, domain] = of(client, domain);
         services.flat_map(move |service| {
             states(service.state).map(move |(state, value)| {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 
 use super::domains::SELF_HOSTED;
-use super::family::{Family, Sample, Value};
+use super::family::{Family, Labels, Sample, Value};
 use super::{ProcessFacts, domains, outbound};
 use crate::model::{ProbeKind, Severity, State, Target, catalogue};
 use crate::snapshot::{Histogram, NotifierCounts, NotifierHealth, Snapshot};
@@ -161,16 +161,14 @@ fn hosts(snapshot: &Snapshot) -> Family<'_> {
         "How long each stage of the last SMTP session with this address took.",
         hosts.flat_map(|host| {
             host.stages.iter().map(|(stage, elapsed)| Sample {
-                labels: [("address", Cow::Owned(host.address.to_string()))]
-                    .into_iter()
-                    .chain([
-                        (
-                            "provider",
-                            Cow::Borrowed(host.provider.as_deref().unwrap_or(SELF_HOSTED)),
-                        ),
-                        ("phase", Cow::Borrowed(stage.as_str())),
-                    ])
-                    .collect(),
+                labels: Labels::new([
+                    ("address", Cow::Owned(host.address.to_string())),
+                    (
+                        "provider",
+                        Cow::Borrowed(host.provider.as_deref().unwrap_or(SELF_HOSTED)),
+                    ),
+                    ("phase", Cow::Borrowed(stage.as_str())),
+                ]),
                 value: Value::Real(*elapsed),
             })
         }),

@@ -13,14 +13,14 @@ pub(super) enum Kind {
 }
 
 /// A metric with all its series.
-#[derive(Debug)]
 pub(super) struct Family<'a> {
     /// The name without `_total`, which both forms add to counters.
     pub(super) name: &'static str,
     /// One line, without quotes or backslashes.
     pub(super) help: &'static str,
     pub(super) kind: Kind,
-    pub(super) samples: Vec<Sample<'a>>,
+    /// Made one by one as they are written: of a hundred thousand domains there are a million.
+    pub(super) samples: Box<dyn Iterator<Item = Sample<'a>> + 'a>,
 }
 
 impl<'a> Family<'a> {
@@ -28,7 +28,7 @@ impl<'a> Family<'a> {
     pub(super) fn gauges(
         name: &'static str,
         help: &'static str,
-        samples: impl IntoIterator<Item = Sample<'a>>,
+        samples: impl IntoIterator<Item = Sample<'a>, IntoIter: 'a>,
     ) -> Self {
         Self::new(name, help, Kind::Gauge, samples)
     }
@@ -37,7 +37,7 @@ impl<'a> Family<'a> {
     pub(super) fn counters(
         name: &'static str,
         help: &'static str,
-        samples: impl IntoIterator<Item = Sample<'a>>,
+        samples: impl IntoIterator<Item = Sample<'a>, IntoIter: 'a>,
     ) -> Self {
         Self::new(name, help, Kind::Counter, samples)
     }
@@ -46,7 +46,7 @@ impl<'a> Family<'a> {
     pub(super) fn histograms(
         name: &'static str,
         help: &'static str,
-        samples: impl IntoIterator<Item = Sample<'a>>,
+        samples: impl IntoIterator<Item = Sample<'a>, IntoIter: 'a>,
     ) -> Self {
         Self::new(name, help, Kind::Histogram, samples)
     }
@@ -64,13 +64,13 @@ impl<'a> Family<'a> {
         name: &'static str,
         help: &'static str,
         kind: Kind,
-        samples: impl IntoIterator<Item = Sample<'a>>,
+        samples: impl IntoIterator<Item = Sample<'a>, IntoIter: 'a>,
     ) -> Self {
         Self {
             name,
             help,
             kind,
-            samples: samples.into_iter().collect(),
+            samples: Box::new(samples.into_iter()),
         }
     }
 }
@@ -78,10 +78,40 @@ impl<'a> Family<'a> {
 /// A label's name and value.
 pub(super) type Label<'a> = (&'static str, Cow<'a, str>);
 
+/// The most labels of a series.
+const MOST_LABELS: usize = 4;
+
+/// A series' labels, in place: no scrape leaves a heap of little lists behind.
+#[derive(Debug)]
+pub(super) struct Labels<'a> {
+    all: [Label<'a>; MOST_LABELS],
+    count: usize,
+}
+
+impl<'a> Labels<'a> {
+    /// These labels.
+    pub(super) fn new<const N: usize>(labels: [Label<'a>; N]) -> Self {
+        const { assert!(N <= MOST_LABELS, "a series with so many labels") };
+        let mut all = [const { ("", Cow::Borrowed("")) }; MOST_LABELS];
+        for (place, label) in all.iter_mut().zip(labels) {
+            *place = label;
+        }
+        Self { all, count: N }
+    }
+}
+
+impl<'a> std::ops::Deref for Labels<'a> {
+    type Target = [Label<'a>];
+
+    fn deref(&self) -> &[Label<'a>] {
+        self.all.get(..self.count).unwrap_or_default()
+    }
+}
+
 /// One series' present value.
 #[derive(Debug)]
 pub(super) struct Sample<'a> {
-    pub(super) labels: Vec<Label<'a>>,
+    pub(super) labels: Labels<'a>,
     pub(super) value: Value<'a>,
 }
 
@@ -89,7 +119,7 @@ impl<'a> Sample<'a> {
     /// A series with these labels.
     pub(super) fn new<const N: usize>(labels: [(&'static str, &'a str); N], value: Value<'a>) -> Self {
         Self {
-            labels: labels.map(|(name, value)| (name, value.into())).into(),
+            labels: Labels::new(labels.map(|(name, value)| (name, Cow::Borrowed(value)))),
             value,
         }
     }

@@ -52,6 +52,6 @@ impl Wanted {
 pub fn render(snapshot: &Arc<Snapshot>, wanted: Wanted, format: Format) -> Result<String, std::fmt::Error> {
     match format {
         Format::OpenMetrics => openmetrics::write(Arc::clone(snapshot), wanted),
-        Format::Classic => classic::write(&wanted.families(snapshot)),
+        Format::Classic => classic::write(wanted.families(snapshot)),
     }
 }

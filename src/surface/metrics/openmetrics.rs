@@ -30,10 +30,10 @@ struct Scrape {
 
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        for family in self.wanted.families(&self.snapshot) {
-            if family.samples.is_empty() {
+        for mut family in self.wanted.families(&self.snapshot) {
+            let Some(first) = family.samples.next() else {
                 continue;
-            }
+            };
             let kind = match family.kind {
                 Kind::Gauge => MetricType::Gauge,
                 Kind::Counter => MetricType::Counter,
@@ -41,11 +41,12 @@ impl Collector for Scrape {
             };
             let (name, unit) = split(&family);
             let mut metric = encoder.encode_descriptor(name, family.help, unit.as_ref(), kind)?;
-            for sample in &family.samples {
+            for sample in std::iter::once(first).chain(family.samples) {
                 if sample.labels.is_empty() {
                     write_value(&mut metric, family.kind, sample.value)?;
                 } else {
-                    let mut series = metric.encode_family(&sample.labels)?;
+                    let labels = &*sample.labels;
+                    let mut series = metric.encode_family(&labels)?;
                     write_value(&mut series, family.kind, sample.value)?;
                 }
             }

@@ -423,7 +423,7 @@ fn counters(domains: &BTreeMap<DomainName, Arc<Verdict>>) -> Counters {
             ((client("acme"), None, Fate::Sent), 4711),
         ]),
         bounces: BTreeMap::from([((client("acme"), Some(domain("partner.test"))), 1)]),
-        certificate_expiry: BTreeMap::from([(domain("hooli.test"), at("2026-12-01T00:00:00Z"))]),
+        certificate_expiry: BTreeMap::from([(domain("hooli.test"), at("2026-12-01T00:00:00Z"))]).into(),
         mx_addresses: domains
             .iter()
             .map(|(name, verdict)| {
@@ -434,7 +434,8 @@ fn counters(domains: &BTreeMap<DomainName, Arc<Verdict>>) -> Counters {
                 };
                 (name.clone(), counts)
             })
-            .collect(),
+            .collect::<BTreeMap<_, _>>()
+            .into(),
     }
 }
 
@@ -509,7 +510,7 @@ fn assemble(verdicts: Vec<Verdict>) -> Snapshot {
         .collect();
     let provider = |name: &str, state| Arc::new(verdict(Target::Provider(name.into()), None, state));
     Snapshot {
-        services: services(),
+        services: services().into(),
         listings: vec![ListingView {
             client: client("acme"),
             address: "198.51.100.10".into(),

@@ -129,3 +129,24 @@ fn no_secret_shows_in_debug() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+/// The library reads what an agent sends in a task of its own; what it makes of the values is ours.
+#[test]
+fn fuzzed_packets_are_read() {
+    crate::fuzzing::feed("snmp", &["public", "\u{30}\u{7f}"], |bytes| {
+        let Ok(packet) = Pdu::from_bytes(bytes) else {
+            return;
+        };
+        for (_, value) in packet.varbinds {
+            if let SnmpValue::Text(text) = read(&value) {
+                assert!(text.len() <= LONGEST_TEXT);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_text_is_cut() {
+    let text = read(&Value::OctetString(&[b'a'; 5000]));
+    assert_eq!(text, SnmpValue::Text(vec![b'a'; LONGEST_TEXT]));
+}

@@ -345,3 +345,37 @@ proptest! {
         prop_assert!(evidence.failure.is_some() || finished, "either it failed or it came to its end");
     }
 }
+
+/// What a session comes to that a server holds by the bytes of a file: its turns, with a zero byte between.
+fn fuzzed_session(bytes: &[u8]) {
+    let turns: Vec<Vec<u8>> = bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+    let held = runtime.block_on(Plan::default().hold(async move |mut server: Server| {
+        for turn in turns {
+            server.say(turn).await;
+            server.hear().await;
+        }
+    }));
+    let evidence = held.smtp();
+    assert!(held.elapsed <= PATIENCE + 6 * TIMEOUT, "{:?}", held.elapsed);
+    assert!(held.bytes_read() <= SESSION_MOST);
+    assert!(evidence.transcript.len() <= 300);
+    for line in &evidence.transcript {
+        assert!(!line.chars().any(char::is_control) && line.len() < 4096, "{line}");
+    }
+}
+
+#[test]
+fn fuzzed_sessions_end_and_are_bounded() {
+    let words = [
+        "250-STARTTLS\r\n",
+        "250 ",
+        "220 2.0.0 Ready\r\n",
+        "421 4.7.0 ",
+        "5.7.1",
+        "\r\n",
+        "\u{0}220 mx\r\n\u{0}",
+    ];
+    crate::fuzzing::feed("smtp", &words, fuzzed_session);
+}

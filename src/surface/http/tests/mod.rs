@@ -13,6 +13,7 @@ use crate::surface::sample;
 mod ask;
 mod door;
 mod explain;
+mod fuzzed;
 mod hands;
 mod links;
 mod live;

@@ -1,0 +1,182 @@
+//! What strangers can make us do, and where that ends: `docs/limits.md`, written from the source and from the tests that
+//! show it. A limit that is not told, one of another value, or a test that is gone makes this fail.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// One limit: what it bounds, the constant that says so, and the test that shows it.
+struct Limit {
+    what: &'static str,
+    file: &'static str,
+    constant: &'static str,
+    test: &'static str,
+}
+
+const fn limit(what: &'static str, file: &'static str, constant: &'static str, test: &'static str) -> Limit {
+    Limit {
+        what,
+        file,
+        constant,
+        test,
+    }
+}
+
+const HEAD: &str = "# Limits
+
+What strangers send is read up to here and no further: mail servers, name servers, services, routers, senders of mail, and
+whoever reaches a door of ours. Beyond a limit of time or size a dialogue ends and counts as a failure of its kind; of what is
+too many or too long the rest is dropped and the start is kept. Nothing waits longer than its probe's `timeout`
+(`greeting_timeout` for a slow greeting).
+
+`tests/limits.rs` writes this page: `MAILFLOW_WRITE=1 cargo test --test limits`.
+";
+
+/// By parser and stage.
+#[rustfmt::skip]
+const LIMITS: &[(&str, &[Limit])] = &[
+    ("SMTP", &[
+        limit("bytes of a session, TLS included", "src/probe/smtp/dialogue.rs", "SESSION_MOST", "a_flood_ends_at_the_limit_of_a_session"),
+        limit("bytes of a reply", "src/probe/smtp/reply.rs", "REPLY_MOST", "endless_greetings"),
+        limit("lines of a reply", "src/probe/smtp/reply.rs", "LINES_MOST", "memory_is_bounded_whatever_comes"),
+        limit("keywords of an EHLO", "src/probe/smtp/reply.rs", "KEYWORDS_MOST", "keywords_are_bounded"),
+    ]),
+    ("Anchors", &[
+        limit("bytes of a reply", "src/probe/vantage.rs", "LONGEST_REPLY", "whatever_is_no_smtp_is_silence_within_bounds"),
+    ]),
+    ("Services (IMAP, POP3, submission)", &[
+        limit("bytes of a line", "src/probe/service/lines.rs", "LONGEST_LINE", "whatever_goes_wrong_is_told_by_its_stage"),
+        limit("lines of a look", "src/probe/service/lines.rs", "MOST_LINES", "whatever_goes_wrong_is_told_by_its_stage"),
+    ]),
+    ("DNS messages", &[
+        limit("records of a section", "src/net/real/message.rs", "MOST_RECORDS", "an_answer_of_thousands_is_cut"),
+        limit("extended errors", "src/net/real/message.rs", "MOST_EXTENDED", "an_answer_of_thousands_is_cut"),
+        limit("characters of an extended error", "src/net/real/message.rs", "LONGEST_EXTRA_TEXT", "an_answer_of_thousands_is_cut"),
+        limit("packets that are no answer to our question", "src/net/real/dns.rs", "MOST_STRANGERS", "nothing_but_strangers_is_malformed_and_many_end_the_waiting"),
+    ]),
+    ("DNS evidence", &[
+        limit("records of an answer", "src/probe/ask.rs", "MOST_RECORDS", "records_beyond_many_are_left_out"),
+        limit("addresses of name servers", "src/probe/nameserver.rs", "MOST_ADDRESSES", "numbers_are_bounded"),
+        limit("questions on the way up to a DMARC record", "src/probe/policy/dmarc.rs", "MOST_QUESTIONS", "the_walk_up_is_bounded"),
+        limit("terms of SPF that cost a question", "src/probe/policy/spf.rs", "MOST_LOOKUPS", "a_record_that_branches_without_end_is_given_up"),
+        limit("records at a name that are kept", "src/probe/policy/mod.rs", "MOST_TEXTS", "texts_are_bounded_in_number_and_length"),
+        limit("characters of a record", "src/probe/policy/mod.rs", "LONGEST_TEXT", "texts_are_bounded_in_number_and_length"),
+    ]),
+    ("MTA-STS policies", &[
+        limit("bytes of a policy", "src/probe/policy/sts.rs", "LARGEST", "a_page_is_fetched_and_cut_at_the_limit"),
+        limit("patterns of mail hosts", "src/model/policy/sts.rs", "MOST_PATTERNS", "more_patterns_than_anybody_has_are_refused"),
+        limit("certificate chains whose judgement is remembered", "src/net/trust/memory.rs", "REMEMBERED", "what_is_remembered_is_bounded"),
+    ]),
+    ("SNMP", &[
+        limit("bytes of a text", "src/net/real/snmp.rs", "LONGEST_TEXT", "a_text_is_cut"),
+        limit("seconds for each question", "src/probe/snmp.rs", "PATIENCE", "a_wrong_community_is_silence_and_takes_no_long_time"),
+    ]),
+    ("Messages and bounces", &[
+        limit("depth of parts", "src/message/mime.rs", "DEEPEST", "nothing_takes_long"),
+        limit("parts", "src/message/mime.rs", "MOST_PARTS", "nothing_takes_long"),
+        limit("header lines of a part", "src/message/mime.rs", "MOST_HEADERS", "nothing_takes_long"),
+        limit("bytes of a header", "src/message/mime.rs", "LONGEST_HEADER", "nothing_takes_long"),
+        limit("bytes of a part", "src/message/mime.rs", "LONGEST_TEXT", "nothing_takes_long"),
+        limit("depth of attached messages", "src/message/mod.rs", "DEEPEST", "nothing_takes_long"),
+        limit("attached messages", "src/message/mod.rs", "MOST_ATTACHED", "nothing_takes_long"),
+        limit("recipients of a report", "src/message/delivery_status.rs", "MOST_RECIPIENTS", "nothing_takes_long"),
+        limit("lines of a text", "src/message/text.rs", "MOST_LINES", "nothing_takes_long"),
+        limit("characters of a line", "src/message/text.rs", "LONGEST_LINE", "nothing_takes_long"),
+    ]),
+    ("Configuration", &[
+        limit("bytes of a file", "src/config/layers.rs", "MAX_FILE", "depth_and_size_are_bounded"),
+        limit("characters of a text", "src/config/read.rs", "MAX_TEXT", "a_text_is_no_longer_than_anybody_writes"),
+    ]),
+    ("Templates", &[
+        limit("depth of sections", "src/model/template/parse.rs", "DEEPEST", "sections_lie_only_so_deep"),
+    ]),
+    ("The HTTP server", &[
+        limit("bytes of a body", "src/surface/http/guard.rs", "BODY", "a_body_is_no_longer_than_64_kib"),
+        limit("connections at a time", "src/surface/http/connections.rs", "CONNECTIONS", "who_comes_when_all_places_are_taken_waits"),
+        limit("event streams at a time", "src/surface/http/mod.rs", "STREAMS", "streams_are_bounded"),
+        limit("messages that are read at a time", "src/surface/http/explain.rs", "AT_ONCE", "a_message_may_be_large_but_neither_endless_nor_empty"),
+    ]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// What a constant is set to, as it stands in the source.
+fn value(file: &str, constant: &str) -> String {
+    let text = std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let line = text
+        .lines()
+        .find(|line| line.contains(&format!("const {constant}: ")));
+    let value = line.and_then(|line| line.split_once(" = "));
+    let (_, value) = value.unwrap_or_else(|| panic!("{file} has no constant {constant}"));
+    value.trim_end_matches(';').replace("Duration::from_secs", "")
+}
+
+fn page() -> String {
+    let mut page = HEAD.to_owned();
+    for (part, limits) in LIMITS {
+        let _ = writeln!(
+            page,
+            "\n## {part}\n\n| At most | Value | Set by | Shown by |\n| --- | ---: | --- | --- |"
+        );
+        for limit in *limits {
+            let value = value(limit.file, limit.constant);
+            let _ = writeln!(
+                page,
+                "| {} | {value} | `{}`, `{}` | `{}` |",
+                limit.what, limit.file, limit.constant, limit.test
+            );
+        }
+    }
+    page
+}
+
+#[test]
+fn the_page_of_limits_is_up_to_date() {
+    let path = root().join("docs/limits.md");
+    if std::env::var_os("MAILFLOW_WRITE").is_some() {
+        std::fs::write(&path, page()).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        kept == page(),
+        "docs/limits.md is out of date: MAILFLOW_WRITE=1 cargo test --test limits"
+    );
+}
+
+#[test]
+fn every_limit_is_shown_by_a_test_that_there_is() {
+    let mut paths = Vec::new();
+    sources(&root().join("src"), &mut paths);
+    let text: String = paths
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let wanted: BTreeSet<&str> = LIMITS
+        .iter()
+        .flat_map(|(_, limits)| limits.iter().map(|limit| limit.test))
+        .collect();
+    let missing: Vec<&str> = wanted
+        .into_iter()
+        .filter(|test| !text.contains(&format!("fn {test}(")))
+        .collect();
+    assert!(missing.is_empty(), "tests that are gone: {missing:?}");
+}
