@@ -43,7 +43,8 @@ impl Report {
         let text = format!(
             "# {day}\n\n{cores} cores, {model}; {} GiB; Linux {}; mailflow {}\n",
             memory.unwrap_or_default().div_ceil(1024 * 1024),
-            kernel.trim(),
+            // The version: what a distribution or a provider adds says nothing of the figures.
+            kernel.trim().split('-').next().unwrap_or_default(),
             env!("CARGO_PKG_VERSION"),
         );
         print!("{text}");
