@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clocks, no async. Times are [`jiff::Timestamp`] (UTC); spans are [`std::time::Duration`].
 
+pub mod base64;
 pub mod blocklist;
 mod canary;
 pub mod catalogue;

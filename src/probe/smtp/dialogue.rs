@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::reply::{Outcome, ReplyParser, capabilities};
-use super::{base64, tls};
-use crate::model::Reply;
+use super::tls;
 use crate::model::smtp::{Capabilities, ProtocolError, SmtpFailureKind};
+use crate::model::{Reply, base64};
 
 /// Bytes that a whole session may bring, TLS included: several times what seven replies and a chain of
 /// certificates need.

@@ -6,7 +6,6 @@
 //! a limit that trickling bytes do not extend, every reply and the session as a whole a limit in bytes; so
 //! whoever answers, a session ends within `patience`, six times `timeout`, and a second for leaving.
 
-mod base64;
 mod certificate;
 pub(super) mod dialogue;
 mod recipient;

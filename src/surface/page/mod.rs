@@ -29,7 +29,7 @@ use jiff::Timestamp;
 
 use super::words;
 use crate::message::Explanation;
-use crate::model::{ClientId, Incident, State, Verdict};
+use crate::model::{ClientId, Incident, State, Verdict, base64};
 use crate::snapshot::{ClientView, Snapshot};
 
 pub(super) use check::Asked;
@@ -243,22 +243,5 @@ pub(super) fn content_security_policy() -> &'static str {
 }
 
 fn hash(text: &str) -> String {
-    base64(hash_of(&SHA256, text.as_bytes()).as_ref())
-}
-
-/// Base64 with padding (RFC 4648 4).
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let mut group = [0_u8; 4];
-        group[1..=chunk.len()].copy_from_slice(chunk);
-        let number = u32::from_be_bytes(group);
-        for place in 0..4 {
-            let index = (number >> (18 - 6 * place)) & 63;
-            let letter = ALPHABET.get(index as usize).copied().unwrap_or(b'=');
-            out.push(if place <= chunk.len() { letter.into() } else { '=' });
-        }
-    }
-    out
+    base64::encode(hash_of(&SHA256, text.as_bytes()).as_ref())
 }

@@ -13,9 +13,9 @@ use secrecy::ExposeSecret as _;
 
 use super::origin::{Peer, neighbourhood, origin};
 use super::password::Refused;
-use super::{Access, By, Doors, Guests, Who, base64, session};
-use crate::model::Deed;
+use super::{Access, By, Doors, Guests, Who, session};
 use crate::model::text::{clean, percent};
+use crate::model::{Deed, base64};
 use crate::surface::http::Server;
 use crate::surface::http::error::{ApiError, quoted};
 

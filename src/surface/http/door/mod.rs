@@ -5,7 +5,6 @@
 //! why the daemon then listens on loopback only.
 
 mod admit;
-mod base64;
 mod login;
 mod origin;
 mod password;
