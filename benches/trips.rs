@@ -19,6 +19,9 @@ use crate::world;
 /// There and back.
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
+/// Who shows that our own line works.
+const WITNESS: [u8; 4] = [192, 0, 2, 200];
+
 /// What must wait for what: nobody can look at a mail server with fewer.
 const PLAIN: [&str; 6] = ["MX", "address", "connection", "greeting", "EHLO", "QUIT"];
 /// The same, where the server offers TLS (1.3).
@@ -84,12 +87,18 @@ fn trips(tls: bool) -> Result<f64> {
         net.set_dns([192, 0, 2, 53], DnsMode::Authoritative);
         net.listen(([198, 51, 100, 10], 25), Peer::Mail(Box::new(server)));
         let policy = "version: STSv1\nmode: enforce\nmx: mx.acme.test\nmax_age: 604800\n";
+        net.host(WITNESS);
+        net.listen(
+            (WITNESS, 25),
+            Peer::Mail(Box::new(MailServer::new("mx.witness.test"))),
+        );
         net.listen(([198, 51, 100, 11], 443), Peer::Web(WebPage::plain(policy)));
         for address in [
             [192, 0, 2, 52],
             [192, 0, 2, 53],
             [198, 51, 100, 10],
             [198, 51, 100, 11],
+            WITNESS,
         ] {
             net.set_latency(address, ROUND_TRIP / 2);
         }
@@ -97,7 +106,8 @@ fn trips(tls: bool) -> Result<f64> {
             dir.path(),
             &net,
             &format!(
-                "[vantage]\nname = \"bench\"\nhelo = \"probe.acme.test\"\n[resolver]\nservers = [\"192.0.2.52\"]\n\
+                "[vantage]\nname = \"bench\"\nhelo = \"probe.acme.test\"\n\
+                 anchors = [\"ping:192.0.2.200\", \"smtp:192.0.2.200:25\"]\n[resolver]\nservers = [\"192.0.2.52\"]\n\
                  [probes]\nca_file = \"{}\"\n[[clients]]\nname = \"ACME\"\ndomains = [\"acme.test\"]\n",
                 root.display()
             ),
@@ -135,8 +145,8 @@ acme.test. NS ns.acme.test.
 ns.acme.test. A 192.0.2.53
 acme.test. MX 10 mx.acme.test.
 acme.test. TXT v=spf1 mx -all
-_dmarc.acme.test. TXT v=DMARC1; p=reject
-_mta-sts.acme.test. TXT v=STSv1; id=1
+_dmarc.acme.test. TXT \"v=DMARC1; p=reject\"
+_mta-sts.acme.test. TXT \"v=STSv1; id=1\"
 mta-sts.acme.test. A 198.51.100.11
 mx.acme.test. A 198.51.100.10
 ";

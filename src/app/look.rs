@@ -1,6 +1,6 @@
 //! One look at some domains: the daemon's own probes and diagnosis, once (`mailflow check`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +42,8 @@ pub struct Look<'a, N: Net> {
     pub deadline: Duration,
 }
 
-/// Of a configuration with a thousand domains keeps only those asked for; for a route also what its client publishes.
+/// Of a configuration with a thousand domains keeps only those asked for, with the routers that they may be behind; for a
+/// route also what its client publishes.
 pub fn only(inventory: &mut Inventory, targets: &[Target]) {
     let wanted = |name: &DomainName, client: Option<&ClientId>| {
         targets.iter().any(|target| match target {
@@ -55,6 +56,20 @@ pub fn only(inventory: &mut Inventory, targets: &[Target]) {
         .domains
         .retain(|name, domain| wanted(name, domain.client.as_ref()));
     inventory.only_routes(|route| targets.contains(&route.target()));
+    let mut clients: HashSet<ClientId> = HashSet::new();
+    clients.extend(
+        inventory
+            .domains
+            .values()
+            .filter_map(|domain| domain.client.clone()),
+    );
+    clients.extend(targets.iter().filter_map(|target| match target {
+        Target::Route(client, _) => Some(client.clone()),
+        _ => None,
+    }));
+    inventory
+        .gateways
+        .retain(|gateway| clients.contains(&gateway.client));
 }
 
 /// Looks once, and gives the monitor with its verdicts.
@@ -80,7 +95,7 @@ pub async fn once<N: Net>(wanted: Look<'_, N>, mut progress: impl FnMut(&Progres
             let (net, trust, context) = (Arc::clone(net), Arc::clone(trust), context.clone());
             probes.spawn(async move { look(&*net, &context, &trust, &task).await });
         }
-        if probes.is_empty() && monitor.is_quiet() {
+        if monitor.is_quiet() {
             break;
         }
         let now = net.now();

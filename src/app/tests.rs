@@ -3,6 +3,7 @@
 
 mod daemon;
 mod disk;
+mod look;
 mod strangers;
 mod survey;
 

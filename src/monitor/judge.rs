@@ -85,6 +85,7 @@ impl Monitor {
         let masked = self.own.masks_smtp().is_some();
         let outage = diagnosis::outage(&self.picture, &provider, now, &mut doubt).filter(|_| !masked);
         let before = self.outages.contains_key(name);
+        self.wonder(&target, &doubt, now);
         // Also while one client fails and others may be about to: its domains wait for that.
         if !before && self.hold(&target, &doubt, now) {
             return false;

@@ -108,6 +108,8 @@ pub struct Monitor {
     held: BTreeSet<Target>,
     /// Of these, those that any news may release.
     eager: BTreeSet<Target>,
+    /// Of a single look: those whose verdict something that has not been seen yet may change.
+    undecided: BTreeSet<Target>,
     rechecks: BTreeSet<(Timestamp, Target)>,
     recheck_at: HashMap<Target, Timestamp>,
     refusals: HashMap<Subject, u32>,
@@ -162,6 +164,7 @@ impl Monitor {
             host_views: BTreeMap::new(),
             held: BTreeSet::new(),
             eager: BTreeSet::new(),
+            undecided: BTreeSet::new(),
             rechecks: BTreeSet::new(),
             recheck_at: HashMap::new(),
             refusals: HashMap::new(),
@@ -211,9 +214,22 @@ impl Monitor {
         self.agenda.next_wake().into_iter().chain(recheck).min()
     }
 
-    /// Whether a single look has seen all that it wants to see.
+    /// Whether a single look has seen all that it wants to see: everything, or everything but witnesses of our own line
+    /// that no verdict needs. Where mail flows, it has crossed our line.
     pub fn is_quiet(&self) -> bool {
-        self.agenda.is_quiet()
+        let witness = |subject: &Subject| matches!(subject, Subject::Anchor(_));
+        self.agenda.is_quiet(|_| false) || (self.agenda.is_quiet(witness) && self.is_decided())
+    }
+
+    fn is_decided(&self) -> bool {
+        let vantage = self.vantage_target();
+        let certain = |target: &Target| !self.undecided.contains(target);
+        let mut others = self.verdicts.iter().filter(|(target, _)| **target != vantage);
+        others.all(|(target, verdict)| match verdict.state {
+            State::Flowing => certain(target),
+            State::Degraded | State::Broken => certain(target) && certain(&vantage),
+            State::Unknown => false,
+        })
     }
 
     /// Takes in what a probe saw.

@@ -27,6 +27,7 @@ impl Monitor {
             self.line_recovered(since, now);
             return self.judge_own_side(now);
         }
+        self.wonder(&target, &doubt, now);
         let worse = code(&own).is_some() && code(&own) != code(&self.own);
         if worse && self.hold(&target, &doubt, now) {
             return false;

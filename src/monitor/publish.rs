@@ -12,6 +12,7 @@ use crate::model::{Cause, ClientId, Code, Hop, Proof, Root, State, Target, Verdi
 impl Monitor {
     /// Publishes a draft, unless it turns for the worse while something is still in doubt. Whether the verdict turned.
     pub(super) fn settle(&mut self, target: Target, draft: Draft, doubt: &Doubt, now: Timestamp) -> bool {
+        self.wonder(&target, doubt, now);
         let code = draft.cause.as_ref().map(|cause| cause.code);
         let turns = self.verdicts.get(&target).is_none_or(|before| {
             before.state != draft.state
@@ -35,6 +36,17 @@ impl Monitor {
         self.release(&target);
         self.publish(target, draft, now);
         turns
+    }
+
+    /// Notes of a single look, which holds nothing back, whether a judgement still waits for something.
+    pub(super) fn wonder(&mut self, target: &Target, doubt: &Doubt, now: Timestamp) {
+        if self.mode == Mode::OneLook {
+            if doubt.until(now).is_some() {
+                self.undecided.insert(target.clone());
+            } else {
+                self.undecided.remove(target);
+            }
+        }
     }
 
     /// Holds a judgement back while something is in doubt, and looks again when it no longer may be.

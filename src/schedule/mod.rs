@@ -145,9 +145,12 @@ impl Agenda {
         entry.is_some_and(|entry| !entry.gone)
     }
 
-    /// Whether nothing runs and nothing waits that was asked for: `check` is done then.
-    pub fn is_quiet(&self) -> bool {
-        self.running == 0 && self.entries.values().all(|entry| entry.place.is_none())
+    /// Whether nothing runs and nothing waits that was asked for, but for subjects that are of no matter: `check` is done then.
+    pub fn is_quiet(&self, no_matter: impl Fn(&Subject) -> bool) -> bool {
+        let mut entries = self.entries.values();
+        entries.all(|entry| {
+            no_matter(&entry.subject) || (entry.place.is_none() && entry.running_since.is_none())
+        })
     }
 
     /// Watches a subject, or changes how. A new one with an interval is due at `first`.

@@ -19,8 +19,8 @@ use hands::Wish;
 pub const ROUTER: [u8; 4] = [198, 51, 100, 1];
 pub const MX_ACME: [u8; 4] = [198, 51, 100, 10];
 pub const MX_BETA: [u8; 4] = [203, 0, 113, 10];
-const RESOLVER: [u8; 4] = [192, 0, 2, 52];
-const ANCHOR: [u8; 4] = [192, 0, 2, 200];
+pub const RESOLVER: [u8; 4] = [192, 0, 2, 52];
+pub const ANCHOR: [u8; 4] = [192, 0, 2, 200];
 
 pub const CONFIG: &str = r#"
 [vantage]
