@@ -81,13 +81,17 @@ fn has_mailboxes(host: Host) -> bool {
     matches!(host, Host::AcmeMx | Host::PartnerMx)
 }
 
-/// What else a Postfix is configured with, and its services for those who submit and those who read.
+/// What else a Postfix is configured with, and its services for those who submit and those who read. Nothing is set
+/// twice: each of its programs, the one that writes its log too, would log a warning at its start, more than fit into the
+/// log's socket before anybody reads from it, and all would wait for one another for ever.
 pub fn postfix(world: &World, host: Host) -> (String, String) {
     let home = world.home(host);
     let home = home.display();
     if !is_post_office(world, host) {
-        let submission = format!(include_str!("templates/submission.cf"), home = home);
-        return (String::new(), submission);
+        return (
+            format!(include_str!("templates/on-call.cf"), home = home),
+            format!(include_str!("templates/submission.cf"), home = home),
+        );
     }
     let main = format!(
         include_str!("templates/post-main.cf"),

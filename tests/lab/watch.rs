@@ -1,5 +1,5 @@
-//! What can be seen of the daemon from outside: its API, looked at five times a second, and the messages that
-//! it sends. One thread inside the monitor's namespace sees; everybody else asks it.
+//! What can be seen of the daemon from outside: its API, looked at whenever its events tell of a change and twice a
+//! second, and the messages that it sends. One thread inside the monitor's namespace sees; everybody else asks it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -18,8 +18,12 @@ use tokio::sync::mpsc;
 
 use crate::monitor::{API, RECEIVER};
 
-/// How often the API is looked at.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often the API is looked at while it tells of no change: details change without an event.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long after a stream of events could not be had it is asked for again.
+const AGAIN: Duration = Duration::from_millis(200);
+/// Longer than any lab: a stream has no end of its own.
+const ENDLESS: Duration = Duration::from_hours(24);
 
 /// What the API says of one domain, gateway, route and so on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -232,7 +236,9 @@ async fn watch(board: Arc<Board>, mut orders: mpsc::UnboundedReceiver<bool>) {
         Err(error) => return complain(&board, format!("no HTTP client: {error}")),
     };
     let mut receiver: Option<tokio::task::JoinHandle<()>> = None;
+    let mut events = Events::default();
     let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             order = orders.recv() => match order {
@@ -242,9 +248,47 @@ async fn watch(board: Arc<Board>, mut orders: mpsc::UnboundedReceiver<bool>) {
                 },
                 Some(false) => if let Some(task) = receiver.take() { task.abort() },
             },
+            () = events.next(&client) => {
+                look(&board, &client).await;
+                ticks.reset();
+            }
             _ = ticks.tick() => look(&board, &client).await,
         }
     }
+}
+
+/// The daemon's own stream of changes; it outlives the daemon, and finds the next one.
+#[derive(Default)]
+struct Events {
+    stream: Option<reqwest::Response>,
+}
+
+impl Events {
+    /// Waits until something has changed.
+    async fn next(&mut self, client: &reqwest::Client) {
+        loop {
+            let Some(stream) = &mut self.stream else {
+                let url = format!("http://{API}/api/v1/events");
+                let asked = client.get(url).timeout(ENDLESS).send().await;
+                self.stream = asked.ok().filter(|answer| answer.status().is_success());
+                if self.stream.is_none() {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                continue;
+            };
+            match stream.chunk().await {
+                Ok(Some(bytes)) if is_only_alive(&bytes) => {}
+                Ok(Some(_)) => return,
+                _ => self.stream = None,
+            }
+        }
+    }
+}
+
+fn is_only_alive(bytes: &[u8]) -> bool {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .all(|line| line == "event: alive" || !line.starts_with("event: "))
 }
 
 async fn look(board: &Board, client: &reqwest::Client) {
