@@ -193,7 +193,7 @@ fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence,
         return Health::Good;
     }
     let wanted = picture.learnt.offers_starttls(address)
-        || picture.domains_at(address).iter().any(|name| {
+        || picture.led_to(address).any(|name| {
             picture
                 .domain(name)
                 .is_some_and(|domain| demanded(picture, domain, address, at))

@@ -33,6 +33,9 @@ pub fn outage(picture: &Picture, provider: &Provider, now: Timestamp, doubt: &mu
         .into_iter()
         .map(|socket| (socket, address(picture, socket, now, doubt)))
         .collect();
+    if !views.values().any(AddressView::has_failed) {
+        return None;
+    }
     let used = used_by_clients(picture, views.keys());
     let (failing, spared): (BTreeMap<_, _>, BTreeMap<_, _>) = used
         .into_iter()
@@ -87,17 +90,11 @@ pub fn neighbours(picture: &Picture, address: SocketAddr) -> Vec<SocketAddr> {
     let Some(provider) = picture.provider_of_address(address) else {
         return Vec::new();
     };
-    let clients = |socket: SocketAddr| -> BTreeSet<ClientId> {
-        let domains = picture.domains_at(socket).into_iter();
-        domains
-            .flat_map(|name| picture.inventory.clients_of(&name).cloned().collect::<Vec<_>>())
-            .collect()
-    };
-    let own = clients(address);
+    let own = picture.clients_at(address);
     picture
         .provider_addresses(provider)
         .into_iter()
-        .filter(|other| clients(*other).is_disjoint(&own))
+        .filter(|other| picture.clients_at(*other).is_disjoint(&own))
         .take(MOST_NEIGHBOURS)
         .collect()
 }
@@ -124,12 +121,8 @@ fn used_by_clients<'a>(
 ) -> BTreeMap<ClientId, BTreeSet<SocketAddr>> {
     let mut used: BTreeMap<ClientId, BTreeSet<SocketAddr>> = BTreeMap::new();
     for socket in addresses {
-        let domains = picture.domains_at(*socket);
-        let clients = domains
-            .iter()
-            .flat_map(|name| picture.inventory.clients_of(name).cloned());
-        for client in clients {
-            used.entry(client).or_default().insert(*socket);
+        for client in picture.clients_at(*socket) {
+            used.entry(client.clone()).or_default().insert(*socket);
         }
     }
     used

@@ -58,8 +58,7 @@ impl Monitor {
                 self.judge_within(GATHERING, &target, now);
             }
         } else {
-            // What was held back waits for just such news.
-            targets.extend(self.eager.iter().cloned());
+            self.news = true;
         }
         self.judge(targets, now);
     }
@@ -103,9 +102,16 @@ impl Monitor {
 
     pub(super) fn dependents(&self, subject: &Subject, quiet: bool) -> BTreeSet<Target> {
         let picture = &self.picture;
-        let domains = |names: BTreeSet<DomainName>| {
-            let many = quiet && names.len() > MANY;
-            names.into_iter().filter(move |_| !many).map(Target::Domain)
+        let domains = |names: &mut dyn Iterator<Item = &DomainName>| {
+            let mut few = BTreeSet::new();
+            for name in names {
+                few.insert(name);
+                if quiet && few.len() > MANY {
+                    few.clear();
+                    break;
+                }
+            }
+            few.into_iter().cloned().map(Target::Domain).collect::<Vec<_>>()
         };
         let mut targets = BTreeSet::new();
         match subject {
@@ -130,34 +136,34 @@ impl Monitor {
                 targets.insert(Target::Domain(recipient.domain.clone()));
             }
             Subject::Addresses(host) | Subject::Tlsa(host) => {
-                targets.extend(domains(picture.leads().domains(host).cloned().collect()));
+                targets.extend(domains(&mut picture.leads().domains(host)));
             }
             Subject::Smtp(address) | Subject::Trace(address) => {
-                targets.extend(domains(picture.domains_at(*address)));
+                targets.extend(domains(&mut picture.led_to(*address)));
                 targets.extend(picture.gateways_of(address.ip()).map(|one| gateway_target(one)));
                 let provider = picture.provider_of_address(*address);
                 targets.extend(provider.map(|one| Target::Provider(Arc::clone(&one.name))));
             }
             Subject::Host(address) => {
                 let socket = std::net::SocketAddr::new(*address, SMTP_PORT);
-                targets.extend(domains(picture.domains_at(socket)));
+                targets.extend(domains(&mut picture.led_to(socket)));
                 targets.extend(picture.gateways_of(*address).map(|one| gateway_target(one)));
             }
             Subject::Gateway(client, name) => {
                 targets.insert(Target::Gateway(client.clone(), Arc::clone(name)));
                 targets.extend(self.canaries_of(client).iter().map(|canary| canary.target()));
                 if let Some(gateway) = picture.inventory.gateway(client, name) {
-                    targets.extend(domains(self.domains_behind(gateway).collect()));
+                    targets.extend(domains(&mut self.domains_behind(gateway).iter()));
                 }
             }
             Subject::Service(service) => {
-                targets.extend(domains(picture.domains_with(service).cloned().collect()));
+                targets.extend(domains(&mut picture.domains_with(service)));
                 for address in picture.service_addresses(service) {
                     targets.extend(picture.gateways_of(address).map(|one| gateway_target(one)));
                 }
             }
             Subject::Blocklist(_) => {
-                targets.extend(domains(picture.inventory.domains.keys().cloned().collect()));
+                targets.extend(domains(&mut picture.inventory.domains.keys()));
                 targets.insert(self.vantage_target());
             }
             Subject::Listing(_, address) => {
@@ -166,7 +172,7 @@ impl Monitor {
                 let own = picture.inventory.domains.values();
                 let own = own.filter(|domain| domain.client.as_ref().is_some_and(theirs));
                 let own = own.filter(|domain| picture.own_mail_addresses(domain).contains(address));
-                targets.extend(domains(own.map(|domain| domain.name.clone()).collect()));
+                targets.extend(domains(&mut own.map(|domain| &domain.name)));
                 let senders = picture.inventory.clients.values();
                 let senders = senders.filter(|client| client.senders.contains(address));
                 targets.extend(senders.flat_map(|client| self.routes_from(&client.id)));
@@ -185,7 +191,7 @@ impl Monitor {
     }
 
     /// The domains with a mail server or a service behind a gateway.
-    pub(super) fn domains_behind(&self, gateway: &Gateway) -> impl Iterator<Item = DomainName> + use<> {
+    pub(super) fn domains_behind(&self, gateway: &Gateway) -> BTreeSet<DomainName> {
         let picture = &self.picture;
         let mut names: BTreeSet<DomainName> = picture
             .addresses_behind(gateway)
@@ -195,7 +201,7 @@ impl Monitor {
         for service in picture.services_behind(gateway) {
             names.extend(picture.domains_with(&service).cloned());
         }
-        names.into_iter()
+        names
     }
 }
 

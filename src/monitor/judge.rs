@@ -16,13 +16,19 @@ impl Monitor {
     /// Judges targets, each kind standing on the ones before.
     pub(super) fn judge(&mut self, mut targets: BTreeSet<Target>, now: Timestamp) {
         let vantage = self.vantage_target();
-        if targets.remove(&vantage) && self.judge_own_side(now) {
-            targets.extend(self.verdicts.keys().filter(|target| **target != vantage).cloned());
+        if targets.remove(&vantage) {
+            let was_held = self.held.contains(&vantage);
+            if self.judge_own_side(now) {
+                targets.extend(self.verdicts.keys().filter(|target| **target != vantage).cloned());
+            }
+            if was_held && !self.held.contains(&vantage) {
+                targets.extend(self.held.iter().cloned());
+            }
         }
         // A router and what stands behind it turn in one step, or the second would be an incident of its own.
         for gateway in self.take_gateways(&mut targets) {
             if self.judge_gateway(&gateway, now) {
-                targets.extend(self.domains_behind(&gateway).map(Target::Domain));
+                targets.extend(self.domains_behind(&gateway).into_iter().map(Target::Domain));
                 targets.extend(
                     self.canaries_of(&gateway.client)
                         .iter()
@@ -195,8 +201,7 @@ impl Monitor {
         self.wait_for_provider(name, provider, &mut doubt);
         let target = Target::Domain(name.clone());
         if self.is_first_sight(&target, &judged) {
-            self.held.insert(target.clone());
-            self.eager.insert(target);
+            self.held.insert(target);
             return;
         }
         let accepted_until = judged.accepted_until;

@@ -108,6 +108,8 @@ pub struct Monitor {
     held: BTreeSet<Target>,
     /// Of these, those that any news may release.
     eager: BTreeSet<Target>,
+    /// Whether there was such news since the last tick: however many observations came in, they are judged once.
+    news: bool,
     /// Of a single look: those whose verdict something that has not been seen yet may change.
     undecided: BTreeSet<Target>,
     rechecks: BTreeSet<(Timestamp, Target)>,
@@ -164,6 +166,7 @@ impl Monitor {
             host_views: BTreeMap::new(),
             held: BTreeSet::new(),
             eager: BTreeSet::new(),
+            news: false,
             undecided: BTreeSet::new(),
             rechecks: BTreeSet::new(),
             recheck_at: HashMap::new(),
@@ -312,9 +315,13 @@ impl Monitor {
         self.tell_of_way(&subject);
     }
 
-    /// Looks at what only time changes: evidence that grows old, judgements that were held back.
+    /// Looks at what only time changes, evidence that grows old, and at judgements that were held back. To be called after
+    /// observations, too.
     pub fn tick(&mut self, now: Timestamp) {
         let mut due = BTreeSet::new();
+        if std::mem::take(&mut self.news) {
+            due.extend(self.eager.iter().cloned());
+        }
         while let Some((when, target)) = self.rechecks.first().cloned() {
             if when > now {
                 break;

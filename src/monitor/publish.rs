@@ -57,17 +57,17 @@ impl Monitor {
         let mut doubt = doubt.clone();
         let vantage = self.vantage_target();
         // While our own side is being judged, nobody else is blamed.
-        if *target != vantage
-            && self.held.contains(&vantage)
-            && let Some(until) = self.recheck_at.get(&vantage)
-        {
+        let waits_for_us = *target != vantage && self.held.contains(&vantage);
+        if waits_for_us && let Some(until) = self.recheck_at.get(&vantage) {
             doubt.wait(*until);
         }
         let Some(until) = doubt.until(now) else {
             return false;
         };
         self.held.insert(target.clone());
-        if self.waits_for_provider(target) {
+        // Whom our own side or a provider holds back is judged when that is known, and a provider by its addresses alone:
+        // these may be many, and any news would have all of them judged.
+        if waits_for_us || matches!(target, Target::Provider(_)) || self.waits_for_provider(target) {
             self.eager.remove(target);
         } else {
             self.eager.insert(target.clone());

@@ -28,8 +28,7 @@ impl Monitor {
         self.wait_for_provider(to, provider, &mut doubt);
         let target = route.target();
         if self.is_first_sight(&target, &judged) {
-            self.held.insert(target.clone());
-            self.eager.insert(target);
+            self.held.insert(target);
             return;
         }
         let said_until = self.picture.reports_end(client, to, now);

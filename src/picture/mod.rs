@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::config::ResolvedProbe;
 use crate::inventory::{Domain, Gateway, Inventory, Provider};
 use crate::model::dns::{Exchange, Lookup, MxRecord};
-use crate::model::{Accepted, DomainName, Evidence, Observation, Service, Subject};
+use crate::model::{Accepted, ClientId, DomainName, Evidence, Observation, Service, Subject};
 use crate::net::Routes;
 
 mod boot;
@@ -378,12 +378,21 @@ impl Picture {
         above.into_iter().find_map(|name| self.domain(&name))
     }
 
+    /// Whose mail goes to an address: the clients of all domains there.
+    pub fn clients_at(&self, address: SocketAddr) -> BTreeSet<&ClientId> {
+        self.led_to(address)
+            .flat_map(|name| self.inventory.clients_of(name))
+            .collect()
+    }
+
     /// The domains whose mail goes to an address.
     pub fn domains_at(&self, address: SocketAddr) -> BTreeSet<DomainName> {
-        self.leads
-            .names(address)
-            .flat_map(|host| self.leads.domains(host))
-            .cloned()
-            .collect()
+        self.led_to(address).cloned().collect()
+    }
+
+    /// The same, one after the other; one that several hosts lead there comes as often.
+    pub fn led_to(&self, address: SocketAddr) -> impl Iterator<Item = &DomainName> {
+        let hosts = self.leads.names(address);
+        hosts.flat_map(|host| self.leads.domains(host))
     }
 }

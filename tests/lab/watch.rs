@@ -1,4 +1,4 @@
-//! What can be seen of the daemon from outside: its API, looked at whenever its events tell of a change and twice a
+//! What can be seen of the daemon from outside: its API, looked at whenever its events tell of a change and once a
 //! second, and the messages that it sends. One thread inside the monitor's namespace sees; everybody else asks it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use crate::monitor::{API, RECEIVER};
 
 /// How often the API is looked at while it tells of no change: details change without an event.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(1);
 /// How long after a stream of events could not be had it is asked for again.
 const AGAIN: Duration = Duration::from_millis(200);
 /// Longer than any lab: a stream has no end of its own.
