@@ -1,7 +1,7 @@
 //! The control group: who else answered us lately. It tells a fault of theirs from one of ours, in a way that a
 //! provider's support understands.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,36 +12,42 @@ use crate::picture::Picture;
 /// What was good before that proves little about now: as long as the pause between two looks at a provider.
 const LATELY: SignedDuration = SignedDuration::from_mins(5);
 
-/// The most addresses that are looked at: a thousand witnesses are enough.
-const MOST: usize = 1000;
+/// The most addresses that are looked at, and the most domains at them. Each domain of an outage asks anew, and there may be
+/// tens of thousands: a few witnesses are enough.
+const MOST_LOOKED_AT: usize = 1000;
+
+/// The most domains that are counted.
+const MOST_COUNTED: usize = 20;
 
 /// How many domains, apart from those that lead to `failed`, had an address that answered us lately; `None` where none
 /// had.
 pub fn others(picture: &Picture, failed: &BTreeSet<SocketAddr>, now: Timestamp) -> Option<String> {
-    let touched: HashSet<&DomainName> = failed
-        .iter()
-        .flat_map(|address| domains(picture, *address))
-        .collect();
-    let answered: HashSet<&DomainName> = picture
+    let answered: BTreeSet<&DomainName> = picture
         .leads()
         .addresses()
-        .take(MOST)
+        .take(MOST_LOOKED_AT)
         .filter(|address| !failed.contains(address) && answered_lately(picture, **address, now))
-        .flat_map(|address| domains(picture, *address))
-        .filter(|name| !touched.contains(*name))
+        .flat_map(|address| picture.led_to(*address))
+        .take(MOST_LOOKED_AT)
+        .filter(|name| !leads_to(picture, name, failed))
+        .take(MOST_COUNTED)
         .collect();
     match answered.len() {
         0 => None,
         1 => Some("1 other domain answered us within these five minutes".to_owned()),
-        more => Some(format!(
-            "{more} other domains answered us within these five minutes"
-        )),
+        some => {
+            let more = if some == MOST_COUNTED { " and more" } else { "" };
+            Some(format!(
+                "{some} other domains{more} answered us within these five minutes"
+            ))
+        }
     }
 }
 
-fn domains(picture: &Picture, address: SocketAddr) -> impl Iterator<Item = &DomainName> {
-    let names = picture.leads().names(address);
-    names.flat_map(|host| picture.leads().domains(host))
+fn leads_to(picture: &Picture, domain: &DomainName, addresses: &BTreeSet<SocketAddr>) -> bool {
+    let hosts = picture.host_names(domain);
+    let mut reached = hosts.iter().flat_map(|host| picture.reachable_addresses(host));
+    reached.any(|address| addresses.contains(&address))
 }
 
 fn answered_lately(picture: &Picture, address: SocketAddr, now: Timestamp) -> bool {

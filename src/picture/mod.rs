@@ -51,7 +51,8 @@ pub struct Picture {
     pub accepted: std::collections::HashMap<DomainName, Vec<Accepted>>,
     /// The machine's own default routes.
     pub routes: Routes,
-    tracks: HashMap<Subject, Track>,
+    /// Boxed, as a table that grows has as much room again.
+    tracks: HashMap<Subject, Box<Track>>,
     lines: line::Lines,
     boots: boot::Boots,
     zones: zone::Zones,
@@ -105,12 +106,12 @@ impl Picture {
 
     /// What is known of a subject.
     pub fn track(&self, subject: &Subject) -> Option<&Track> {
-        self.tracks.get(subject)
+        self.tracks.get(subject).map(|track| &**track)
     }
 
     /// All that is known.
     pub fn tracks(&self) -> impl Iterator<Item = (&Subject, &Track)> {
-        self.tracks.iter()
+        self.tracks.iter().map(|(subject, track)| (subject, &**track))
     }
 
     /// Who leads where.
@@ -141,7 +142,7 @@ impl Picture {
         let track = self
             .tracks
             .entry(observation.subject.clone())
-            .or_insert_with(|| Track::new(observation));
+            .or_insert_with(|| Box::new(Track::new(observation)));
         track.record(observation, health, taking);
         match &observation.subject {
             Subject::Mx(domain) => self.relink_domain(&domain.clone(), observation.ended()),

@@ -102,7 +102,8 @@ enum Spot {
 /// What is due when.
 #[derive(Debug, Clone)]
 pub struct Agenda {
-    entries: HashMap<u64, Entry>,
+    /// Boxed, as a table that grows has as much room again.
+    entries: HashMap<u64, Box<Entry>>,
     ids: HashMap<Subject, u64>,
     next_id: u64,
     timer: BTreeSet<(Timestamp, Place)>,
@@ -209,7 +210,7 @@ impl Agenda {
             effective: pace.interval.unwrap_or_default(),
             runs: 0,
         };
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Box::new(entry));
         if pace.interval.is_some() {
             self.enter(id, Class::Routine, first);
         }

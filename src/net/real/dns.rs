@@ -85,11 +85,16 @@ async fn listen(
     asked: &Asked,
     strangers: &mut Strangers,
 ) -> io::Result<Result<Heard, AskError>> {
-    // As large as a datagram can be: a server may ignore the size that we asked for.
-    let mut buffer = vec![0; 65_535];
     loop {
-        let length = socket.recv(&mut buffer).await?;
-        match asked.read(buffer.get(..length).unwrap_or_default()) {
+        // Thousands wait at the same time: there is room for a datagram only once there is one. It is as large as a
+        // datagram can be, for a server may ignore the size that we asked for.
+        socket.readable().await?;
+        let mut datagram = Vec::with_capacity(65_535);
+        match socket.try_recv_buf(&mut datagram) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+            received => received?,
+        };
+        match asked.read(&datagram) {
             Reply::Answer(answer) => return Ok(Ok(Heard::Answer(answer))),
             Reply::CutOff => return Ok(Ok(Heard::CutOff)),
             Reply::WithoutEdns => return Ok(Ok(Heard::WithoutEdns)),
