@@ -23,7 +23,7 @@ use crate::notify::{self, Notifiers, Order, Pipeline, Way};
 use crate::picture::MxSet;
 use crate::probe::{self, Context, Task};
 use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot, StoreHealth, Vitals};
-use crate::store::{Batch, Fact, Turn};
+use crate::store::{Batch, Fact, StoreState, Turn};
 use crate::surface::http::Doors;
 
 use super::captured;
@@ -414,8 +414,7 @@ impl<N: Net> Engine<N> {
         self.monitor.set_routes(self.net.default_routes(), now);
         self.expire_hands(now);
         self.keeper.try_again();
-        let since = self.store.failing.take().map_or(now, |(since, _)| since);
-        self.store.failing = self.keeper.failing().map(|reason| (since, reason));
+        self.look_at_store(now);
         if now >= later(self.pruned, PRUNE_EVERY) {
             self.pruned = now;
             let kept = SignedDuration::try_from(self.retention).unwrap_or(SignedDuration::MAX);
@@ -425,6 +424,21 @@ impl<N: Net> Engine<N> {
         }
         // The service manager restarts us when this loop stands still.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    }
+
+    /// Takes over how the store does. A new one, begun in the place of a damaged one, is told what goes on: of the old one
+    /// perhaps nothing could be read.
+    fn look_at_store(&mut self, now: Timestamp) {
+        let health = store_health(&self.keeper.state(), self.store.failing.as_ref(), now);
+        if health.set_aside != self.store.set_aside {
+            drop(self.keeper.commit(Batch {
+                incidents: self.life.open().cloned().collect(),
+                seen: self.life.seen().cloned().collect(),
+                hands: self.hands.clone(),
+                ..Batch::default()
+            }));
+        }
+        self.store = health;
     }
 
     /// What the surfaces show before anything has been seen.
@@ -533,6 +547,20 @@ pub async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task
         elapsed,
         source: None,
         evidence,
+    }
+}
+
+/// How the store does, that has been failing since `before` if it still does.
+pub(super) fn store_health(
+    state: &StoreState,
+    before: Option<&(Timestamp, Arc<str>)>,
+    now: Timestamp,
+) -> StoreHealth {
+    let since = before.map_or(now, |(since, _)| *since);
+    StoreHealth {
+        failing: state.failing.clone().map(|reason| (since, reason)),
+        set_aside: state.aside.clone(),
+        misfits: state.misfits,
     }
 }
 
