@@ -120,7 +120,8 @@ fn everything(connection: &Connection, ended_since: Timestamp) -> Result<Loaded,
 /// Length and time of the last change of the database and of what lies beside it.
 fn shape(path: &Path) -> Result<Vec<Option<(u64, SystemTime)>>, StoreError> {
     let one = |ending: &&str| match fs::metadata(with_ending(path, ending)) {
-        Ok(found) => Ok(Some((found.len(), found.modified()?))),
+        Ok(found) if found.is_file() => Ok(Some((found.len(), found.modified()?))),
+        Ok(_) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     };

@@ -4,6 +4,7 @@
 //! ([`glimpse`]). One that is damaged is set aside, never deleted, and a new one is begun with what can be read of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::config::DbConfig;
@@ -30,7 +31,12 @@ pub struct LastingStore {
     moved: Option<Timestamp>,
     /// What was read of a damaged one, until it is in the new one.
     salvaged: Option<Loaded>,
-    state: StoreState,
+    /// Why it is not open.
+    failing: Option<StoreError>,
+    /// Where the last damaged one lies.
+    aside: Option<PathBuf>,
+    /// How many rows those refused that were open before.
+    misfits: u64,
 }
 
 impl LastingStore {
@@ -48,7 +54,9 @@ impl LastingStore {
             damage: None,
             moved: None,
             salvaged: None,
-            state: StoreState::default(),
+            failing: None,
+            aside: None,
+            misfits: 0,
         };
         match this.ready().map(drop) {
             Err(error @ (StoreError::Foreign | StoreError::Newer { .. })) => return Err(error),
@@ -65,7 +73,7 @@ impl LastingStore {
     /// The database, open and well.
     fn ready(&mut self) -> Result<&mut SqliteStore, StoreError> {
         let opened = self.mend();
-        self.state.failing = opened.as_ref().err().map(|error| error.to_string().into());
+        self.failing = opened.as_ref().err().cloned();
         opened?;
         self.store.as_mut().ok_or(StoreError::Busy)
     }
@@ -77,17 +85,23 @@ impl LastingStore {
         if self.store.is_some() {
             return Ok(());
         }
-        let mut store = match SqliteStore::open(&self.path) {
+        match self.open_file() {
             Err(StoreError::Damaged(reason)) => {
                 self.set_aside(&reason)?;
-                SqliteStore::open(&self.path)?
+                self.open_file()
             }
-            opened => opened?,
-        };
+            opened => opened,
+        }
+    }
+
+    fn open_file(&mut self) -> Result<(), StoreError> {
+        let mut store = SqliteStore::open(&self.path)?;
         if let Some(salvaged) = &self.salvaged {
             store.take_over(salvaged)?;
             self.salvaged = None;
         }
+        // The proof that it can be written to.
+        store.beat((self.clock)())?;
         self.store = Some(store);
         Ok(())
     }
@@ -120,7 +134,7 @@ impl LastingStore {
             self.path.display(),
             aside.display()
         );
-        self.state.aside = Some(aside.display().to_string().into());
+        self.aside = Some(aside);
         self.damage = None;
         Ok(())
     }
@@ -141,7 +155,7 @@ impl LastingStore {
 
     fn close(&mut self) -> Option<SqliteStore> {
         let store = self.store.take()?;
-        self.state.misfits = self.state.misfits.saturating_add(store.misfits);
+        self.misfits = self.misfits.saturating_add(store.misfits);
         Some(store)
     }
 
@@ -164,8 +178,8 @@ impl LastingStore {
         &mut self,
         work: impl FnOnce(&mut SqliteStore) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match &self.state.failing {
-            Some(reason) => Err(StoreError::Other(reason.to_string())),
+        match &self.failing {
+            Some(reason) => Err(reason.clone()),
             None => self.with(work),
         }
     }
@@ -227,9 +241,11 @@ impl Store for LastingStore {
 
     fn state(&self) -> StoreState {
         let refused = self.store.as_ref().map_or(0, |store| store.misfits);
+        let text = |words: String| -> Arc<str> { words.into() };
         StoreState {
-            misfits: self.state.misfits.saturating_add(refused),
-            ..self.state.clone()
+            failing: self.failing.as_ref().map(|error| text(error.to_string())),
+            aside: self.aside.as_ref().map(|path| text(path.display().to_string())),
+            misfits: self.misfits.saturating_add(refused),
         }
     }
 }
