@@ -201,11 +201,15 @@ impl Loop {
             }
         }
         let daemon = Daemon::start(&self.home, &[]).await?;
-        until("nothing is open", Duration::from_secs(90), || async {
+        let healed = until("nothing is open", Duration::from_secs(60), || async {
             let open = api("/api/v1/incidents?state=open").await;
             open.is_ok_and(|open| open["incidents"].as_array().is_some_and(Vec::is_empty)) && settled().await
         })
-        .await?;
+        .await;
+        if healed.is_err() {
+            let open = api("/api/v1/incidents?state=open").await?;
+            return healed.context(format!("{open:#}"));
+        }
         until("nothing waits to be sent", Duration::from_secs(90), || async {
             metric("mailflow_notifications_pending{notifier=\"oncall\"}")
                 .await

@@ -128,7 +128,13 @@ impl Ledger {
             .map(|one| (one.key.as_str(), one.event.as_str()))
             .collect();
         for incident in self.incidents.values() {
-            ensure!(!incident.is_open(), "#{} is not over", incident.id.0);
+            ensure!(
+                !incident.is_open(),
+                "#{} is not over: {:?} {:?}",
+                incident.id.0,
+                incident.cause,
+                incident.log
+            );
             let mut events = BTreeSet::new();
             for delivery in store.deliveries(incident.id)? {
                 let (id, event) = (incident.id.0, delivery.event.as_str());
