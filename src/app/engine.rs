@@ -23,7 +23,7 @@ use crate::notify::{self, Notifiers, Order, Pipeline, Way};
 use crate::picture::MxSet;
 use crate::probe::{self, Context, Task};
 use crate::snapshot::{NotifierCounts, ReloadOutcome, Snapshot, StoreHealth, Vitals};
-use crate::store::{Batch, Fact, StoreState, Turn};
+use crate::store::{Batch, Fact, Turn};
 use crate::surface::http::Doors;
 
 use super::captured;
@@ -153,6 +153,8 @@ pub struct Engine<N: Net> {
     pub(super) next_hand: u64,
     pub(super) vitals: Vitals,
     pub(super) store: StoreHealth,
+    /// Whether the store was last told to have failed.
+    pub(super) store_failed: Option<bool>,
     pub(super) started: Timestamp,
     pub(super) reload: ReloadOutcome,
     pub(super) retention: Duration,
@@ -426,21 +428,6 @@ impl<N: Net> Engine<N> {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
     }
 
-    /// Takes over how the store does. A new one, begun in the place of a damaged one, is told what goes on: of the old one
-    /// perhaps nothing could be read.
-    fn look_at_store(&mut self, now: Timestamp) {
-        let health = store_health(&self.keeper.state(), self.store.failing.as_ref(), now);
-        if health.set_aside != self.store.set_aside {
-            drop(self.keeper.commit(Batch {
-                incidents: self.life.open().cloned().collect(),
-                seen: self.life.seen().cloned().collect(),
-                hands: self.hands.clone(),
-                ..Batch::default()
-            }));
-        }
-        self.store = health;
-    }
-
     /// What the surfaces show before anything has been seen.
     pub(super) fn first_snapshot(&self, now: Timestamp) -> Snapshot {
         self.snapshot(now, &BTreeMap::new())
@@ -547,20 +534,6 @@ pub async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task
         elapsed,
         source: None,
         evidence,
-    }
-}
-
-/// How the store does, that has been failing since `before` if it still does.
-pub(super) fn store_health(
-    state: &StoreState,
-    before: Option<&(Timestamp, Arc<str>)>,
-    now: Timestamp,
-) -> StoreHealth {
-    let since = before.map_or(now, |(since, _)| *since);
-    StoreHealth {
-        failing: state.failing.clone().map(|reason| (since, reason)),
-        set_aside: state.aside.clone(),
-        misfits: state.misfits,
     }
 }
 

@@ -20,6 +20,7 @@ mod settings;
 mod snmp;
 mod sources;
 mod start;
+mod stored;
 pub mod survey;
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ use crate::store::{Batch, LastingStore, Loaded, Store, StoreError};
 
 use super::ReadConfig;
 use super::digests::Digests;
-use super::engine::{Engine, Settled, store_health};
+use super::engine::{Engine, Settled};
 use super::follow::Following;
 use super::heartbeat::Heartbeat;
 use super::keeper::Keeper;
@@ -33,7 +33,7 @@ use super::prober::Asking;
 use super::publishing::Publishing;
 use super::sources::{self, Sources};
 use super::ways::Ways;
-use super::{canaries, captured, doors, keys, settings, snmp};
+use super::{canaries, captured, doors, keys, settings, snmp, stored};
 
 /// Reads the configuration and logs its warnings.
 ///
@@ -158,6 +158,7 @@ fn open(path: &Path, config: &Config, clock: &Clock) -> Result<(Box<dyn Store>, 
     let retention = SignedDuration::try_from(config.store.retention).unwrap_or(SignedDuration::MAX);
     if let Ok(before) = now.checked_sub(retention)
         && let Err(error) = store.prune(before)
+        && store.state().failing.is_none()
     {
         tracing::error!("old history stays for now: {error}");
     }
@@ -231,6 +232,7 @@ pub(super) fn engine<N: Net>(
     for name in settled.sources.names() {
         life.trust(&Target::Source(name));
     }
+    life.trust(&stored::target());
     let mut engine = Engine {
         net: Arc::clone(net),
         context: settled.context.clone(),
@@ -253,7 +255,8 @@ pub(super) fn engine<N: Net>(
             settled.wording.clone(),
             memory.next_message,
         ),
-        store: store_health(&keeper.state(), None, now),
+        store: stored::health(&keeper.state(), None, now),
+        store_failed: None,
         keeper,
         hands: memory.hands.clone(),
         next_hand: memory.next_hand.max(1),
@@ -288,7 +291,7 @@ fn is_configured(target: &Target, settled: &Settled) -> bool {
         Target::Canary(client, name) => inventory.canary(client, name).is_some(),
         Target::Route(client, to) => inventory.route(client, to).is_some(),
         Target::Notifier(name) => settled.notifiers.contains_key(name),
-        Target::Source(name) => settled.sources.names().contains(name),
+        Target::Source(name) => *target == stored::target() || settled.sources.names().contains(name),
     }
 }
 

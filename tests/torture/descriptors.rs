@@ -31,7 +31,7 @@ pub async fn run() -> Result<()> {
         "descriptors: {} domains, 64 descriptors for {LONG:?}",
         PLAN.domains
     );
-    dns::serve().await?;
+    dns::serve()?;
     let _anchor = Server::start(ANCHOR, &Arc::new(AtomicU64::new(0)))?;
     let receipts = Receipts::open().await?;
     for one in 0..PLAN.domains {

@@ -1,30 +1,31 @@
 //! A name server for `test`, which is asked as a resolver too.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use anyhow::Result;
 use hickory_proto::op::{Edns, Message, ResponseCode};
 use hickory_proto::rr::rdata::{A, MX, NS, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use tokio::net::UdpSocket;
 
 use crate::world::{NAME_SERVER, RESOLVER, host};
 
 const TTL: u32 = 5;
 
-/// Answers for as long as the process lives.
-pub async fn serve() -> Result<()> {
+/// Answers for as long as the process lives, on threads of its own: a resolver that has no time is another fault.
+pub fn serve() -> Result<()> {
     for address in [RESOLVER, NAME_SERVER] {
-        let socket = UdpSocket::bind(SocketAddr::from((address, 53))).await?;
-        tokio::spawn(async move {
+        let socket = UdpSocket::bind(SocketAddr::from((address, 53)))?;
+        // Bursts of questions are not to be lost.
+        socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
+        std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             loop {
-                let Ok((length, from)) = socket.recv_from(&mut buffer).await else {
+                let Ok((length, from)) = socket.recv_from(&mut buffer) else {
                     continue;
                 };
                 let asked = Message::from_vec(&buffer[..length]);
                 if let Some(reply) = asked.ok().and_then(|asked| reply(&asked, address == RESOLVER)) {
-                    let _ = socket.send_to(&reply, from).await;
+                    let _ = socket.send_to(&reply, from);
                 }
             }
         });

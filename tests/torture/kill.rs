@@ -68,7 +68,7 @@ struct Loop {
 pub async fn run(rounds: u64, seed: u64) -> Result<()> {
     println!("kill: {rounds} rounds, seed {seed}");
     let sessions = Arc::new(AtomicU64::new(0));
-    let dns = dns::serve().await?;
+    dns::serve()?;
     let _anchor = Server::start(ANCHOR, &sessions)?;
     let servers: Result<_> = (0..DOMAINS)
         .map(|number| Server::start(host(number), &sessions))
@@ -84,7 +84,7 @@ pub async fn run(rounds: u64, seed: u64) -> Result<()> {
         reloads: 0,
     };
     let played = this.play(rounds).await;
-    drop((dns, this.servers));
+    drop(this.servers);
     played.with_context(|| format!("seed {seed}\n{}", daemon::tail(&this.home)))?;
     let (receipts, sessions) = (
         this.receipts.all().len(),

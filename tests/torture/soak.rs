@@ -32,7 +32,7 @@ pub async fn run(time: Duration, addresses: usize) -> Result<()> {
     };
     println!("soak: {addresses} addresses for {time:?}");
     let sessions = Arc::new(AtomicU64::new(0));
-    dns::serve().await?;
+    dns::serve()?;
     let _anchor = Server::start(ANCHOR, &sessions)?;
     let _receipts = Receipts::open().await?;
     for number in 0..addresses {

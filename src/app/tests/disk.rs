@@ -93,6 +93,16 @@ fn a_damaged_database_is_set_aside_and_a_new_one_begun(#[case] keep: Option<usiz
     assert_eq!(open().0.state().aside, None, "the new one is well");
 }
 
+/// What was told, but for the store itself.
+fn told_of_others(bench: &Bench) -> Vec<Event> {
+    let received = bench.received();
+    let others = received.iter().filter(|message| {
+        let incident = message.notice.incident.as_ref();
+        incident.is_none_or(|incident| incident.cause.code != Code::VantageStoreUnwritable)
+    });
+    others.map(|message| message.notice.event).collect()
+}
+
 /// One that nobody else may even read, an incident being open in it from before.
 #[tokio::test(start_paused = true)]
 async fn a_start_with_a_locked_database_goes_on_from_what_is_in_it() {
@@ -113,13 +123,17 @@ async fn a_start_with_a_locked_database_goes_on_from_what_is_in_it() {
         "from the first moment"
     );
     daemon.run(12.0).await;
-    assert_eq!(events(&bench), [Event::Opened], "what was told is not told again");
+    assert_eq!(
+        told_of_others(&bench),
+        [Event::Opened],
+        "what was told is not told again"
+    );
     bench.net.listen((MX_BETA, 25), Peer::Refuse);
     daemon.run(14.0).await;
     bench.net.listen((MX_ACME, 25), Peer::mail("mx.acme.test"));
     daemon.run(9.0).await;
     let all = [Event::Opened, Event::Opened, Event::Resolved];
-    assert_eq!(events(&bench), all, "and all else is told");
+    assert_eq!(told_of_others(&bench), all, "and all else is told");
 
     drop(other);
     daemon.run(11.0).await;
@@ -129,11 +143,38 @@ async fn a_start_with_a_locked_database_goes_on_from_what_is_in_it() {
         .iter()
         .map(|one| (one.id.0, one.is_open()))
         .collect();
-    assert_eq!(kept, [(2, true), (1, false)]);
+    assert_eq!(
+        kept,
+        [(3, false), (2, true), (1, false)],
+        "the last is about the store itself"
+    );
     daemon.kill();
     let mut daemon = bench.start(CONFIG);
     daemon.run(12.0).await;
-    assert_eq!(events(&bench), all);
+    assert_eq!(told_of_others(&bench), all);
+}
+
+/// Whoever is to make room may look at no page.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_nothing_for_long_is_an_incident_of_our_own() {
+    let bench = Bench::new();
+    drop(bench.store());
+    let other = Connection::open(bench.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(20.0).await;
+    assert_eq!(events(&bench), [], "a backup may hold it for a while");
+    daemon.run(20.0).await;
+    let told = bench.received();
+    let incident = told[0].notice.incident.clone().unwrap();
+    assert_eq!(
+        (incident.cause.code, incident.severity),
+        (Code::VantageStoreUnwritable, crate::model::Severity::Warning)
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    daemon.run(12.0).await;
+    assert_eq!(events(&bench), [Event::Opened, Event::Resolved]);
+    one_story(&bench);
 }
 
 #[test]

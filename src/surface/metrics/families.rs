@@ -293,7 +293,7 @@ fn own(snapshot: &Snapshot) -> Vec<Family<'_>> {
             one(Value::Whole(u64::from(snapshot.store.failing.is_none()))),
         ),
         Family::counters(
-            "mailflow_store_rows_refused_total",
+            "mailflow_store_rows_refused",
             "Rows that the database refused for what they are; they lie in its table misfit.",
             one(Value::Whole(snapshot.store.misfits)),
         ),
