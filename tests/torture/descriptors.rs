@@ -71,6 +71,7 @@ pub async fn run() -> Result<()> {
         "somebody was told of {told:?}"
     );
     daemon.stop().await?;
+    println!("descriptors: it says `{said}`");
     println!(
         "descriptors: nobody is blamed, {} messages: all is well",
         told.len()
