@@ -56,7 +56,7 @@ impl Read for StoreUrl {
             }
             Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
                 let path = path.trim_start_matches('/');
-                node.wrong(&format!(
+                node.wrong(format!(
                     "a store is written as \"sqlite:PATH\", without a double slash: \"sqlite:/{path}\", or \"sqlite:{path}\" beside this file"
                 ))
             }
