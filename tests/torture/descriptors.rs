@@ -48,7 +48,7 @@ pub async fn run() -> Result<()> {
     let home = Home::new(&PLAN)?;
     let daemon = Daemon::start(&home, &[]).await?;
     let all_flow = || async { states().await.is_ok_and(|(flowing, _)| flowing == PLAN.domains) };
-    until("all flow", Duration::from_secs(60), all_flow).await?;
+    until("all flow", Duration::from_mins(1), all_flow).await?;
     limit(&daemon, FEW)?;
     let began = Instant::now();
     while began.elapsed() < LONG {
@@ -59,7 +59,7 @@ pub async fn run() -> Result<()> {
         }
     }
     limit(&daemon, "--nofile=1024:")?;
-    until("all flow again", Duration::from_secs(60), all_flow)
+    until("all flow again", Duration::from_mins(1), all_flow)
         .await
         .with_context(|| tail(&home))?;
     let log = std::fs::read_to_string(home.log())?;

@@ -59,8 +59,7 @@ fn records(name: &str, kind: RecordType) -> (bool, Option<RData>) {
     let number = |label: &str| -> Option<usize> { label.strip_prefix('d')?.parse().ok() };
     let address = |address: Ipv4Addr| (kind == RecordType::A).then_some(RData::A(A(address)));
     match labels.as_slice() {
-        [""] => (true, apex(kind)),
-        ["test"] => (true, apex(kind)),
+        ["" | "test"] => (true, apex(kind)),
         ["probe", "test"] => (true, address(Ipv4Addr::LOCALHOST)),
         ["ns", "test"] => (true, address(NAME_SERVER)),
         ["mx", domain, "test"] => match number(domain) {

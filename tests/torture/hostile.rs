@@ -56,7 +56,7 @@ pub const VICES: [Vice; 13] = [
 ];
 
 /// As long as anybody listens to one of them.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Vice {
     /// Misbehaves towards whoever came.

