@@ -208,8 +208,10 @@ pub struct ReloadOutcome {
 pub struct StoreHealth {
     /// Since when nothing can be written, and why; `None`: all is written.
     pub failing: Option<(Timestamp, Arc<str>)>,
-    /// Where the damaged database lies that was found at the start.
+    /// Where the damaged database lies that was last found in its place.
     pub set_aside: Option<Arc<str>>,
+    /// How many rows it refused for what they are.
+    pub misfits: u64,
 }
 
 /// Counts since the start.

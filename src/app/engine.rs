@@ -153,6 +153,8 @@ pub struct Engine<N: Net> {
     pub(super) next_hand: u64,
     pub(super) vitals: Vitals,
     pub(super) store: StoreHealth,
+    /// Whether the store was last told to have failed.
+    pub(super) store_failed: Option<bool>,
     pub(super) started: Timestamp,
     pub(super) reload: ReloadOutcome,
     pub(super) retention: Duration,
@@ -414,8 +416,7 @@ impl<N: Net> Engine<N> {
         self.monitor.set_routes(self.net.default_routes(), now);
         self.expire_hands(now);
         self.keeper.try_again();
-        let since = self.store.failing.take().map_or(now, |(since, _)| since);
-        self.store.failing = self.keeper.failing().map(|reason| (since, reason));
+        self.look_at_store(now);
         if now >= later(self.pruned, PRUNE_EVERY) {
             self.pruned = now;
             let kept = SignedDuration::try_from(self.retention).unwrap_or(SignedDuration::MAX);

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{oneshot, watch};
 
 use crate::model::Outcome;
-use crate::store::{Batch, Store};
+use crate::store::{Batch, Store, StoreState};
 
 /// How long what could not be written waits for the next try when nobody asks for it.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ enum Job {
 #[derive(Clone)]
 pub struct Keeper {
     jobs: Sender<Job>,
-    failing: watch::Receiver<Option<Arc<str>>>,
+    state: watch::Receiver<StoreState>,
 }
 
 impl Keeper {
@@ -40,16 +40,16 @@ impl Keeper {
     /// When the operating system gives no thread.
     pub fn start(store: Box<dyn Store>) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, queue) = channel();
-        let (failure, failing) = watch::channel(None);
+        let (tell, state) = watch::channel(store.state());
         let scribe = Scribe {
             store,
             waiting: Batch::default(),
-            failure,
+            state: tell,
         };
         let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || scribe.work(&queue))?;
-        Ok((Self { jobs, failing }, thread))
+        Ok((Self { jobs, state }, thread))
     }
 
     /// Writes a batch. The receiver hears whether it was written at once; if not, it waits in memory and is tried
@@ -63,12 +63,17 @@ impl Keeper {
 
     /// Why nothing can be written; `None`: it can.
     pub fn failing(&self) -> Option<Arc<str>> {
-        self.failing.borrow().clone()
+        self.state.borrow().failing.clone()
+    }
+
+    /// What has happened to the store.
+    pub fn state(&self) -> StoreState {
+        self.state.borrow().clone()
     }
 
     /// Tries again to write what waits, if something does.
     pub fn try_again(&self) {
-        if self.failing.borrow().is_some() {
+        if self.state.borrow().failing.is_some() {
             let _ = self.jobs.send(Job::Again);
         }
     }
@@ -113,8 +118,8 @@ struct Scribe {
     store: Box<dyn Store>,
     /// What could not be written yet.
     waiting: Batch,
-    /// Why not.
-    failure: watch::Sender<Option<Arc<str>>>,
+    /// Why not, and what else happened to it.
+    state: watch::Sender<StoreState>,
 }
 
 impl Scribe {
@@ -138,7 +143,7 @@ impl Scribe {
     /// Takes in a batch; whether it is written.
     fn take(&mut self, batch: Batch) -> bool {
         self.waiting.absorb(batch);
-        let failing = self.failure.borrow().is_some();
+        let failing = self.state.borrow().failing.is_some();
         if !failing {
             self.write();
         }
@@ -150,19 +155,24 @@ impl Scribe {
         if failed.is_none() {
             self.waiting = Batch::default();
         }
-        let reason: Option<Arc<str>> = failed.map(|error| error.to_string().into());
-        match &reason {
-            Some(reason) if *self.failure.borrow() != Some(Arc::clone(reason)) => {
+        let failing: Option<Arc<str>> = failed.map(|error| error.to_string().into());
+        let before = self.state.borrow().failing.clone();
+        match &failing {
+            Some(reason) if before.as_ref() != Some(reason) => {
                 tracing::error!("the store cannot be written: {reason}; alerts go out all the same");
             }
-            None if self.failure.borrow().is_some() => {
+            None if before.is_some() => {
                 tracing::info!("the store is written again, with all that waited");
             }
             _ => {}
         }
-        self.failure.send_if_modified(|before| {
-            let changed = *before != reason;
-            *before = reason;
+        let state = StoreState {
+            failing,
+            ..self.store.state()
+        };
+        self.state.send_if_modified(|before| {
+            let changed = *before != state;
+            *before = state;
             changed
         });
     }

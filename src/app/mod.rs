@@ -20,6 +20,7 @@ mod settings;
 mod snmp;
 mod sources;
 mod start;
+mod stored;
 pub mod survey;
 #[cfg(test)]
 mod tests;
@@ -51,7 +52,6 @@ use keeper::Keeper;
 use operate::{Approvals, Archive, Desk, Reload, Tester};
 use prober::{Asking, Prober};
 use sources::Marks;
-use start::Opened;
 
 pub use operate::send_test;
 pub use settings::notifiers;
@@ -98,11 +98,8 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let config = read().map_err(Mistakes)?;
     let now = net.now();
     let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
-    let Opened {
-        store,
-        mut memory,
-        set_aside,
-    } = start::store(&config, now)?;
+    let clock = clock(&net);
+    let (store, mut memory) = start::store(&config, &clock)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;
     let captured = start::captured(&mut memory, &keeper);
     let kept = (
@@ -112,12 +109,10 @@ pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow
     let seal = Seal::new(&keys::key(keys::SEAL, &mut memory, &keeper)?);
     let listener = start::listen(config.server.listen).await?;
 
-    let clock = clock(&net);
     let (orders, order_queue) = mpsc::channel(1024);
     let (command_sender, commands) = mpsc::channel(16);
     let (dispatcher, outcomes, counts) = dispatcher(&settled, &clock);
-    let mut engine = start::engine(&net, &settled, &mut memory, (keeper.clone(), seal.clone()), now)?;
-    engine.store.set_aside = set_aside.map(|path| path.display().to_string().into());
+    let engine = start::engine(&net, &settled, &mut memory, (keeper.clone(), seal.clone()), now)?;
     let (snapshots, snapshot_reader) = watch::channel(Arc::new(engine.first_snapshot(now)));
     let reload = Arc::new(Reload {
         settle: start::settler(read, Arc::clone(&net)),

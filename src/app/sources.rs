@@ -272,7 +272,9 @@ impl<N: Net> Engine<N> {
         let is_blind = |incident: &Arc<Incident>| incident.cause.code == Code::VantageOffline;
         let blind = self.life.open().any(is_blind);
         if self.sources.contains(name) && !(blind && why.is_some()) {
-            self.life.judge(&verdict(name, why, now), now);
+            let detail = why.map(|why| format!("It cannot be read: {why}."));
+            self.life
+                .judge(&verdict(name, Code::VantageSourceUnreadable, detail, now), now);
         }
     }
 
@@ -290,17 +292,18 @@ impl<N: Net> Engine<N> {
     }
 }
 
-fn verdict(name: &Arc<str>, why: Option<String>, now: Timestamp) -> Verdict {
-    let cause = why.map(|why| Cause {
+/// How something of our own is; with `detail`, that it failed, and why.
+pub(super) fn verdict(name: &Arc<str>, code: Code, detail: Option<String>, now: Timestamp) -> Verdict {
+    let cause = detail.map(|detail| Cause {
         on_route: false,
-        code: Code::VantageSourceUnreadable,
+        code,
         root: Root {
             kind: RootKind::Source,
             client: None,
             name: Arc::clone(name),
         },
         subject: name.to_string(),
-        detail: format!("It cannot be read: {why}."),
+        detail,
         owner: Owner::Us,
         contact: None,
         confidence: Confidence::Certain,

@@ -16,11 +16,11 @@ use crate::model::{Seal, Target};
 use crate::monitor::{Mode, Monitor, Remembered};
 use crate::net::trust::Trust;
 use crate::net::{Net, real};
-use crate::notify::{self, Captured, Pipeline};
+use crate::notify::{self, Captured, Clock, Pipeline};
 use crate::picture::{Learnt, NewFact};
 use crate::probe::Context;
-use crate::snapshot::{ReloadOutcome, StoreHealth, Vitals};
-use crate::store::{Batch, Loaded, SqliteStore, Store, StoreError};
+use crate::snapshot::{ReloadOutcome, Vitals};
+use crate::store::{Batch, LastingStore, Loaded, Store, StoreError};
 
 use super::ReadConfig;
 use super::digests::Digests;
@@ -33,7 +33,7 @@ use super::prober::Asking;
 use super::publishing::Publishing;
 use super::sources::{self, Sources};
 use super::ways::Ways;
-use super::{canaries, captured, doors, keys, settings, snmp};
+use super::{canaries, captured, doors, keys, settings, snmp, stored};
 
 /// Reads the configuration and logs its warnings.
 ///
@@ -140,59 +140,26 @@ fn literal(address: Option<IpAddr>) -> String {
     }
 }
 
-/// Opens the store, and reads what it remembers. A database that is damaged is set aside, and a new one begun: a
-/// watchman who has lost his book still watches. Says where it lies then.
+/// Opens the store, and reads what it remembers. One that cannot be written to keeps nobody from watching: see
+/// [`LastingStore`].
 ///
 /// # Errors
-/// What a new database would not mend: no access, another program's file, one of a later version.
-pub(super) fn store(config: &Config, now: Timestamp) -> anyhow::Result<Opened> {
+/// Another program's file, one of a later version, no place for a first one; one that cannot even be read.
+pub(super) fn store(config: &Config, clock: &Clock) -> anyhow::Result<(Box<dyn Store>, Loaded)> {
     let StoreUrl::Sqlite(path) = &config.store.url;
-    let named = || format!("the store {}", path.display());
-    match open(path, config, now) {
-        Ok((store, memory)) => Ok(Opened {
-            store,
-            memory,
-            set_aside: None,
-        }),
-        Err(StoreError::Damaged(reason)) => {
-            let aside = set_aside(path, now).with_context(named)?;
-            tracing::error!(
-                "the database {} is damaged ({reason}); it lies aside at {} now, and a new one is begun: open incidents \
-                 and history are forgotten, and what is wrong at the moment wakes nobody, as it is seen for the first time",
-                path.display(),
-                aside.display()
-            );
-            let (store, memory) = open(path, config, now).with_context(named)?;
-            Ok(Opened {
-                store,
-                memory,
-                set_aside: Some(aside),
-            })
-        }
-        Err(error) => Err(error).with_context(named),
-    }
+    open(path, config, clock).with_context(|| format!("the store {}", path.display()))
 }
 
-/// A store with what it remembers.
-pub(super) struct Opened {
-    pub(super) store: Box<dyn Store>,
-    pub(super) memory: Loaded,
-    /// Where the damaged database lies that was found in its place.
-    pub(super) set_aside: Option<PathBuf>,
-}
-
-fn open(path: &Path, config: &Config, now: Timestamp) -> Result<(Box<dyn Store>, Loaded), StoreError> {
-    let mut store = SqliteStore::open(path)?;
+fn open(path: &Path, config: &Config, clock: &Clock) -> Result<(Box<dyn Store>, Loaded), StoreError> {
+    let (now, dated) = (clock(), Arc::clone(clock));
+    let mut store = LastingStore::open(path, move || dated())?;
     let reopen = SignedDuration::try_from(config.alerting.reopen_within).unwrap_or_default();
     let ended_since = now.checked_sub(reopen).unwrap_or(now);
     let retention = SignedDuration::try_from(config.store.retention).unwrap_or(SignedDuration::MAX);
     if let Ok(before) = now.checked_sub(retention)
         && let Err(error) = store.prune(before)
+        && store.state().failing.is_none()
     {
-        if matches!(error, StoreError::Damaged(_)) {
-            return Err(error);
-        }
-        // A full disk keeps nobody from watching.
         tracing::error!("old history stays for now: {error}");
     }
     let memory = store.load(ended_since)?;
@@ -200,24 +167,6 @@ fn open(path: &Path, config: &Config, now: Timestamp) -> Result<(Box<dyn Store>,
         tracing::error!("the store holds what cannot be read: {row}");
     }
     Ok((Box::new(store), memory))
-}
-
-/// Moves a database out of the way, with what SQLite keeps beside it. Gives its new place.
-fn set_aside(path: &Path, now: Timestamp) -> std::io::Result<PathBuf> {
-    let beside = |path: &Path, ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    let aside = beside(path, &format!(".damaged-{}", now.strftime("%Y%m%dT%H%M%SZ")));
-    std::fs::rename(path, &aside)?;
-    for ending in ["-wal", "-shm"] {
-        let part = beside(path, ending);
-        if part.exists() {
-            std::fs::rename(part, beside(&aside, ending))?;
-        }
-    }
-    Ok(aside)
 }
 
 /// What receivers gave to be kept; what nobody needs any more is forgotten.
@@ -283,6 +232,7 @@ pub(super) fn engine<N: Net>(
     for name in settled.sources.names() {
         life.trust(&Target::Source(name));
     }
+    life.trust(&stored::target());
     let mut engine = Engine {
         net: Arc::clone(net),
         context: settled.context.clone(),
@@ -305,11 +255,12 @@ pub(super) fn engine<N: Net>(
             settled.wording.clone(),
             memory.next_message,
         ),
+        store: stored::health(&keeper.state(), None, now),
+        store_failed: None,
         keeper,
         hands: memory.hands.clone(),
         next_hand: memory.next_hand.max(1),
         vitals: Vitals::default(),
-        store: StoreHealth::default(),
         ended: memory.ended.iter().cloned().map(Arc::new).collect(),
         started: now,
         reload: ReloadOutcome {
@@ -340,7 +291,7 @@ fn is_configured(target: &Target, settled: &Settled) -> bool {
         Target::Canary(client, name) => inventory.canary(client, name).is_some(),
         Target::Route(client, to) => inventory.route(client, to).is_some(),
         Target::Notifier(name) => settled.notifiers.contains_key(name),
-        Target::Source(name) => settled.sources.names().contains(name),
+        Target::Source(name) => *target == stored::target() || settled.sources.names().contains(name),
     }
 }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::start::{engine, settle};
 use super::*;
 use crate::config::{self, Config, StoreUrl};
-use crate::model::{DomainName, Event};
+use crate::model::{Code, DomainName, Event};
 use crate::model::{State, Target};
 use crate::net::fake::{Peer, Reach};
 use crate::snapshot::Snapshot;

@@ -32,7 +32,10 @@ pub(super) fn effect(verdict: &Verdict) -> Effect<'_> {
 /// Whether an unknown is a fault of our own at this very target, rather than mere absence of evidence.
 fn speaks_of_ourselves(target: &Target, code: Code) -> bool {
     match code {
-        Code::VantageRefused | Code::CanaryCredentials | Code::VantageSourceUnreadable => true,
+        Code::VantageRefused
+        | Code::CanaryCredentials
+        | Code::VantageSourceUnreadable
+        | Code::VantageStoreUnwritable => true,
         Code::VantageOffline | Code::VantagePort25Blocked | Code::VantageResolverFailed => {
             matches!(target, Target::Vantage(_))
         }

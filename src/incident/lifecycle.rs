@@ -337,6 +337,11 @@ impl Lifecycle {
         }
     }
 
+    /// The targets that were seen.
+    pub fn seen(&self) -> impl Iterator<Item = &Target> {
+        self.seen.iter()
+    }
+
     /// Takes a new policy; what is open is judged by it at the next settling.
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = policy;

@@ -65,6 +65,7 @@ impl Policy {
             (
                 Code::VantageRefused
                 | Code::VantageSourceUnreadable
+                | Code::VantageStoreUnwritable
                 | Code::CanaryCredentials
                 | Code::NotifierFailed,
                 _,

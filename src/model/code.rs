@@ -32,6 +32,7 @@ codes! {
     VantageNoEvidence = "vantage.no-evidence",
     VantageNoIpv6 = "vantage.no-ipv6",
     VantageSourceUnreadable = "vantage.source-unreadable",
+    VantageStoreUnwritable = "vantage.store-unwritable",
     GatewayDown = "gateway.down",
     GatewayLossy = "gateway.lossy",
     GatewaySlow = "gateway.slow",

@@ -10,6 +10,8 @@ use crate::model::{Deed, Hand, Incident, Message, MessageId, Outcome, Target};
 const MOST_TURNS: usize = 100_000;
 /// The most deeds that wait; beyond that the oldest go first.
 const MOST_DEEDS: usize = 10_000;
+/// The most incidents that wait; beyond that those go first that ended first.
+const MOST_INCIDENTS: usize = 20_000;
 /// From how many messages on those are forgotten that were written down nowhere and of which nothing more will come.
 const MANY_MESSAGES: usize = 1000;
 
@@ -69,6 +71,12 @@ impl Batch {
         self.turns.drain(..excess);
         let excess = self.deeds.len().saturating_sub(MOST_DEEDS);
         self.deeds.drain(..excess);
+        let mut excess = self.incidents.len().saturating_sub(MOST_INCIDENTS);
+        self.incidents.retain(|incident| {
+            let goes = excess > 0 && !incident.is_open();
+            excess = excess.saturating_sub(usize::from(goes));
+            !goes
+        });
         if self.messages.len() > MANY_MESSAGES {
             let done: BTreeSet<MessageId> = self.outcomes.iter().map(|outcome| outcome.id).collect();
             let here: BTreeSet<MessageId> = self.messages.iter().map(|message| message.id).collect();

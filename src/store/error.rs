@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 /// What went wrong.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The file cannot be opened or made.
     #[error("{path}: {reason}")]
@@ -40,6 +41,12 @@ pub enum StoreError {
     /// What is in it makes no sense; move the file away to begin anew.
     #[error("the database is damaged: {0}")]
     Damaged(String),
+    /// The disk does not do what it is told; it may later.
+    #[error("the disk fails: {0}")]
+    Disk(String),
+    /// The database takes this row never, and all others.
+    #[error("it is no row for the database: {0}")]
+    Row(String),
     /// Anything else.
     #[error("the database failed: {0}")]
     Other(String),
@@ -54,18 +61,35 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        let said = error.to_string();
+        if matches!(error, rusqlite::Error::ToSqlConversionFailure(_)) {
+            return Self::Row(said);
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly(error.to_string()),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
-            _ => Self::Other(error.to_string()),
+            // The file that readers and writers share cannot grow.
+            Some(ErrorCode::SystemIoFailure)
+                if error.sqlite_error().map(|error| error.extended_code) == Some(SQLITE_IOERR_SHMSIZE) =>
+            {
+                Self::Full
+            }
+            Some(ErrorCode::SystemIoFailure) => Self::Disk(said),
+            // A file beside the database that cannot be made is one of these.
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+                Self::ReadOnly(said)
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(said),
+            Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
+                Self::Row(said)
+            }
+            _ => Self::Other(said),
         }
     }
 }
 
 impl From<serde_json::Error> for StoreError {
     fn from(error: serde_json::Error) -> Self {
-        Self::Other(error.to_string())
+        Self::Row(error.to_string())
     }
 }

@@ -22,11 +22,12 @@ use crate::model::{
 
 pub use batch::Batch;
 pub use error::StoreError;
-pub use sqlite::SqliteStore;
+pub use sqlite::{LastingStore, SqliteStore};
 
 /// What must outlive a crash.
 pub trait Store: Send {
-    /// Writes everything, or nothing.
+    /// Writes everything, or nothing. A row that the database refuses for what it is holds nobody back: it is set
+    /// aside, and counted in [`Self::state`].
     ///
     /// # Errors
     /// [`StoreError`]; nothing was written then, and the same batch can be tried again.
@@ -85,6 +86,22 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`].
     fn beat(&mut self, at: Timestamp) -> Result<(), StoreError>;
+
+    /// What has happened to it.
+    fn state(&self) -> StoreState {
+        StoreState::default()
+    }
+}
+
+/// What has happened to a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreState {
+    /// Why it is not open for writing; `None`: it is, or was when last used.
+    pub failing: Option<Arc<str>>,
+    /// Where the damaged database lies that was last found in its place.
+    pub aside: Option<Arc<str>>,
+    /// How many rows were refused for what they are, and set aside.
+    pub misfits: u64,
 }
 
 /// A verdict that turned.
@@ -166,4 +183,16 @@ pub struct Loaded {
     pub next_hand: u64,
     /// Rows that could not be read, in words. They stay where they are.
     pub unreadable: Vec<String>,
+}
+
+impl Loaded {
+    /// What there is to remember at the very first start.
+    pub fn nothing() -> Self {
+        Self {
+            next_incident: 1,
+            next_message: 1,
+            next_hand: 1,
+            ..Self::default()
+        }
+    }
 }

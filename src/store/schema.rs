@@ -11,7 +11,7 @@ const APPLICATION: i64 = 0x6d66_6c77;
 ///
 /// Times are microseconds since 1970. Targets are their JSON. Incidents and notices are kept whole as JSON, with
 /// columns beside it for what is looked up. `AUTOINCREMENT` so that no number is ever used twice.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE incident (
         id       INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -90,6 +90,14 @@ const MIGRATIONS: [&str; 3] = [
         body TEXT NOT NULL
     ) STRICT;
     CREATE INDEX deed_at ON deed (at);
+",
+    "
+    CREATE TABLE misfit (
+        id     INTEGER PRIMARY KEY,
+        what   TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        body   TEXT NOT NULL
+    ) STRICT;
 ",
 ];
 

@@ -4,28 +4,37 @@
 //! death of the process but not always a power cut, and the message that was lost with it would never be sent.
 //! The daemon commits only when something turned, so that the one fsync more costs nothing.
 
+mod glimpse;
+mod lasting;
 mod read;
 mod write;
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema;
-use super::{Batch, Delivery, IncidentFilter, Loaded, Store, StoreError, Turn};
+use super::{Batch, Delivery, IncidentFilter, Loaded, Store, StoreError, StoreState, Turn};
 use crate::model::{Entry, Incident, IncidentId, Target};
+use read::Wanted;
 
 /// How long a reader waits for another process that holds the database: an operator's shell, a backup.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the daemon does: alerts wait meanwhile, and what cannot be written is tried again.
-const WRITER_PATIENCE: Duration = Duration::from_secs(1);
+const WRITER_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 1000 });
+
+pub use lasting::LastingStore;
 
 /// The store in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     pub(super) connection: Connection,
+    /// Rows that the database refused for what they are.
+    misfits: u64,
 }
 
 impl SqliteStore {
@@ -34,14 +43,14 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`]: not ours, from a later version, damaged, or out of reach.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        make_file(path).map_err(|error| StoreError::Open {
-            path: path.into(),
-            reason: error.to_string(),
-        })?;
+        make_file(path).map_err(|error| cannot_make(path, &error))?;
         let mut connection = Connection::open(path).map_err(|error| cannot_open(path, &error))?;
         prepare(&connection)?;
         schema::migrate(&mut connection)?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            misfits: 0,
+        })
     }
 
     /// Opens a database that is there, to read only.
@@ -58,7 +67,46 @@ impl SqliteStore {
                 "it was written by an earlier version, which the daemon has yet to bring up to date".into(),
             ));
         }
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            misfits: 0,
+        })
+    }
+
+    /// Does something whole or not at all.
+    fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Takes over what another database remembered.
+    fn take_over(&mut self, salvaged: &Loaded) -> Result<(), StoreError> {
+        let numbers = [
+            ("incident", salvaged.next_incident),
+            ("outbox", salvaged.next_message),
+            ("hand", salvaged.next_hand),
+        ];
+        let incidents = salvaged.open.iter().chain(&salvaged.ended);
+        let batch = Batch {
+            incidents: incidents.cloned().map(Arc::new).collect(),
+            messages: salvaged.outbox.clone(),
+            turns: salvaged.verdicts.clone(),
+            seen: salvaged.seen.clone(),
+            facts: salvaged.facts.clone(),
+            hands: salvaged.hands.clone(),
+            ..Batch::default()
+        };
+        self.commit(&batch)?;
+        self.transact(|connection| {
+            numbers
+                .iter()
+                .try_for_each(|(table, next)| write::count_on(connection, table, *next))
+        })
     }
 
     /// The connection itself, for tests that make it fail.
@@ -75,7 +123,20 @@ impl SqliteStore {
         let mut connection = Connection::open_in_memory()?;
         prepare(&connection)?;
         schema::migrate(&mut connection)?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            misfits: 0,
+        })
+    }
+}
+
+fn cannot_make(path: &Path, error: &std::io::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => StoreError::Open {
+            path: path.into(),
+            reason: error.to_string(),
+        },
     }
 }
 
@@ -116,14 +177,27 @@ impl Store for SqliteStore {
         if batch.is_empty() {
             return Ok(());
         }
-        let transaction = self.connection.transaction()?;
-        write::batch(&transaction, batch)?;
-        Ok(transaction.commit()?)
+        match self.transact(|connection| write::batch(connection, batch)) {
+            // One row is to blame: the others do not wait for it.
+            Err(StoreError::Row(_)) => {
+                let refused = self.transact(|connection| write::each(connection, batch))?;
+                self.misfits = self.misfits.saturating_add(refused);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn state(&self) -> StoreState {
+        StoreState {
+            misfits: self.misfits,
+            ..StoreState::default()
+        }
     }
 
     fn load(&mut self, ended_since: Timestamp) -> Result<Loaded, StoreError> {
         let transaction = self.connection.transaction()?;
-        read::everything(&transaction, ended_since)
+        read::everything(&transaction, ended_since, Wanted::All)
     }
 
     fn incidents(
@@ -152,9 +226,7 @@ impl Store for SqliteStore {
     }
 
     fn prune(&mut self, before: Timestamp) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction()?;
-        write::prune(&transaction, before)?;
-        Ok(transaction.commit()?)
+        self.transact(|connection| write::prune(connection, before))
     }
 
     fn beat(&mut self, at: Timestamp) -> Result<(), StoreError> {

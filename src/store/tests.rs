@@ -336,7 +336,7 @@ fn a_database_from_the_future_is_refused_untouched() {
     store.connection.pragma_update(None, "user_version", 99).unwrap();
     drop(store);
     let error = SqliteStore::open(&path).unwrap_err();
-    insta::assert_snapshot!(error, @"the database has schema 99, this mailflow knows up to 3: run the newer version that wrote it");
+    insta::assert_snapshot!(error, @"the database has schema 99, this mailflow knows up to 4: run the newer version that wrote it");
 }
 
 #[test]

@@ -58,7 +58,13 @@ fn store(snapshot: &Snapshot) -> Vec<String> {
     }
     if let Some(aside) = &snapshot.store.set_aside {
         notes.push(format!(
-            "The database was damaged at the start and lies aside at {aside}; history begins anew."
+            "The database was damaged and lies aside at {aside}; history begins anew."
+        ));
+    }
+    if snapshot.store.misfits > 0 {
+        notes.push(format!(
+            "The database refused {} rows, which lie in its table misfit: please report that, it is a bug.",
+            snapshot.store.misfits
         ));
     }
     notes

@@ -12,7 +12,7 @@ use super::*;
 use crate::model::{ClientId, Code, Hand, Incident, IncidentId, Matchers, Measure, Message, Outcome, Seal};
 use crate::net::fake::{FakeNet, Peer};
 use crate::notify::Order;
-use crate::store::{Batch, Delivery, IncidentFilter, StoreError, Turn};
+use crate::store::{Batch, Delivery, IncidentFilter, StoreError, StoreState, Turn};
 use engine::{Aside, Command};
 use hands::Wish;
 
@@ -88,7 +88,7 @@ pub struct Bench {
 
 /// A store that stops working after so many writes, as it does when its process dies.
 struct Mortal {
-    store: SqliteStore,
+    store: Box<dyn Store>,
     writes_left: Arc<AtomicI64>,
 }
 
@@ -137,6 +137,10 @@ impl Store for Mortal {
     fn beat(&mut self, at: Timestamp) -> Result<(), StoreError> {
         self.store.beat(at)
     }
+
+    fn state(&self) -> StoreState {
+        self.store.state()
+    }
 }
 
 /// What becomes of a message that was written down by the last write before the end.
@@ -183,25 +187,41 @@ impl Bench {
 
     /// Starts a daemon from what the store holds.
     pub fn start(&self, text: &str) -> Daemon {
-        self.start_with(text, |_| ())
+        let config = self.config(text);
+        let (store, memory) = start::store(&config, &self.clock()).unwrap();
+        self.start_from(&config, store, memory)
     }
 
     /// The same, something being done to its store.
     pub fn start_with(&self, text: &str, prepare: impl FnOnce(&SqliteStore)) -> Daemon {
-        let net = Arc::new(self.net.clone());
-        let now = net.now();
+        let mut store = self.store();
+        let memory = store.load(self.net.now()).unwrap();
+        prepare(&store);
+        self.start_from(&self.config(text), Box::new(store), memory)
+    }
+
+    /// A configuration that uses this store.
+    pub fn config(&self, text: &str) -> Config {
         let mut config = configured(text);
         config.store.url = StoreUrl::Sqlite(self.path());
-        let mut memory = start::store(&config, now).unwrap().memory;
+        config
+    }
+
+    pub fn clock(&self) -> Clock {
+        let net = self.net.clone();
+        Arc::new(move || net.now())
+    }
+
+    fn start_from(&self, config: &Config, store: Box<dyn Store>, mut memory: Loaded) -> Daemon {
+        let net = Arc::new(self.net.clone());
+        let now = net.now();
         let writes_left = Arc::new(AtomicI64::new(i64::MAX));
-        let store = SqliteStore::open(&self.path()).unwrap();
-        prepare(&store);
         let mortal = Mortal {
             store,
             writes_left: Arc::clone(&writes_left),
         };
         let (keeper, store) = Keeper::start(Box::new(mortal)).unwrap();
-        let settled = settle(&config, &*net).unwrap();
+        let settled = settle(config, &*net).unwrap();
         let seal = Seal::new(&[7; 32]);
         let engine = engine(&net, &settled, &mut memory, (keeper.clone(), seal), now).unwrap();
         let (snapshot_sender, snapshots) = watch::channel(Arc::new(engine.first_snapshot(now)));

@@ -83,23 +83,98 @@ fn a_damaged_database_is_set_aside_and_a_new_one_begun(#[case] keep: Option<usiz
         bytes.extend(b"This is no database. ".repeat(1000));
     }
     std::fs::write(bench.path(), &bytes).unwrap();
-    let mut config = daemon::configured(CONFIG);
-    config.store.url = StoreUrl::Sqlite(bench.path());
-    let opened = start::store(&config, bench.net.now()).unwrap();
-    let aside = opened.set_aside.clone().unwrap();
-    assert_eq!(std::fs::read(&aside).unwrap(), bytes, "the evidence is kept");
+    let open = || start::store(&bench.config(CONFIG), &bench.clock()).unwrap();
+    let (store, memory) = open();
+    let aside = store.state().aside.unwrap();
+    assert_eq!(std::fs::read(&*aside).unwrap(), bytes, "the evidence is kept");
+    assert!(aside.contains("mailflow.db.damaged-2"), "{aside}");
+    assert_eq!((memory.next_incident, memory.next_message), (1, 1));
+    drop(store);
+    assert_eq!(open().0.state().aside, None, "the new one is well");
+}
+
+/// What was told, but for the store itself.
+fn told_of_others(bench: &Bench) -> Vec<Event> {
+    let received = bench.received();
+    let others = received.iter().filter(|message| {
+        let incident = message.notice.incident.as_ref();
+        incident.is_none_or(|incident| incident.cause.code != Code::VantageStoreUnwritable)
+    });
+    others.map(|message| message.notice.event).collect()
+}
+
+/// One that nobody else may even read, an incident being open in it from before.
+#[tokio::test(start_paused = true)]
+async fn a_start_with_a_locked_database_goes_on_from_what_is_in_it() {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(8.0).await;
+    bench.net.listen((MX_ACME, 25), Peer::Refuse);
+    daemon.run(14.0).await;
+    daemon.kill();
+    let other = Connection::open(bench.path()).unwrap();
+    other
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT")
+        .unwrap();
+
+    let mut daemon = bench.start(CONFIG);
     assert!(
-        aside
-            .file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .starts_with("mailflow.db.damaged-2")
+        metrics_text(&daemon).contains("mailflow_store_writable 0"),
+        "from the first moment"
     );
-    assert_eq!((opened.memory.next_incident, opened.memory.next_message), (1, 1));
-    drop(opened);
-    let again = start::store(&config, bench.net.now()).unwrap();
-    assert_eq!(again.set_aside, None, "the new one is well");
+    daemon.run(12.0).await;
+    assert_eq!(
+        told_of_others(&bench),
+        [Event::Opened],
+        "what was told is not told again"
+    );
+    bench.net.listen((MX_BETA, 25), Peer::Refuse);
+    daemon.run(14.0).await;
+    bench.net.listen((MX_ACME, 25), Peer::mail("mx.acme.test"));
+    daemon.run(9.0).await;
+    let all = [Event::Opened, Event::Opened, Event::Resolved];
+    assert_eq!(told_of_others(&bench), all, "and all else is told");
+
+    drop(other);
+    daemon.run(11.0).await;
+    assert!(metrics_text(&daemon).contains("mailflow_store_writable 1"));
+    let kept: Vec<_> = bench
+        .incidents()
+        .iter()
+        .map(|one| (one.id.0, one.is_open()))
+        .collect();
+    assert_eq!(
+        kept,
+        [(3, false), (2, true), (1, false)],
+        "the last is about the store itself"
+    );
+    daemon.kill();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(12.0).await;
+    assert_eq!(told_of_others(&bench), all);
+}
+
+/// Whoever is to make room may look at no page.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_nothing_for_long_is_an_incident_of_our_own() {
+    let bench = Bench::new();
+    drop(bench.store());
+    let other = Connection::open(bench.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(20.0).await;
+    assert_eq!(events(&bench), [], "a backup may hold it for a while");
+    daemon.run(20.0).await;
+    let told = bench.received();
+    let incident = told[0].notice.incident.clone().unwrap();
+    assert_eq!(
+        (incident.cause.code, incident.severity),
+        (Code::VantageStoreUnwritable, crate::model::Severity::Warning)
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    daemon.run(12.0).await;
+    assert_eq!(events(&bench), [Event::Opened, Event::Resolved]);
+    one_story(&bench);
 }
 
 #[test]
@@ -108,8 +183,6 @@ fn another_programs_database_is_left_alone() {
     let other = Connection::open(bench.path()).unwrap();
     other.execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();
     drop(other);
-    let mut config = daemon::configured(CONFIG);
-    config.store.url = StoreUrl::Sqlite(bench.path());
-    assert!(start::store(&config, bench.net.now()).is_err());
+    assert!(start::store(&bench.config(CONFIG), &bench.clock()).is_err());
     assert!(bench.path().exists());
 }

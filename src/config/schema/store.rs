@@ -54,6 +54,12 @@ impl Read for StoreUrl {
             Some(("sqlite", path)) if !path.is_empty() && !path.starts_with("//") => {
                 Some(Self::Sqlite(node.resolve(path)))
             }
+            Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
+                let path = path.trim_start_matches('/');
+                node.wrong(format!(
+                    "a store is written as \"sqlite:PATH\", without a double slash: \"sqlite:/{path}\", or \"sqlite:{path}\" beside this file"
+                ))
+            }
             Some(("postgres" | "postgresql", _)) => {
                 node.hide();
                 node.wrong("`postgres` is reserved for a later version")

@@ -269,6 +269,10 @@ fn a_text_that_is_no_toml_is_shown_with_what_else_is_wrong() {
     "[store]\nurl = 'postgres://u:p@h/d'",
     "2:7 `postgres` is reserved for a later version"
 )]
+#[case(
+    "[store]\nurl = 'sqlite:///var/x.db'",
+    "2:7 a store is written as \"sqlite:PATH\", without a double slash: \"sqlite:/var/x.db\", or \"sqlite:var/x.db\" beside this file"
+)]
 #[case("[store]\nurl = 'data/x.db'", "2:7 a store is written as \"sqlite:PATH\"")]
 // Durations.
 #[case(

@@ -105,6 +105,19 @@ pub(super) const VANTAGE: &[Entry] = &[
         refuted: "One look that succeeds.",
         route: None,
     },
+    Entry {
+        code: Code::VantageStoreUnwritable,
+        state: State::Unknown,
+        role: Role::Us,
+        title: "Our own database cannot be written to",
+        explanation: "What happens is kept in memory only: alerts go out all the same, but if mailflow restarted now it \
+            would forget what has happened since, and might tell some of it twice. It says nothing about any client's mail.",
+        action: "Read why. Make room on the disk, end whatever holds the database, or let mailflow write to its folder. \
+            Do not restart mailflow: once it can, it writes down everything by itself.",
+        seen: "Writing to the database fails again and again.",
+        refuted: "One write that succeeds.",
+        route: None,
+    },
 ];
 
 pub(super) const GATEWAY: &[Entry] = &[

@@ -16,6 +16,7 @@ const STATES: &[(State, &[&str])] = &[
             "vantage.refused",
             "vantage.no-evidence",
             "vantage.source-unreadable",
+            "vantage.store-unwritable",
             "canary.credentials",
         ],
     ),

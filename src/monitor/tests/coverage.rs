@@ -8,10 +8,11 @@ use serde::Deserialize;
 use super::case::{CASES, Case};
 use crate::model::Code;
 
-/// What nothing is watched for: only a bounce tells it, be it that of a canary, or a failing notifier or source, and these are tried
+/// What nothing is watched for: only a bounce tells it, be it that of a canary, or a failing notifier, source or store, and these are tried
 /// in rooms of their own. A code that has a case or a scenario must leave this list.
 const NOT_FOUND_BY_WATCHING: &[&str] = &[
     "vantage.source-unreadable",
+    "vantage.store-unwritable",
     "smtp.system-error",
     "sender.address-refused",
     "message.",

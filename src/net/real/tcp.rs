@@ -21,8 +21,11 @@ pub(super) async fn dial(peer: SocketAddr, limit: Duration) -> Result<Connection
         .map_err(|_| DialError::Timeout)?
         .map_err(|error| local(&error))?;
     let source = stream.local_addr().ok().map(|address| address.ip());
-    if let Some(error) = stream.take_error().map_err(|error| local(&error))? {
-        return Err(after_a_while(peer.ip(), source, &error, notice::take(&stream)));
+    match stream.take_error().map_err(|error| local(&error))? {
+        // It was open, and reset before we looked: somebody listens there, and whoever reads finds it closed.
+        Some(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Some(error) => return Err(after_a_while(peer.ip(), source, &error, notice::take(&stream))),
+        None => {}
     }
     // From here on a late ICMP error is no reason to end what works.
     notice::listen(&stream, peer.is_ipv4(), false).map_err(|error| local(&error))?;
@@ -92,7 +95,7 @@ fn after_a_while(
         };
     }
     match error.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => DialError::Refused,
+        ErrorKind::ConnectionRefused => DialError::Refused,
         ErrorKind::TimedOut => DialError::Timeout,
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => DialError::Unreachable {
             prohibited: false,

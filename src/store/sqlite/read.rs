@@ -15,39 +15,86 @@ use crate::store::{Delivery, Fact, IncidentFilter, Loaded, StoreError, Turn};
 /// How many ended incidents come in any case.
 const ENDED_AT_LEAST: u32 = 100;
 
+/// How much has to be readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Every table.
+    All,
+    /// Whatever can be read of a database that is damaged.
+    Whatever,
+}
+
+/// Reads table after table.
+struct Reader<'a> {
+    connection: &'a Connection,
+    wanted: Wanted,
+    bad: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// What `read` finds; where that is enough, up to where it failed.
+    fn some<T: Default>(
+        &mut self,
+        read: impl FnOnce(&Connection, &mut T, &mut Vec<String>) -> Result<(), StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut found = T::default();
+        match read(self.connection, &mut found, &mut self.bad) {
+            Err(error) if self.wanted == Wanted::Whatever => self.bad.push(error.to_string()),
+            other => other?,
+        }
+        Ok(found)
+    }
+
+    fn next_number(&mut self, table: &str) -> Result<u64, StoreError> {
+        let next = self.some(|connection, next, _| {
+            *next = next_number(connection, table)?;
+            Ok(())
+        })?;
+        Ok(next.max(1))
+    }
+
+    fn bodies<T: DeserializeOwned>(
+        &mut self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<Vec<T>, StoreError> {
+        self.some(|connection, found, bad| bodies(connection, sql, values, found, bad))
+    }
+}
+
 /// Everything that a daemon needs to go on.
-pub(super) fn everything(connection: &Connection, ended_since: Timestamp) -> Result<Loaded, StoreError> {
-    let mut loaded = Loaded {
-        next_incident: next_number(connection, "incident")?,
-        next_message: next_number(connection, "outbox")?,
-        next_hand: next_number(connection, "hand")?,
-        ..Loaded::default()
+pub(super) fn everything(
+    connection: &Connection,
+    ended_since: Timestamp,
+    wanted: Wanted,
+) -> Result<Loaded, StoreError> {
+    let mut reader = Reader {
+        connection,
+        wanted,
+        bad: Vec::new(),
     };
-    let bad = &mut loaded.unreadable;
-    loaded.open = bodies(
-        connection,
-        "SELECT body FROM incident WHERE open = 1 ORDER BY id",
-        [],
-        bad,
-    )?;
-    loaded.ended = bodies(
-        connection,
-        "SELECT body FROM incident WHERE open = 0 AND (resolved >= ?1 OR id IN
-             (SELECT id FROM incident WHERE open = 0 ORDER BY resolved DESC LIMIT ?2))
-         ORDER BY resolved DESC, id DESC",
-        params![ended_since.as_microsecond(), ENDED_AT_LEAST],
-        bad,
-    )?;
-    loaded.seen = bodies(connection, "SELECT target FROM seen ORDER BY target", [], bad)?;
-    loaded.verdicts = turns(
-        connection,
-        "SELECT target, at, state, since, code FROM verdict ORDER BY target",
-        [],
-        bad,
-    )?;
-    loaded.hands = bodies(connection, "SELECT body FROM hand ORDER BY id", [], bad)?;
-    loaded.facts = facts(connection, bad)?;
-    loaded.outbox = outbox(connection, bad)?;
+    let mut loaded = Loaded {
+        next_incident: reader.next_number("incident")?,
+        next_message: reader.next_number("outbox")?,
+        next_hand: reader.next_number("hand")?,
+        open: reader.bodies("SELECT body FROM incident WHERE open = 1 ORDER BY id", [])?,
+        ended: reader.bodies(
+            "SELECT body FROM incident WHERE open = 0 AND (resolved >= ?1 OR id IN
+                 (SELECT id FROM incident WHERE open = 0 ORDER BY resolved DESC LIMIT ?2))
+             ORDER BY resolved DESC, id DESC",
+            params![ended_since.as_microsecond(), ENDED_AT_LEAST],
+        )?,
+        seen: reader.bodies("SELECT target FROM seen ORDER BY target", [])?,
+        verdicts: reader.some(|connection, found, bad| {
+            let sql = "SELECT target, at, state, since, code FROM verdict ORDER BY target";
+            turns(connection, sql, [], found, bad)
+        })?,
+        hands: reader.bodies("SELECT body FROM hand ORDER BY id", [])?,
+        facts: reader.some(facts)?,
+        outbox: reader.some(outbox)?,
+        unreadable: Vec::new(),
+    };
+    loaded.unreadable = reader.bad;
     Ok(loaded)
 }
 
@@ -68,15 +115,15 @@ fn bodies<T: DeserializeOwned>(
     connection: &Connection,
     sql: &str,
     values: impl rusqlite::Params,
+    found: &mut Vec<T>,
     bad: &mut Vec<String>,
-) -> Result<Vec<T>, StoreError> {
+) -> Result<(), StoreError> {
     let mut statement = connection.prepare(sql)?;
     let texts = statement.query_map(values, |row| row.get::<_, String>(0))?;
-    let mut found = Vec::new();
     for text in texts {
         found.extend(read_json(&text?, bad));
     }
-    Ok(found)
+    Ok(())
 }
 
 fn read_json<T: DeserializeOwned>(text: &str, bad: &mut Vec<String>) -> Option<T> {
@@ -89,14 +136,14 @@ fn turns(
     connection: &Connection,
     sql: &str,
     values: impl rusqlite::Params,
+    found: &mut Vec<Turn>,
     bad: &mut Vec<String>,
-) -> Result<Vec<Turn>, StoreError> {
+) -> Result<(), StoreError> {
     type Columns = (String, i64, String, i64, Option<String>);
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map(values, |row| -> rusqlite::Result<Columns> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
     })?;
-    let mut found = Vec::new();
     for row in rows {
         let (target, at, state, since, code) = row?;
         let (Some(target), Some(state)) = (read_json::<Target>(&target, bad), state_named(&state)) else {
@@ -110,14 +157,14 @@ fn turns(
             code: code.and_then(|code| code.parse::<Code>().ok()),
         });
     }
-    Ok(found)
+    Ok(())
 }
 
 fn state_named(name: &str) -> Option<State> {
     State::ALL.into_iter().find(|state| state.as_str() == name)
 }
 
-fn facts(connection: &Connection, bad: &mut Vec<String>) -> Result<Vec<Fact>, StoreError> {
+fn facts(connection: &Connection, found: &mut Vec<Fact>, bad: &mut Vec<String>) -> Result<(), StoreError> {
     let mut statement = connection.prepare("SELECT subject, name, value FROM fact ORDER BY subject, name")?;
     let rows = statement.query_map([], |row| {
         Ok((
@@ -126,17 +173,20 @@ fn facts(connection: &Connection, bad: &mut Vec<String>) -> Result<Vec<Fact>, St
             row.get::<_, String>(2)?,
         ))
     })?;
-    let mut found = Vec::new();
     for row in rows {
         let (subject, name, value) = row?;
         if let Some(value) = read_json(&value, bad) {
             found.push(Fact { subject, name, value });
         }
     }
-    Ok(found)
+    Ok(())
 }
 
-fn outbox(connection: &Connection, bad: &mut Vec<String>) -> Result<Vec<Message>, StoreError> {
+fn outbox(
+    connection: &Connection,
+    found: &mut Vec<Message>,
+    bad: &mut Vec<String>,
+) -> Result<(), StoreError> {
     let mut statement =
         connection.prepare("SELECT id, notifier, body FROM outbox WHERE done IS NULL ORDER BY id")?;
     let rows = statement.query_map([], |row| {
@@ -146,7 +196,6 @@ fn outbox(connection: &Connection, bad: &mut Vec<String>) -> Result<Vec<Message>
             row.get::<_, String>(2)?,
         ))
     })?;
-    let mut found = Vec::new();
     for row in rows {
         let (id, notifier, body) = row?;
         if let Some(notice) = read_json::<Notice>(&body, bad) {
@@ -157,7 +206,7 @@ fn outbox(connection: &Connection, bad: &mut Vec<String>) -> Result<Vec<Message>
             });
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// A page of incidents, the newest first.
@@ -169,6 +218,7 @@ pub(super) fn incidents(
 ) -> Result<Vec<Incident>, StoreError> {
     let open = filter.state.map(|state| state == IncidentState::Open);
     let client = filter.client.as_ref().map(crate::model::ClientId::as_str);
+    let mut found = Vec::new();
     bodies(
         connection,
         "SELECT body FROM incident
@@ -184,8 +234,10 @@ pub(super) fn incidents(
             i64::try_from(limit).unwrap_or(i64::MAX),
             filter.lasted_until.map(Timestamp::as_microsecond),
         ],
+        &mut found,
         &mut Vec::new(),
-    )
+    )?;
+    Ok(found)
 }
 
 /// One incident.
@@ -206,6 +258,7 @@ pub(super) fn history(
     since: Timestamp,
     limit: usize,
 ) -> Result<Vec<Turn>, StoreError> {
+    let mut found = Vec::new();
     turns(
         connection,
         "SELECT target, at, state, since, code FROM turn WHERE target = ?1 AND at >= ?2 ORDER BY at, id LIMIT ?3",
@@ -214,8 +267,10 @@ pub(super) fn history(
             since.as_microsecond(),
             i64::try_from(limit).unwrap_or(i64::MAX)
         ],
+        &mut found,
         &mut Vec::new(),
-    )
+    )?;
+    Ok(found)
 }
 
 /// What became of the messages about an incident.

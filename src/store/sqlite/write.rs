@@ -8,37 +8,115 @@ use rusqlite::{Connection, params};
 use crate::model::{Deed, Hand, Incident, Message, Outcome, Target};
 use crate::store::{Batch, Fact, StoreError, Turn};
 
+/// How many rows that were refused are kept, and how much of each.
+const MISFITS: i64 = 1000;
+const MISFIT: usize = 64 * 1024;
+
+/// One row of a batch.
+#[derive(Debug, Clone, Copy)]
+enum Row<'a> {
+    Forgotten(&'a Target),
+    Incident(&'a Incident),
+    Message(&'a Message),
+    Outcome(&'a Outcome),
+    Turn(&'a Turn),
+    Seen(&'a Target),
+    Fact(&'a Fact),
+    Hand(&'a Hand),
+    Deed(&'a Deed),
+}
+
+/// The rows of a batch, in the order in which they are written.
+fn rows(batch: &Batch) -> impl Iterator<Item = Row<'_>> {
+    let forgotten = batch.forgotten.iter().map(Row::Forgotten);
+    forgotten
+        .chain(batch.incidents.iter().map(|row| Row::Incident(row)))
+        .chain(batch.messages.iter().map(Row::Message))
+        .chain(batch.outcomes.iter().map(Row::Outcome))
+        .chain(batch.turns.iter().map(Row::Turn))
+        .chain(batch.seen.iter().map(Row::Seen))
+        .chain(batch.facts.iter().map(Row::Fact))
+        .chain(batch.hands.iter().map(Row::Hand))
+        .chain(batch.deeds.iter().map(Row::Deed))
+}
+
+impl Row<'_> {
+    fn write(self, connection: &Connection) -> Result<(), StoreError> {
+        match self {
+            Self::Forgotten(row) => forget(connection, row),
+            Self::Incident(row) => incident(connection, row),
+            Self::Message(row) => message(connection, row),
+            Self::Outcome(row) => outcome(connection, row),
+            Self::Turn(row) => turn(connection, row),
+            Self::Seen(row) => seen(connection, row),
+            Self::Fact(row) => fact(connection, row),
+            Self::Hand(row) => hand(connection, row),
+            Self::Deed(row) => deed(connection, row),
+        }
+    }
+
+    /// What it is, for people.
+    fn name(self) -> String {
+        match self {
+            Self::Forgotten(row) => format!("that {row} is gone"),
+            Self::Incident(row) => format!("incident #{}", row.id),
+            Self::Message(row) => format!("message {} to {}", row.id.0, row.notifier),
+            Self::Outcome(row) => format!("what became of message {} to {}", row.id.0, row.notifier),
+            Self::Turn(row) => format!("that {} turned", row.target),
+            Self::Seen(row) => format!("that {row} was seen"),
+            Self::Fact(row) => format!("the fact {} of {}", row.name, row.subject),
+            Self::Hand(row) => format!("what {} set by hand", row.by),
+            Self::Deed(row) => format!("what {} did", row.who),
+        }
+    }
+}
+
 /// Writes a whole batch; the caller holds the transaction.
 pub(super) fn batch(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    for target in &batch.forgotten {
-        forget(connection, target)?;
+    rows(batch).try_for_each(|row| row.write(connection))
+}
+
+/// Writes what the database takes of a batch, and sets aside each row that it refuses; gives how many. The caller holds
+/// the transaction.
+pub(super) fn each(connection: &Connection, batch: &Batch) -> Result<u64, StoreError> {
+    let mut refused = 0_u64;
+    for row in rows(batch) {
+        connection.execute_batch("SAVEPOINT one")?;
+        if let Err(error) = row.write(connection) {
+            let StoreError::Row(reason) = error else {
+                return Err(error);
+            };
+            connection.execute_batch("ROLLBACK TO one")?;
+            set_aside(connection, row, &reason)?;
+            refused = refused.saturating_add(1);
+        }
+        connection.execute_batch("RELEASE one")?;
     }
-    for row in &batch.incidents {
-        incident(connection, row)?;
-    }
-    for row in &batch.messages {
-        message(connection, row)?;
-    }
-    for row in &batch.outcomes {
-        outcome(connection, row)?;
-    }
-    for row in &batch.turns {
-        turn(connection, row)?;
-    }
-    for target in &batch.seen {
-        connection
-            .prepare_cached("INSERT OR IGNORE INTO seen (target) VALUES (?1)")?
-            .execute([key(target)?])?;
-    }
-    for row in &batch.facts {
-        fact(connection, row)?;
-    }
-    for row in &batch.hands {
-        hand(connection, row)?;
-    }
-    for row in &batch.deeds {
-        deed(connection, row)?;
-    }
+    Ok(refused)
+}
+
+fn set_aside(connection: &Connection, row: Row<'_>, reason: &str) -> Result<(), StoreError> {
+    let what = row.name();
+    tracing::error!(
+        "the database refuses {what}: {reason}; it lies in the table `misfit`, and all else is written"
+    );
+    let mut body = format!("{row:?}");
+    body.truncate(body.floor_char_boundary(MISFIT));
+    connection.execute(
+        "INSERT INTO misfit (what, reason, body) VALUES (?1, ?2, ?3)",
+        params![what, reason, body],
+    )?;
+    connection.execute(
+        "DELETE FROM misfit WHERE id <= (SELECT max(id) FROM misfit) - ?1",
+        [MISFITS],
+    )?;
+    Ok(())
+}
+
+fn seen(connection: &Connection, target: &Target) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO seen (target) VALUES (?1)")?
+        .execute([key(target)?])?;
     Ok(())
 }
 
@@ -196,4 +274,20 @@ pub(super) fn key(target: &Target) -> Result<String, StoreError> {
 /// A number of ours as SQLite's, which has no unsigned ones.
 pub(super) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// No number that was given before is given again, though none of its rows are here.
+pub(super) fn count_on(connection: &Connection, table: &str, next: u64) -> Result<(), StoreError> {
+    let last = number(next.saturating_sub(1));
+    let known = connection.execute(
+        "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1",
+        params![table, last],
+    )?;
+    if known == 0 {
+        connection.execute(
+            "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
+            params![table, last],
+        )?;
+    }
+    Ok(())
 }

@@ -292,6 +292,11 @@ fn own(snapshot: &Snapshot) -> Vec<Family<'_>> {
             "Whether incidents and messages are written down (1) or wait in memory, as the store takes nothing (0).",
             one(Value::Whole(u64::from(snapshot.store.failing.is_none()))),
         ),
+        Family::counters(
+            "mailflow_store_rows_refused",
+            "Rows that the database refused for what they are; they lie in its table misfit.",
+            one(Value::Whole(snapshot.store.misfits)),
+        ),
         Family::gauges(
             "mailflow_domains_pending",
             "Domains that are still looked at for the first time.",
