@@ -23,8 +23,9 @@ use crate::probe::Context;
 use crate::probe::canary::Place;
 use crate::probe::canary::folder::{Failed, Folder, Mail, Mark, News};
 
+use super::canaries::Issuers;
+use super::settings;
 use super::sources::{Health, Heard, Wires};
-use super::{canaries, settings};
 
 mod answers;
 mod reading;
@@ -108,28 +109,27 @@ impl Senders {
 /// # Errors
 /// A webhook that cannot be set up.
 pub(super) fn configured(config: &Config) -> Result<Vec<Arc<Mailbox>>, String> {
-    config
-        .bounce_mailboxes
-        .iter()
-        .map(|one| mailbox(config, one))
-        .collect()
+    let mut issuers = Issuers::default();
+    let all = config.bounce_mailboxes.iter();
+    all.map(|one| mailbox(config, one, &mut issuers)).collect()
 }
 
-fn mailbox(config: &Config, one: &config::BounceMailbox) -> Result<Arc<Mailbox>, String> {
+fn mailbox(
+    config: &Config,
+    one: &config::BounceMailbox,
+    issuers: &mut Issuers,
+) -> Result<Arc<Mailbox>, String> {
     let login = &one.mailbox;
-    let place = canaries::place(
-        &login.server,
-        Some(&(login.username.clone(), login.password.clone())),
-    );
+    let place = issuers.mailbox(login);
     let folder = match one.folder.as_str() {
         "INBOX" => String::new(),
         folder => format!(", folder {folder}"),
     };
     let name = format!("mailbox {} at {}{folder}", login.username, login.server);
-    let mail = one.reply.as_ref().map(|reply| {
-        let submit = canaries::place(&reply.submit.server, reply.submit.login.as_ref());
-        (submit, reply.from.to_string())
-    });
+    let mail = one
+        .reply
+        .as_ref()
+        .map(|reply| (issuers.place(&reply.submit), reply.from.to_string()));
     let hook = one.webhook.as_ref().map(webhook).transpose();
     let hook = hook.map_err(|error| format!("the webhook of the {name}: {error}"))?;
     Ok(Arc::new(Mailbox {

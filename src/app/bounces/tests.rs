@@ -7,13 +7,15 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+mod hook;
+
 use super::*;
 use crate::app::engine::Command;
 use crate::app::keeper::Keeper;
 use crate::app::sources::Marks;
 use crate::model::{Code, Fate};
-use crate::probe::canary::tests::post::{Manner, Post, SERVER};
-use crate::probe::canary::{Credential, Identity};
+use crate::probe::canary::Identity;
+use crate::probe::canary::tests::post::{Idle, Manner, Post, SERVER};
 use crate::probe::fixtures::context;
 use crate::store::{SqliteStore, Store as _};
 use crate::surface::sample;
@@ -40,9 +42,10 @@ fn place(port: u16) -> Place {
     Place {
         host: SERVER.parse().unwrap(),
         port,
-        identity: Some(Identity::new("canary", || {
-            Ok(Credential::Password(SecretString::from("hunter2")))
-        })),
+        identity: Some(Identity::with_password(
+            "canary",
+            Arc::new(|| Ok(SecretString::from("hunter2"))),
+        )),
     }
 }
 
@@ -271,6 +274,29 @@ async fn an_answer_that_cannot_be_handed_in_is_tried_again() {
     running.pass(120).await;
     running.end().await;
     assert_eq!(bench.answers().len(), 1);
+}
+
+/// A server that tells of new mail by itself and loses us now and then: what comes is read, and nothing twice.
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_that_drops_us_while_we_wait_is_opened_anew() {
+    let bench = Bench::new(Manner {
+        idle: Some(Idle::Drops(Duration::from_secs(4))),
+        ..Manner::default()
+    });
+    let running = bench.start(false);
+    running.pass(20).await;
+    bench.post.put(&message("forwarded-attached"), false);
+    running.pass(40).await;
+    let heard = running.end().await;
+    assert_eq!(heard.iter().flat_map(|heard| &heard.reports).count(), 1);
+    let failed = heard.iter().filter_map(|heard| heard.health.as_ref()?.1.as_ref());
+    assert_eq!(failed.count(), 0, "{heard:?}");
+    assert_eq!(bench.answers().len(), 1);
+    let sessions = bench.post.state.lock().unwrap().connections.clone();
+    assert!(
+        sessions.iter().filter(|port| **port == 993).count() >= 3,
+        "{sessions:?}"
+    );
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn reply(
             host: mailbox.server.host.clone(),
             port: SUBMISSION,
         },
-        login: Some((mailbox.username.clone(), mailbox.password.clone())),
+        login: Some((mailbox.username.clone(), mailbox.credential.clone())),
     };
     Some(Reply {
         submit: submit.unwrap_or_else(own),
