@@ -61,6 +61,14 @@ fn became(is: Option<CanaryIs>) -> (CanaryOutcome, Duration) {
             };
             (refused, QUICK)
         }
+        Some(CanaryIs::NoToken) => {
+            let no_token = CanaryOutcome::NoToken {
+                refused: true,
+                reason: "login.test gives no token to the application app-1: its secret has expired"
+                    .to_owned(),
+            };
+            (no_token, QUICK)
+        }
         Some(CanaryIs::Lost) => {
             let accepted = "250 2.0.0 Ok: queued as 4711".to_owned();
             let waited = DEADLINE;
