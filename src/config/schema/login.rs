@@ -69,10 +69,10 @@ impl Read for Login {
         node.table(|t| {
             let server = server(t);
             let username = t.required("username");
-            let credential = match credential(t) {
-                Some(read) => read,
-                None => t.missing("`password` is missing here, or `auth` for OAuth 2.0"),
-            };
+            let credential = credential(t);
+            if !proves_itself(t) {
+                return t.missing("`password` is missing here, or `auth` for OAuth 2.0");
+            }
             Some(Self {
                 server: server?,
                 username: username?,
@@ -86,10 +86,14 @@ impl Read for Submission {
     fn read(node: Node<'_>) -> Option<Self> {
         node.table(|t| {
             let (server, user) = (server(t), t.get::<String>("username"));
-            let login = match (user, credential(t)) {
-                (Some(user), Some(credential)) => Some((user, credential?)),
-                (None, None) => None,
-                _ => return t.missing("a login is a `username` and a `password`, or `auth` for OAuth 2.0"),
+            let (credential, is_named) = (credential(t), t.entry("username").is_some());
+            if is_named != proves_itself(t) {
+                return t.missing("a login is a `username` and a `password`, or `auth` for OAuth 2.0");
+            }
+            let login = if is_named {
+                Some((user?, credential?))
+            } else {
+                None
             };
             Some(Self {
                 server: server?,
@@ -104,16 +108,19 @@ fn server(t: &Table<'_>) -> Option<HostPort> {
         .and_then(|node| node.parse("a server and a port", |text| HostPort::parse(text, None)))
 }
 
-/// What proves who we are; `None` where nothing does, `Some(None)` where it is wrong.
-fn credential(t: &Table<'_>) -> Option<Option<Credential>> {
-    let (password, auth) = (t.entry("password"), t.entry("auth"));
-    match (password, auth) {
+/// Whether anything stands there that proves who we are, right or wrong.
+fn proves_itself(t: &Table<'_>) -> bool {
+    t.entry("password").is_some() || t.entry("auth").is_some()
+}
+
+fn credential(t: &Table<'_>) -> Option<Credential> {
+    match (t.entry("password"), t.entry("auth")) {
         (None, None) => None,
-        (Some(password), None) => Some(Secret::read(password).map(Credential::Password)),
-        (None, Some(auth)) => Some(OAuth2::read(auth).map(Credential::OAuth2)),
+        (Some(password), None) => Secret::read(password).map(Credential::Password),
+        (None, Some(auth)) => OAuth2::read(auth).map(Credential::OAuth2),
         (Some(password), Some(auth)) => {
             password.hide();
-            Some(auth.wrong("a login has a `password` or `auth`, not both"))
+            auth.wrong("a login has a `password` or `auth`, not both")
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn log_in(
     token: &SecretString,
 ) -> Result<Session<Link>, Trouble> {
     let offered = offered(&mut client).await?;
-    let Some(mechanism) = Mechanism::of(offered.iter().map(String::as_str)) else {
+    let Some(mechanism) = Mechanism::of(&offered) else {
         return Err(Trouble::Theirs(CanaryOutcome::LoginRefused {
             at_mailbox: true,
             said: "it offers neither OAUTHBEARER nor XOAUTH2".to_owned(),

@@ -241,19 +241,25 @@ pub async fn hand_in<N: Net>(
 fn failed(trouble: Trouble) -> Failed {
     match trouble {
         // Ours is a file, a command, our resolver: it may be back next time.
-        Trouble::Ours(reason) | Trouble::Theirs(CanaryOutcome::MailboxUnreachable { reason }) => {
-            Failed::Passing(reason)
-        }
+        Trouble::Ours(reason)
+        | Trouble::Theirs(
+            CanaryOutcome::MailboxUnreachable { reason }
+            | CanaryOutcome::NoToken {
+                refused: false,
+                reason,
+            },
+        ) => Failed::Passing(reason),
         Trouble::Theirs(CanaryOutcome::LoginRefused { said, token, .. }) => {
             let besides = token.map(|besides| format!(". {besides}")).unwrap_or_default();
             Failed::ForGood(format!("our login is refused: \"{said}\"{besides}"))
         }
-        Trouble::Theirs(CanaryOutcome::NoToken {
-            refused: true,
-            reason,
-        }) => Failed::ForGood(reason),
-        Trouble::Theirs(CanaryOutcome::NoToken { reason, .. }) => Failed::Passing(reason),
-        Trouble::Theirs(CanaryOutcome::NotTrusted { reason }) => Failed::ForGood(reason),
+        Trouble::Theirs(
+            CanaryOutcome::NotTrusted { reason }
+            | CanaryOutcome::NoToken {
+                refused: true,
+                reason,
+            },
+        ) => Failed::ForGood(reason),
         Trouble::Theirs(CanaryOutcome::NoServer { said, .. }) => Failed::Passing(said),
         Trouble::Theirs(CanaryOutcome::NotSubmitted { stage, kind, .. }) => {
             Failed::Passing(super::in_words(stage, &kind))

@@ -202,8 +202,7 @@ impl<N: Net> Handing<'_, N> {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let place = self.letter.place;
-        let offered = methods(offers);
-        let Some(mechanism) = Mechanism::of(offered.iter().map(String::as_str)) else {
+        let Some(mechanism) = Mechanism::of(&methods(offers)) else {
             let said = "it offers neither OAUTHBEARER nor XOAUTH2".to_owned();
             return Err(login_refused(who, said));
         };

@@ -24,9 +24,9 @@ const BEHIND: SignedDuration = SignedDuration::from_secs(60);
 /// Our word as a grant (RFC 7523 2.1).
 const BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/// The key of a service account, of which these are the parts that we need.
+/// What Google gives of a service account, of which these are the parts that we need.
 #[derive(Deserialize)]
-struct Key {
+struct Account {
     client_email: String,
     private_key: SecretString,
     private_key_id: Option<String>,
@@ -72,7 +72,7 @@ fn word(
     (user, scope, audience): (&str, Option<&str>, &str),
     now: Timestamp,
 ) -> Option<SecretString> {
-    let key: Key = serde_json::from_str(key.expose_secret()).ok()?;
+    let key: Account = serde_json::from_str(key.expose_secret()).ok()?;
     let pem = key.private_key.expose_secret().as_bytes();
     let private = PrivatePkcs8KeyDer::from_pem_slice(pem).ok()?;
     let pair = RsaKeyPair::from_pkcs8(private.secret_pkcs8_der()).ok()?;

@@ -235,7 +235,7 @@ impl Issuer {
 /// How long a token is kept of which it is said how long it lasts. Of which nothing is said, it is used once.
 fn kept_for(lasts: Option<Duration>) -> SignedDuration {
     let lasts = lasts.unwrap_or_default().min(LONGEST_LIFE);
-    let kept = lasts - EARLY.min(lasts / 5);
+    let kept = lasts.saturating_sub(EARLY.min(lasts / 5));
     SignedDuration::try_from(kept).unwrap_or_default()
 }
 

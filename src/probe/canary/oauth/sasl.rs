@@ -23,13 +23,9 @@ pub(in crate::probe::canary) enum Mechanism {
 
 impl Mechanism {
     /// The one to use of those that are offered, by their names in any case.
-    pub(in crate::probe::canary) fn of<'a>(offered: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
-        let all = [Self::OauthBearer, Self::Xoauth2];
-        let is_offered = |one: &Self| {
-            let mut offered = offered.clone();
-            offered.any(|name| name.eq_ignore_ascii_case(one.as_str()))
-        };
-        all.into_iter().find(is_offered)
+    pub(in crate::probe::canary) fn of(offered: &[String]) -> Option<Self> {
+        let is_offered = |one: &Self| offered.iter().any(|name| name.eq_ignore_ascii_case(one.as_str()));
+        [Self::OauthBearer, Self::Xoauth2].into_iter().find(is_offered)
     }
 
     /// Its name in SASL.
@@ -123,7 +119,8 @@ mod tests {
     #[case("LOGIN xoauth2", Some(Mechanism::Xoauth2))]
     #[case("PLAIN", None)]
     fn what_is_offered_is_used(#[case] offered: &str, #[case] expected: Option<Mechanism>) {
-        assert_eq!(Mechanism::of(offered.split(' ')), expected);
+        let offered: Vec<String> = offered.split(' ').map(str::to_owned).collect();
+        assert_eq!(Mechanism::of(&offered), expected);
     }
 
     #[rstest]

@@ -391,11 +391,7 @@ impl Server {
         let words: Vec<&str> = command.split(' ').collect();
         let here = |mail: &&mut Mail| !mail.gone && mail.there_from <= now;
         match words.as_slice() {
-            ["CAPABILITY", ..] => {
-                let uidplus = if manner.uidplus { " UIDPLUS" } else { "" };
-                let idle = if manner.idle.is_some() { " IDLE" } else { "" };
-                format!("* CAPABILITY IMAP4rev1{uidplus}{idle}{}\r\n", manner.imap)
-            }
+            ["CAPABILITY", ..] => capability(manner),
             ["LIST", ..] => "* LIST () \"/\" INBOX\r\n* LIST (\\Junk) \"/\" \"Bulk\"\r\n".into(),
             ["SELECT", name, ..] => {
                 *folder = name.trim_matches('"').to_owned();
@@ -465,6 +461,13 @@ impl Server {
             _ => String::new(),
         }
     }
+}
+
+/// What the mailbox can do.
+fn capability(manner: &Manner) -> String {
+    let uidplus = if manner.uidplus { " UIDPLUS" } else { "" };
+    let idle = if manner.idle.is_some() { " IDLE" } else { "" };
+    format!("* CAPABILITY IMAP4rev1{uidplus}{idle}{}\r\n", manner.imap)
 }
 
 /// Whether a search means a message: one that nobody has read, or one from a number on.
