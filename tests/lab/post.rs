@@ -157,7 +157,13 @@ fn start_mailboxes(world: &World, host: Host) -> Result<()> {
     let text = format!(
         include_str!("templates/dovecot.conf"),
         home = home.display(),
-        uid = mail::EXIM_ID
+        uid = mail::EXIM_ID,
+        // Not everybody offers the standard's way.
+        tokens = if host == Host::AcmeMx {
+            "oauthbearer xoauth2"
+        } else {
+            "xoauth2"
+        }
     );
     shell::replace(&config, &text)?;
     shell::replace(&home.join("dovecot-oauth2.conf"), &issuer::dovecot())?;
