@@ -318,6 +318,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_too_long_is_no_token() {
+        let given = |length: usize| format!(r#"{{"access_token":"{}"}}"#, "a".repeat(length));
+        assert!(matches!(answer(200, &given(LONGEST_TOKEN)), Answer::Token { .. }));
+        assert!(matches!(answer(200, &given(LONGEST_TOKEN + 1)), Answer::None(_)));
+        let cut = Fetched {
+            status: 200,
+            content_type: None,
+            body: given(10).into(),
+            cut: true,
+        };
+        assert!(matches!(read(&cut), Answer::None(_)));
+    }
+
     proptest! {
         #[test]
         fn any_answer_can_be_read_and_is_safe_to_show(

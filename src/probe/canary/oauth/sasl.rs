@@ -140,6 +140,11 @@ mod tests {
         #[test]
         fn any_challenge_can_be_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = wrong_with(&bytes);
+            let text = String::from_utf8_lossy(&bytes);
+            let challenge = serde_json::json!({ "status": text, "scope": text }).to_string();
+            let said = wrong_with(challenge.as_bytes()).unwrap();
+            // Each character may be shown as an escape.
+            proptest::prop_assert!(said.chars().count() < 2 * 10 * WORD && said.chars().all(|one| !one.is_control()));
         }
     }
 }
