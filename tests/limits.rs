@@ -77,6 +77,12 @@ const LIMITS: &[(&str, &[Limit])] = &[
         limit("bytes of a text", "src/net/real/snmp.rs", "LONGEST_TEXT", "a_text_is_cut"),
         limit("seconds for each question", "src/probe/snmp.rs", "PATIENCE", "a_wrong_community_is_silence_and_takes_no_long_time"),
     ]),
+    ("Token endpoints (OAuth 2.0)", &[
+        limit("bytes of an answer", "src/probe/canary/oauth/mod.rs", "LONGEST_ANSWER", "what_is_too_long_is_no_token"),
+        limit("bytes of a token", "src/probe/canary/oauth/answer.rs", "LONGEST_TOKEN", "what_is_too_long_is_no_token"),
+        limit("characters of what is said", "src/probe/canary/oauth/answer.rs", "WORDS", "any_answer_can_be_read_and_is_safe_to_show"),
+        limit("characters of a word that is wrong with a token", "src/probe/canary/oauth/sasl.rs", "WORD", "any_challenge_can_be_read"),
+    ]),
     ("Messages and bounces", &[
         limit("depth of parts", "src/message/mime.rs", "DEEPEST", "nothing_takes_long"),
         limit("parts", "src/message/mime.rs", "MOST_PARTS", "nothing_takes_long"),

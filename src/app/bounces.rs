@@ -23,8 +23,9 @@ use crate::probe::Context;
 use crate::probe::canary::Place;
 use crate::probe::canary::folder::{Failed, Folder, Mail, Mark, News};
 
+use super::canaries::Issuers;
+use super::settings;
 use super::sources::{Health, Heard, Wires};
-use super::{canaries, settings};
 
 mod answers;
 mod reading;
@@ -62,18 +63,56 @@ pub(super) struct Senders {
     domains: BTreeSet<DomainName>,
     /// The domains of clients.
     owners: BTreeMap<DomainName, ClientId>,
+    /// The server whose word is needed that a message comes from whom it names.
+    witness: Witness,
+}
+
+/// A server that checks where messages come from.
+#[derive(Debug, Clone, Default)]
+enum Witness {
+    /// Nobody is asked.
+    #[default]
+    Nobody,
+    /// The mailbox's own: where it says nothing, From is believed.
+    Own(String),
+    /// The one that is named: where it says nothing, nothing is believed.
+    Named(String),
+}
+
+impl Witness {
+    fn of(one: &config::BounceMailbox) -> Self {
+        let own = || one.mailbox.server.host.to_string().to_ascii_lowercase();
+        let named = one.authserv_id.clone();
+        named.map_or_else(|| Self::Own(own()), Self::Named)
+    }
+
+    /// Whether a message may be held for one of whom it names. Of several words of that server the uppermost counts: those
+    /// below it may have come with the message. One that does not say whose it is (Microsoft's) is the own server's if it
+    /// stands on top.
+    fn believes(&self, letter: &Letter) -> bool {
+        let of = |name: &String| letter.checks.iter().find(|one| one.server == *name);
+        match self {
+            Self::Nobody => true,
+            Self::Named(name) => of(name).is_some_and(|one| one.vouches),
+            Self::Own(name) => {
+                let top = letter.checks.first().filter(|one| one.server.is_empty());
+                top.or_else(|| of(name)).is_none_or(|one| one.vouches)
+            }
+        }
+    }
 }
 
 impl Senders {
-    fn new(config: &Config, named: &[Allowed]) -> Self {
+    fn new(config: &Config, one: &config::BounceMailbox) -> Self {
         let owners = config
             .domains()
             .map(|(client, domain)| (domain.name.clone(), client.id.clone()));
         let mut senders = Self {
             owners: owners.collect(),
+            witness: Witness::of(one),
             ..Self::default()
         };
-        for one in named {
+        for one in &one.senders {
             match one {
                 Allowed::Address(address) => {
                     senders.addresses.insert(address.to_string().to_lowercase());
@@ -108,28 +147,27 @@ impl Senders {
 /// # Errors
 /// A webhook that cannot be set up.
 pub(super) fn configured(config: &Config) -> Result<Vec<Arc<Mailbox>>, String> {
-    config
-        .bounce_mailboxes
-        .iter()
-        .map(|one| mailbox(config, one))
-        .collect()
+    let mut issuers = Issuers::default();
+    let all = config.bounce_mailboxes.iter();
+    all.map(|one| mailbox(config, one, &mut issuers)).collect()
 }
 
-fn mailbox(config: &Config, one: &config::BounceMailbox) -> Result<Arc<Mailbox>, String> {
+fn mailbox(
+    config: &Config,
+    one: &config::BounceMailbox,
+    issuers: &mut Issuers,
+) -> Result<Arc<Mailbox>, String> {
     let login = &one.mailbox;
-    let place = canaries::place(
-        &login.server,
-        Some(&(login.username.clone(), login.password.clone())),
-    );
+    let place = issuers.mailbox(login);
     let folder = match one.folder.as_str() {
         "INBOX" => String::new(),
         folder => format!(", folder {folder}"),
     };
     let name = format!("mailbox {} at {}{folder}", login.username, login.server);
-    let mail = one.reply.as_ref().map(|reply| {
-        let submit = canaries::place(&reply.submit.server, reply.submit.login.as_ref());
-        (submit, reply.from.to_string())
-    });
+    let mail = one
+        .reply
+        .as_ref()
+        .map(|reply| (issuers.place(&reply.submit), reply.from.to_string()));
     let hook = one.webhook.as_ref().map(webhook).transpose();
     let hook = hook.map_err(|error| format!("the webhook of the {name}: {error}"))?;
     Ok(Arc::new(Mailbox {
@@ -139,7 +177,7 @@ fn mailbox(config: &Config, one: &config::BounceMailbox) -> Result<Arc<Mailbox>,
         interval: one.interval,
         delete: one.delete,
         way: Way { mail, hook },
-        senders: Senders::new(config, &one.senders),
+        senders: Senders::new(config, one),
         counted: counted(config),
     }))
 }

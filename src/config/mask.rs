@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 /// Keys whose value is a secret wherever they stand, also in a text that is no TOML.
-pub(super) const SECRET_KEYS: [&str; 8] = [
+pub(super) const SECRET_KEYS: [&str; 10] = [
     "password",
     "passwd",
     "secret",
+    "client_secret",
+    "service_account",
     "token",
     "community",
     "routing_key",

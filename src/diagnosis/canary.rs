@@ -66,7 +66,9 @@ pub(super) fn classify(picture: &Picture, observation: &Observation, evidence: &
             Health::Failed(Code::SenderSubmissionFailed)
         }
         CanaryOutcome::NotTrusted { .. } => Health::Failed(Code::ServiceCertificateUntrusted),
-        CanaryOutcome::LoginRefused { .. } => Health::Failed(Code::CanaryCredentials),
+        CanaryOutcome::LoginRefused { .. } | CanaryOutcome::NoToken { .. } => {
+            Health::Failed(Code::CanaryCredentials)
+        }
         CanaryOutcome::MailboxUnreachable { .. } => Health::Failed(Code::DeliveryMailboxUnreachable),
         CanaryOutcome::Lost { .. } => Health::Failed(Code::DeliveryLost),
         CanaryOutcome::Arrived { junk: Some(_), .. } => Health::Failed(Code::DeliveryJunk),

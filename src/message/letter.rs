@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::authentication_results::results;
+use super::authentication_results::{findings, results, vouches};
 use super::mime::{Headers, Part};
 use super::{LONGEST, address};
 use crate::model::text::clean;
@@ -12,6 +12,18 @@ use crate::model::text::clean;
 const LONGEST_ID: usize = 998;
 /// Message-IDs that an answer refers to besides the message's own.
 const MOST_REFERENCES: usize = 20;
+
+/// Checks of where a message comes from that are kept.
+const MOST_CHECKS: usize = 10;
+
+/// What a server says that checked where a message comes from (RFC 8601). Anybody can write that into a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What that server calls itself, in lower case; empty: it does not say.
+    pub server: String,
+    /// Whether it vouches for the domain in From.
+    pub vouches: bool,
+}
 
 /// What a message is from outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +40,8 @@ pub struct Letter {
     pub by_machine: bool,
     /// Whether the mailbox's own server found that it does not come from whom it names.
     pub is_forged: bool,
+    /// Every check of where it comes from that is written in it, that of the last server first.
+    pub checks: Vec<Check>,
     /// When the bounce was written that it is or brings attached, where that is said.
     pub bounced: Option<Timestamp>,
 }
@@ -43,7 +57,9 @@ pub fn letter(message: &[u8]) -> Letter {
     };
     let mut references = ids("references");
     references.drain(..references.len().saturating_sub(MOST_REFERENCES));
+    let checks = checks(headers, from.as_deref().unwrap_or_default());
     Letter {
+        checks,
         by_machine: from.is_none() || is_by_machine(&whole, from.as_deref().unwrap_or_default()),
         from,
         id: ids("message-id").into_iter().next(),
@@ -117,6 +133,17 @@ fn is_by_machine(whole: &Part<'_>, from: &str) -> bool {
         || nobody.contains(&local.as_str())
         || local.starts_with("bounce")
         || whole.kind() == "multipart/report"
+}
+
+fn checks(headers: &Headers<'_>, from: &str) -> Vec<Check> {
+    let domain = from.rsplit('@').next().unwrap_or_default();
+    let all = headers.all("authentication-results").take(MOST_CHECKS);
+    let read = all.filter_map(|value| findings(&value));
+    read.map(|(server, found)| Check {
+        server: server.to_ascii_lowercase(),
+        vouches: vouches(&found, domain),
+    })
+    .collect()
 }
 
 /// Whether the server that took it, whose stamp stands on top, found it forged: DMARC says so, or where there is no DMARC,

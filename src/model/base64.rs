@@ -1,5 +1,6 @@
 //! Base64 (RFC 4648 4), by the crate of that name: written with padding, read with or without.
 
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine as _, alphabet};
 
@@ -13,6 +14,11 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
 /// Bytes as base64.
 pub fn encode(bytes: &[u8]) -> String {
     ENGINE.encode(bytes)
+}
+
+/// Bytes as base64 for URLs, without padding (RFC 4648 5), as signed tokens are written (RFC 7515 2).
+pub fn encode_url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The bytes that a text stands for; `None` where it is no base64.
@@ -39,6 +45,11 @@ mod tests {
         for text in [text, text.trim_end_matches('=')] {
             assert_eq!(decode(text).as_deref(), Some(plain.as_bytes()));
         }
+    }
+
+    #[test]
+    fn in_a_url() {
+        assert_eq!(encode_url(&[0xfb, 0xff, 0xfe, 0x01]), "-__-AQ");
     }
 
     #[rstest]

@@ -33,7 +33,9 @@ impl CanaryEvidence {
     pub fn has_spoken(&self) -> bool {
         match &self.outcome {
             CanaryOutcome::NotSubmitted { kind, .. } => matches!(kind, SmtpFailureKind::Reply(_)),
-            CanaryOutcome::NoServer { .. } | CanaryOutcome::NotTrusted { .. } => false,
+            CanaryOutcome::NoServer { .. }
+            | CanaryOutcome::NotTrusted { .. }
+            | CanaryOutcome::NoToken { .. } => false,
             CanaryOutcome::LoginRefused { .. }
             | CanaryOutcome::MailboxUnreachable { .. }
             | CanaryOutcome::Lost { .. }
@@ -107,12 +109,22 @@ pub enum CanaryOutcome {
         /// What is wrong with its certificate, or that it offers no encryption.
         reason: String,
     },
-    /// Our own name or password is wrong.
+    /// Our own name, password or token is wrong.
     LoginRefused {
         /// Whether at the mailbox; else where it is handed in.
         at_mailbox: bool,
         /// What the server said.
         said: String,
+        /// Where it is a token that is refused: what else has to be in order.
+        #[serde(default)]
+        token: Option<String>,
+    },
+    /// We log in by a token, and get none.
+    NoToken {
+        /// Whether whoever gives them out has refused us; else nothing came from there.
+        refused: bool,
+        /// What was said, and what is to be done.
+        reason: String,
     },
     /// It was handed in, and the mailbox cannot be looked into.
     MailboxUnreachable {

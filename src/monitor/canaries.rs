@@ -32,13 +32,15 @@ impl Default for Flights {
 }
 
 impl Flights {
-    /// Counts one that came to its end. Where our own password is wrong nothing was sent, and nobody failed.
+    /// Counts one that came to its end. Where we cannot log in nothing was sent, and nobody failed.
     pub(super) fn add(&mut self, observation: &Observation) {
         let Evidence::Canary(evidence) = &observation.evidence else {
             return;
         };
         match &evidence.outcome {
-            CanaryOutcome::LoginRefused { .. } | CanaryOutcome::NotTrusted { .. } => return,
+            CanaryOutcome::LoginRefused { .. }
+            | CanaryOutcome::NoToken { .. }
+            | CanaryOutcome::NotTrusted { .. } => return,
             CanaryOutcome::Arrived { after, .. } => {
                 self.took.record(*after);
                 self.last_success = Some(observation.ended());

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use crate::model::DialError;
 
 /// What to fetch.
@@ -14,6 +16,8 @@ pub struct Page<'a> {
     pub path: &'a str,
     /// Where the host is; tried in this order. All have the same port, which goes into the address unless it is 443.
     pub addresses: &'a [SocketAddr],
+    /// What is posted there, as `application/x-www-form-urlencoded`; `None`: the page is only asked for.
+    pub form: Option<&'a SecretString>,
 }
 
 impl Page<'_> {

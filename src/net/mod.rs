@@ -58,8 +58,8 @@ pub trait Net: Send + Sync + 'static {
         limit: Duration,
     ) -> impl Future<Output = Result<Connection<Self::Stream>, DialError>> + Send;
 
-    /// Fetches one page over HTTPS from the given addresses, by certificates that lead to a root that we trust. No
-    /// redirect is followed.
+    /// Fetches one page over HTTPS from the given addresses, or posts a form there, by certificates that lead to a root
+    /// that we trust. No redirect is followed.
     ///
     /// # Errors
     /// [`FetchError`] when no answer came; a status code that says no is an answer.

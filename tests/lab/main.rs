@@ -17,6 +17,7 @@ mod dashboards;
 mod dns;
 mod faults;
 mod hosts;
+mod issuer;
 mod letters;
 mod mail;
 mod manners;

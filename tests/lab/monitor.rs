@@ -9,6 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::hosts::Host;
+use crate::issuer;
 use crate::post;
 use crate::receivers;
 use crate::scenario::{State, Turn};
@@ -74,6 +75,17 @@ impl<'world> Daemon<'world> {
     /// Takes real receivers on, or no longer, by a reload.
     pub fn tell(&self, real: bool) -> Result<()> {
         self.configure(real)?;
+        self.reload()
+    }
+
+    /// Has it log in by tokens, by a reload.
+    pub fn log_in_by_token(&self) -> Result<()> {
+        let text = issuer::by_token(&text_for(self.world));
+        shell::replace(&config(self.world), &text)?;
+        self.reload()
+    }
+
+    fn reload(&self) -> Result<()> {
         let child = self.child.as_ref().context("the daemon does not run")?;
         let reloads = || lines(&self.log(), "configuration reloaded");
         let before = reloads();

@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::hosts::{Host, Service};
+use crate::issuer;
 use crate::mail;
 use crate::setting::Setting;
 use crate::shell;
@@ -69,6 +70,10 @@ pub enum Trouble {
     SmallMessagesOnly,
     /// A scanner finds a virus in everything (Exim).
     VirusFound,
+    /// The tokens that were given out are worth nothing any more (`web`).
+    TokensRevoked,
+    /// Whoever gives tokens out finds that the daemon's secret has expired (`web`).
+    SecretExpired,
 }
 
 /// Whether a host carries mail in a world.
@@ -156,9 +161,16 @@ fn start_mailboxes(world: &World, host: Host) -> Result<()> {
     let text = format!(
         include_str!("templates/dovecot.conf"),
         home = home.display(),
-        uid = mail::EXIM_ID
+        uid = mail::EXIM_ID,
+        // Not everybody offers the standard's way.
+        tokens = if host == Host::AcmeMx {
+            "oauthbearer xoauth2"
+        } else {
+            "xoauth2"
+        }
     );
     shell::replace(&config, &text)?;
+    shell::replace(&home.join("dovecot-oauth2.conf"), &issuer::dovecot())?;
     let mut dovecot = world.on(host, "dovecot");
     shell::detach(dovecot.arg("-c").arg(config), &home.join("dovecot-start.log"))
 }
@@ -236,6 +248,8 @@ pub fn begin(world: &World, host: Host, trouble: Trouble) -> Result<Option<Worke
         Trouble::PasswordChanged => set_password(&home, "another-secret")?,
         Trouble::NoMailboxes => shell::end(shell::pid(&home.join("dovecot/master.pid"))?)?,
         Trouble::DeskGone => set_people(world, host, &PEOPLE[..1])?,
+        Trouble::TokensRevoked => issuer::revoke(world)?,
+        Trouble::SecretExpired => issuer::expire(world, true)?,
         Trouble::NotOwner if is_postfix => set_owner(&home, "somebody-else")?,
         Trouble::AccountBlocked if is_postfix => {
             set_account(&home, "REJECT This account is blocked: it has sent spam")?;
@@ -268,6 +282,9 @@ pub fn end(world: &World, host: Host, trouble: Trouble) -> Result<()> {
         Trouble::PasswordChanged => set_password(&home, PASSWORD),
         Trouble::NoMailboxes => start_mailboxes(world, host),
         Trouble::DeskGone => set_people(world, host, &PEOPLE),
+        // Later ones are good anyway.
+        Trouble::TokensRevoked => Ok(()),
+        Trouble::SecretExpired => issuer::expire(world, false),
         Trouble::NotOwner => set_owner(&home, "canary"),
         Trouble::AccountBlocked => set_account(&home, ""),
         Trouble::Greylisting => set_answer(world, host, None),

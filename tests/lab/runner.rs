@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::dashboards;
 use crate::faults::Active;
+use crate::issuer::Issuer;
 use crate::manners;
 use crate::monitor::{Daemon, VANTAGE, panics};
 use crate::prometheus;
@@ -59,6 +60,7 @@ pub struct Runner<'world> {
     watch: Watch,
     active: Active,
     receivers: Option<Receivers>,
+    issuer: Option<Issuer>,
     lost: bool,
 }
 
@@ -101,6 +103,7 @@ impl<'world> Runner<'world> {
             watch,
             active: Active::default(),
             receivers: None,
+            issuer: None,
             lost: false,
         };
         runner.wait_for_calm()?;
@@ -207,6 +210,10 @@ impl<'world> Runner<'world> {
                 self.daemon.tell(false)?;
                 self.receivers = None;
             }
+            Some(DaemonAction::ByToken) => {
+                self.issuer = Some(Issuer::start(self.world)?);
+                self.daemon.log_in_by_token()?;
+            }
             None => {}
         }
         if step.daemon.is_some() {
@@ -240,7 +247,15 @@ impl<'world> Runner<'world> {
             self.watch.read(|seen| seen.open.is_empty()),
             "an incident is still open"
         );
-        Ok(())
+        self.log_in_by_password()
+    }
+
+    /// As before, where a scenario has had it otherwise.
+    fn log_in_by_password(&mut self) -> Result<()> {
+        match self.issuer.take() {
+            Some(_) => self.daemon.tell(false),
+            None => Ok(()),
+        }
     }
 
     /// Waits for everything expected, watches on for a while, then judges all that was seen since the mark.
@@ -356,6 +371,10 @@ impl<'world> Runner<'world> {
                 let told = self.watch.read(|seen| seen.hooks[play.first.hooks..].to_vec());
                 receivers.judge(self.world, &told)
             }
+            Check::Tokens => {
+                let issuer = self.issuer.as_ref().context("nobody logs in by a token")?;
+                issuer.judge()
+            }
             Check::Manners => manners::judge(self.world),
             Check::Cli => {
                 for turn in &step.domains {
@@ -400,6 +419,7 @@ impl<'world> Runner<'world> {
         if self.receivers.take().is_some() {
             self.daemon.tell(false)?;
         }
+        self.log_in_by_password()?;
         if self.daemon.must_run().is_ok() && self.wait_for_calm().is_ok() {
             return Ok(());
         }

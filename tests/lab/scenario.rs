@@ -107,6 +107,8 @@ pub enum DaemonAction {
     Tell,
     /// And no longer.
     Hush,
+    /// It is told, by a reload, to log in by tokens; until everything is healed.
+    ByToken,
 }
 
 /// What is done to the receiver of webhooks.
@@ -132,6 +134,8 @@ pub enum Check {
     Alerts,
     /// The Alertmanager and the mailbox have all that was told since the reload, well-formed.
     Received,
+    /// Tokens were given out, and believed by a mail server.
+    Tokens,
     /// The mail servers' own logs show a polite prober: whole sessions, few of them.
     Manners,
     /// `mailflow check` agrees with the daemon about each domain that the step names.

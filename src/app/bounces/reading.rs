@@ -62,7 +62,8 @@ pub(super) fn read(
             "its sender is neither a client's nor named under `senders`, and it is ignored",
         );
     }
-    let client = client(senders, from, explanation);
+    let is_believed = senders.witness.believes(letter);
+    let client = client(senders, from, explanation).filter(|_| is_believed);
     let is_bounce = matches!(explanation.kind, Kind::Bounce | Kind::Delay);
     let told: Vec<Report> = match &client {
         // Anybody can write a bounce: only what somebody forwards who may is believed.
@@ -83,6 +84,9 @@ pub(super) fn read(
         bounces,
         remark: match (is_bounce, &client) {
             (true, Some(_)) => "a bounce, explained",
+            (true, None) if !is_believed => {
+                "a bounce, explained; no evidence, as no server vouches for whoever forwards it"
+            }
             (true, None) => "a bounce of nobody's that we know, explained",
             (false, _) => "no bounce, explained",
         },

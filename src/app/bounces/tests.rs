@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+
+mod hook;
 
 use super::*;
 use crate::app::engine::Command;
 use crate::app::keeper::Keeper;
 use crate::app::sources::Marks;
 use crate::model::{Code, Fate};
-use crate::probe::canary::tests::post::{Manner, Post, SERVER};
-use crate::probe::canary::{Credential, Identity};
+use crate::probe::canary::Identity;
+use crate::probe::canary::tests::post::{Idle, Manner, Post, SERVER};
 use crate::probe::fixtures::context;
 use crate::store::{SqliteStore, Store as _};
 use crate::surface::sample;
@@ -33,6 +36,7 @@ fn senders() -> Senders {
             (domain("acme.test"), client("acme")),
             (domain("beta.test"), client("beta")),
         ]),
+        witness: Witness::Own("mx.msp.test".into()),
     }
 }
 
@@ -40,9 +44,10 @@ fn place(port: u16) -> Place {
     Place {
         host: SERVER.parse().unwrap(),
         port,
-        identity: Some(Identity::new("canary", || {
-            Ok(Credential::Password(SecretString::from("hunter2")))
-        })),
+        identity: Some(Identity::with_password(
+            "canary",
+            Arc::new(|| Ok(SecretString::from("hunter2"))),
+        )),
     }
 }
 
@@ -273,6 +278,29 @@ async fn an_answer_that_cannot_be_handed_in_is_tried_again() {
     assert_eq!(bench.answers().len(), 1);
 }
 
+/// A server that tells of new mail by itself and loses us now and then: what comes is read, and nothing twice.
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_that_drops_us_while_we_wait_is_opened_anew() {
+    let bench = Bench::new(Manner {
+        idle: Some(Idle::Drops(Duration::from_secs(4))),
+        ..Manner::default()
+    });
+    let running = bench.start(false);
+    running.pass(20).await;
+    bench.post.put(&message("forwarded-attached"), false);
+    running.pass(40).await;
+    let heard = running.end().await;
+    assert_eq!(heard.iter().flat_map(|heard| &heard.reports).count(), 1);
+    let failed = heard.iter().filter_map(|heard| heard.health.as_ref()?.1.as_ref());
+    assert_eq!(failed.count(), 0, "{heard:?}");
+    assert_eq!(bench.answers().len(), 1);
+    let sessions = bench.post.state.lock().unwrap().connections.clone();
+    assert!(
+        sessions.iter().filter(|port| **port == 993).count() >= 3,
+        "{sessions:?}"
+    );
+}
+
 #[test]
 fn a_client_is_not_believed_about_anothers_mail() {
     let senders = senders();
@@ -295,6 +323,73 @@ fn a_client_is_not_believed_about_anothers_mail() {
     assert_eq!(heard("Boss@elsewhere.test"), (Some("acme".into()), 1));
     assert_eq!(heard("bert@beta.test"), (None, 0));
     assert_eq!(heard("mallory@evil.test"), (None, 99));
+}
+
+/// What a server says of where a forward comes from: its own uppermost word counts, and where it is named, nothing does
+/// without it.
+#[rstest]
+#[case::nothing_said("", true, false)]
+#[case::vouched_for(
+    "Authentication-Results: mx.msp.test; dmarc=pass header.from=acme.test\r\n",
+    true,
+    true
+)]
+#[case::signed(
+    "Authentication-Results: MX.msp.test; dkim=pass header.d=acme.test\r\n",
+    true,
+    true
+)]
+#[case::nothing_found("Authentication-Results: mx.msp.test; spf=none; dkim=none\r\n", false, false)]
+#[case::signed_by_another(
+    "Authentication-Results: mx.msp.test; dkim=pass header.d=evil.test\r\n",
+    false,
+    false
+)]
+#[case::somebody_elses_word(
+    "Authentication-Results: mx.evil.test; dmarc=pass header.from=acme.test\r\n",
+    true,
+    false
+)]
+#[case::brought_along(
+    "Authentication-Results: mx.msp.test; dkim=none\r\n\
+     Authentication-Results: mx.msp.test; dmarc=pass header.from=acme.test\r\n",
+    false,
+    false
+)]
+#[case::microsofts(
+    "Authentication-Results: spf=pass smtp.mailfrom=acme.test; dkim=none\r\n",
+    true,
+    false
+)]
+#[case::microsofts_doubt(
+    "Authentication-Results: spf=none smtp.mailfrom=acme.test; dkim=none\r\n",
+    false,
+    false
+)]
+fn a_forward_is_believed_by_the_word_of_a_server(
+    #[case] headers: &str,
+    #[case] own: bool,
+    #[case] named: bool,
+) {
+    let text = format!("{headers}{}", message("forwarded-attached"));
+    let (letter, explanation) = (
+        message::letter(text.as_bytes()),
+        message::explain(text.as_bytes()),
+    );
+    let now: Timestamp = "2026-11-26T09:30:00Z".parse().unwrap();
+    let is_evidence = |witness| {
+        let senders = Senders { witness, ..senders() };
+        match read(&senders, &letter, &explanation, now, now) {
+            Reading::Heard { client, reports, .. } => {
+                assert_eq!(client.is_some(), !reports.is_empty());
+                client.is_some()
+            }
+            Reading::Ignored(why) => panic!("{why}"),
+        }
+    };
+    assert_eq!(is_evidence(Witness::Own("mx.msp.test".into())), own);
+    assert_eq!(is_evidence(Witness::Named("mx.msp.test".into())), named);
+    assert!(is_evidence(Witness::Nobody));
 }
 
 #[test]

@@ -22,6 +22,9 @@ pub struct BounceMailbox {
     pub interval: Duration,
     /// How to answer with the explanation, if at all.
     pub reply: Option<Reply>,
+    /// What the server calls itself that checks where mail to the mailbox comes from (RFC 8601 2.5): what it does not vouch
+    /// for is no evidence. `None`: the mailbox's own server, where it says so at all.
+    pub authserv_id: Option<String>,
     /// Whose bounces are explained and believed besides those of the clients' own domains.
     pub senders: Vec<Allowed>,
     /// Where to post each explanation.
@@ -99,7 +102,8 @@ impl Read for BounceMailbox {
             let wanted = t.or("reply", false);
             let (submit, from) = (t.get("submit"), t.get("from"));
             let (senders, webhook) = (t.or("senders", Vec::new()), t.get("webhook"));
-            let delete = t.or("delete", false);
+            let (delete, authserv_id) = (t.or("delete", false), t.entry("authserv_id"));
+            let authserv_id = authserv_id.and_then(server_name);
             let mailbox = mailbox?;
             let place = format!("{} at {}, {folder}", mailbox.username, mailbox.server);
             t.entry("mailbox")?.define(Kind::BounceMailbox, "", &place);
@@ -116,12 +120,27 @@ impl Read for BounceMailbox {
                 folder,
                 interval: interval.unwrap_or(Self::INTERVAL),
                 reply,
+                authserv_id,
                 senders,
                 webhook,
                 delete,
             })
         })
     }
+}
+
+/// RFC 8601 2.2: one word.
+fn server_name(node: Node<'_>) -> Option<String> {
+    let text = String::read(node)?;
+    if text
+        .bytes()
+        .any(|byte| !byte.is_ascii_graphic() || b";=()\"".contains(&byte))
+    {
+        return node.wrong(
+            "this is the first word of the header Authentication-Results that the server writes, such as \"mx.msp.example\"",
+        );
+    }
+    Some(text.to_ascii_lowercase())
 }
 
 /// Answers leave by the mailbox's own server and login, from the user's own address, unless something else is written.
@@ -139,7 +158,7 @@ fn reply(
             host: mailbox.server.host.clone(),
             port: SUBMISSION,
         },
-        login: Some((mailbox.username.clone(), mailbox.password.clone())),
+        login: Some((mailbox.username.clone(), mailbox.credential.clone())),
     };
     Some(Reply {
         submit: submit.unwrap_or_else(own),

@@ -10,6 +10,7 @@ mod canary;
 mod client;
 mod domain;
 mod gateway;
+mod login;
 mod notifier;
 mod probes;
 mod provider;
@@ -25,10 +26,11 @@ pub use alerting::{
 };
 pub use bounces::{Allowed, BounceMailbox, Hook, MailLog, MailLogFormat, Reply};
 pub use budgets::{AddressBudget, Budgets, NameserverBudget, ProviderBudget};
-pub use canary::{Canary, Login, Submission};
+pub use canary::Canary;
 pub use client::Client;
 pub use domain::{Acceptance, Domain, ExpectMx, MailDirection, TlsPolicy};
 pub use gateway::{Check, Gateway};
+pub use login::{Credential, Grant, Login, OAuth2, Submission};
 pub use notifier::{
     Alertmanager, Email, MailTls, Notifier, NotifierKind, Ntfy, Pagerduty, Slack, Teams, Webhook,
 };

@@ -51,7 +51,7 @@ fn everything_that_the_example_comments_out_is_right_as_well() {
             acme.routes.len(),
             acme.canaries.len()
         ),
-        (1, 1, 1, 1, 1)
+        (1, 1, 1, 1, 2)
     );
     let types: Vec<&str> = config
         .notifiers

@@ -3,6 +3,7 @@
 mod example;
 mod hostile;
 mod layering;
+mod logins;
 mod messages;
 mod notifiers;
 mod secrets;

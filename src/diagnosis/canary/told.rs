@@ -23,10 +23,18 @@ pub(super) fn detail(canary: &Canary, evidence: &CanaryEvidence) -> String {
         CanaryOutcome::NotTrusted { reason } => {
             format!("We do not hand our password to {submit} or {mailbox}: {reason}.")
         }
-        CanaryOutcome::LoginRefused { at_mailbox, said } => {
+        CanaryOutcome::LoginRefused {
+            at_mailbox,
+            said,
+            token,
+        } => {
             let place = if *at_mailbox { mailbox } else { submit };
-            format!("{place} refuses our own name and password: \"{said}\".")
+            match token {
+                None => format!("{place} refuses our own name and password: \"{said}\"."),
+                Some(besides) => format!("{place} refuses our own token: \"{said}\". {besides}"),
+            }
         }
+        CanaryOutcome::NoToken { reason, .. } => format!("We cannot log in: {reason}."),
         CanaryOutcome::MailboxUnreachable { reason } => {
             format!("{submit} took it, and the mailbox at {mailbox} cannot be looked into: {reason}.")
         }
@@ -90,6 +98,7 @@ pub(in crate::diagnosis) fn summary(evidence: &CanaryEvidence) -> String {
         CanaryOutcome::NoServer { said, .. } => format!("its server cannot be found ({said})"),
         CanaryOutcome::NotTrusted { reason } => format!("not sent: {reason}"),
         CanaryOutcome::LoginRefused { said, .. } => format!("our own login is refused: \"{said}\""),
+        CanaryOutcome::NoToken { reason, .. } => format!("we cannot log in: {reason}"),
         CanaryOutcome::MailboxUnreachable { reason } => {
             format!("the mailbox cannot be looked into: {reason}")
         }
@@ -200,7 +209,7 @@ pub(super) fn path(canary: &Canary, latest: &Observation) -> Vec<Hop> {
                 said,
             ),
         ],
-        CanaryOutcome::LoginRefused { .. } => {
+        CanaryOutcome::LoginRefused { .. } | CanaryOutcome::NoToken { .. } => {
             vec![hop(canary.submit.to_string(), State::Unknown, None, said)]
         }
         _ => vec![hop(canary.submit.to_string(), State::Broken, None, said)],

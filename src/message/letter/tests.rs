@@ -66,6 +66,24 @@ fn what_the_server_finds_forged_is(#[case] results: &str, #[case] forged: bool) 
 }
 
 #[test]
+fn every_check_is_read_from_the_top() {
+    let found = with(
+        "Authentication-Results: MX.msp.test; dmarc=pass header.from=acme.test\n\
+         Authentication-Results: spf=fail smtp.mailfrom=acme.test\n\
+         Authentication-Results: elsewhere.test; dkim=pass header.d=evil.test",
+    );
+    let checks: Vec<_> = found
+        .checks
+        .iter()
+        .map(|one| (one.server.as_str(), one.vouches))
+        .collect();
+    assert_eq!(
+        checks,
+        [("mx.msp.test", true), ("", false), ("elsewhere.test", false)]
+    );
+}
+
+#[test]
 fn a_bounce_that_is_attached_says_when_it_was_written() {
     let path = format!(
         "{}/tests/messages/forwarded-attached.eml",

@@ -250,13 +250,14 @@ pub(super) const JOURNEY: &[Entry] = &[
         code: Code::CanaryCredentials,
         state: State::Unknown,
         role: Role::Us,
-        title: "Our test message cannot be sent: our password is wrong",
+        title: "Our test message cannot be sent: our own login fails",
         explanation: "mailflow sends test messages (canaries) from a mailbox of its own, and cannot log in \
             there. That says nothing about other people's mail.",
         action: "Check the canary's user name and password in the configuration. If the password was changed, \
-            enter the new one.",
-        seen: "535 at AUTH, or a refused IMAP login (RFC 4954 6).",
-        refuted: "A login with the configured name and password.",
+            enter the new one. With OAuth 2.0, renew the secret or the key that is named here, or give the permission \
+            that is missing.",
+        seen: "535 at AUTH, a refused IMAP login (RFC 4954 6), or a token endpoint that refuses us (RFC 6749 5.2).",
+        refuted: "A login with the configured name and password, or token.",
         route: None,
     },
     Entry {

@@ -171,6 +171,45 @@ fn two_clients_within_an_hour_are_one_thing() {
     assert_ne!(roots[0], roots[1]);
 }
 
+/// What two clients' mail meets at two destinations of one provider within an hour is the provider's, and one incident.
+#[test]
+fn two_destinations_of_one_provider_are_one_thing() {
+    let route = |to: &str| format!("[[clients.routes]]\nto = \"{to}\"\n");
+    let (acme, beta) = CONFIG.split_once("[[clients]]\nname = \"BETA\"").unwrap();
+    let config = format!(
+        "{acme}{}[[clients]]\nname = \"BETA\"{beta}{}[[providers]]\nname = \"BIGMAIL\"\nmx = [\"*.bigmail.test\"]\n",
+        route("gamma.test"),
+        route("delta.test")
+    );
+    let mut sim = Sim::started_in(World::healthy(), &config);
+    sim.run(20.0);
+    let to = |client: &str, to: &str, ago: i64, now: Timestamp| Report {
+        to: DomainName::parse(to).unwrap(),
+        ..report(
+            client,
+            Code::ReputationSenderBlocked,
+            "who",
+            now - SignedDuration::from_mins(ago),
+        )
+    };
+    let root = |sim: &Sim, client: &str, to: &str| sim.route(client, to).cause.unwrap().root;
+    let now = sim.now;
+    // At another provider's, or by itself, it is the route's own.
+    hear(&mut sim, &to("acme", "gamma.test", 50, now));
+    hear(&mut sim, &to("beta", "partner.test", 0, now));
+    for (client, to) in [("acme", "gamma.test"), ("beta", "partner.test")] {
+        assert_eq!(root(&sim, client, to).kind, RootKind::Route);
+    }
+    hear(&mut sim, &to("beta", "delta.test", 0, now));
+    let shared = root(&sim, "beta", "delta.test");
+    assert_eq!(
+        (shared.kind, &shared.client, &*shared.name),
+        (RootKind::Provider, &None, "BIGMAIL")
+    );
+    assert_eq!(root(&sim, "acme", "gamma.test"), shared);
+    assert_eq!(root(&sim, "beta", "partner.test").kind, RootKind::Route);
+}
+
 #[test]
 fn a_few_deferrals_in_a_row_impair_and_one_does_not() {
     let mut sim = watched();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, header::CONTENT_TYPE};
+use secrecy::ExposeSecret as _;
 use tokio::time::timeout;
 
 use super::tcp::local_reason;
@@ -26,7 +27,14 @@ pub(super) async fn fetch(
 ) -> Result<Fetched, FetchError> {
     let client = client(page, trust, limits.time)?;
     let exchange = async {
-        let sent = client.get(page.url()).send().await;
+        let request = match page.form {
+            None => client.get(page.url()),
+            Some(form) => client
+                .post(page.url())
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.expose_secret().to_owned()),
+        };
+        let sent = request.send().await;
         read(sent.map_err(|error| verdict(&error))?, limits.bytes).await
     };
     timeout(limits.time, exchange)

@@ -72,6 +72,7 @@ async fn get(
         host: HOST,
         path: "/.well-known/mta-sts.txt",
         addresses: &[at],
+        form: None,
     };
     fetch(&page, &Trust::only([root]), limits).await
 }
@@ -99,6 +100,44 @@ async fn a_page_is_fetched_and_cut_at_the_limit() {
         (fetched.body.len(), fetched.cut, fetched.content_type),
         (1000, true, None)
     );
+}
+
+#[tokio::test]
+async fn a_form_is_posted() {
+    let (root, tls) = pki(HOST);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let posted = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = TlsAcceptor::from(tls).accept(stream).await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"client_secret=a%26b") {
+            let mut part = [0; 1024];
+            let count = stream.read(&mut part).await.unwrap();
+            request.extend_from_slice(&part[..count]);
+        }
+        let answer = b"HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\n{}";
+        stream.write_all(answer).await.unwrap();
+        stream.flush().await.unwrap();
+        String::from_utf8(request).unwrap()
+    };
+    let form = "grant_type=client_credentials&client_secret=a%26b".into();
+    let page = Page {
+        host: HOST,
+        path: "/token",
+        addresses: &[at],
+        form: Some(&form),
+    };
+    let trust = Trust::only([root]);
+    let (fetched, posted) = futures_util::join!(fetch(&page, &trust, LIMITS), posted);
+    assert_eq!(fetched.unwrap().status, 401);
+    let lower = posted.to_ascii_lowercase();
+    assert!(lower.starts_with("post /token http/1.1\r\n"), "{posted}");
+    assert!(
+        lower.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"),
+        "{posted}"
+    );
+    assert!(!format!("{page:?}").contains("a%26b"));
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
 /// Why a mailbox cannot be read, or an answer not be handed in. In words, of the server's own cleaned ones.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failed {
-    /// Trying again changes nothing: our password is refused, or the server does not prove who it is.
+    /// Trying again changes nothing: our login is refused, or the server does not prove who it is.
     #[error("{0}")]
     ForGood(String),
     /// It may pass.
@@ -241,13 +241,25 @@ pub async fn hand_in<N: Net>(
 fn failed(trouble: Trouble) -> Failed {
     match trouble {
         // Ours is a file, a command, our resolver: it may be back next time.
-        Trouble::Ours(reason) | Trouble::Theirs(CanaryOutcome::MailboxUnreachable { reason }) => {
-            Failed::Passing(reason)
+        Trouble::Ours(reason)
+        | Trouble::Theirs(
+            CanaryOutcome::MailboxUnreachable { reason }
+            | CanaryOutcome::NoToken {
+                refused: false,
+                reason,
+            },
+        ) => Failed::Passing(reason),
+        Trouble::Theirs(CanaryOutcome::LoginRefused { said, token, .. }) => {
+            let besides = token.map(|besides| format!(". {besides}")).unwrap_or_default();
+            Failed::ForGood(format!("our login is refused: \"{said}\"{besides}"))
         }
-        Trouble::Theirs(CanaryOutcome::LoginRefused { said, .. }) => {
-            Failed::ForGood(format!("our login is refused: \"{said}\""))
-        }
-        Trouble::Theirs(CanaryOutcome::NotTrusted { reason }) => Failed::ForGood(reason),
+        Trouble::Theirs(
+            CanaryOutcome::NotTrusted { reason }
+            | CanaryOutcome::NoToken {
+                refused: true,
+                reason,
+            },
+        ) => Failed::ForGood(reason),
         Trouble::Theirs(CanaryOutcome::NoServer { said, .. }) => Failed::Passing(said),
         Trouble::Theirs(CanaryOutcome::NotSubmitted { stage, kind, .. }) => {
             Failed::Passing(super::in_words(stage, &kind))

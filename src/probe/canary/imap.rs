@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use tokio::time;
 
-use super::login::{Credential, Place};
+use super::bearer;
+use super::login::{Credential, Identity, Place};
 use super::reach::{Link, Trouble, connect, secure};
 use crate::message::canary::{Found, Returned, SUBJECT, TokenKey, read, returned};
 use crate::model::CanaryOutcome;
@@ -68,8 +69,27 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Logs in. The server may send `most` bytes in all.
+    /// Logs in, with a new token where an older one is refused. The server may send `most` bytes in all.
     pub(super) async fn open<N: Net>(
+        net: &N,
+        context: &Context,
+        trust: &Trust,
+        place: &Place,
+        timeout: Duration,
+        (tried, most): (&mut Option<std::net::SocketAddr>, usize),
+    ) -> Result<Self, Trouble> {
+        let began = net.now();
+        let opened = Self::open_once(net, context, trust, place, timeout, (tried, most)).await;
+        if let (Err(Trouble::Theirs(CanaryOutcome::LoginRefused { .. })), Some(who)) =
+            (&opened, &place.identity)
+            && who.renews(began).await
+        {
+            return Self::open_once(net, context, trust, place, timeout, (tried, most)).await;
+        }
+        opened
+    }
+
+    async fn open_once<N: Net>(
         net: &N,
         context: &Context,
         trust: &Trust,
@@ -93,20 +113,19 @@ impl Mailbox {
         let Some(identity) = &place.identity else {
             return Err(Trouble::Ours("the mailbox has no user".into()));
         };
-        let Credential::Password(password) = identity.credential().await.map_err(Trouble::Ours)?;
+        let credential = identity.credential(net, context, trust).await?;
         let opened = async {
             let mut client = client;
             if place.port != IMAP {
                 greeting(&mut client).await?;
             }
-            let logged_in = client.login(&*identity.user, password.expose_secret()).await;
-            logged_in.map_err(|(error, _)| match error {
-                Error::No(said) | Error::Bad(said) => Trouble::Theirs(CanaryOutcome::LoginRefused {
-                    at_mailbox: true,
-                    said: words_of(&said),
-                }),
-                error => unreachable(&error),
-            })
+            match &credential {
+                Credential::Password(password) => {
+                    let logged_in = client.login(&*identity.user, password.expose_secret()).await;
+                    logged_in.map_err(|(error, _)| not_let_in(&error, identity, None))
+                }
+                Credential::Token(token) => bearer::log_in(client, place, identity, token).await,
+            }
         };
         let session = limited(timeout, opened).await?;
         let mut mailbox = Self {
@@ -288,6 +307,24 @@ async fn greeting(client: &mut Client<Link>) -> Result<(), Trouble> {
         Ok(None) => Err(unreachable(&Error::ConnectionLost)),
         Err(error) => Err(unreachable(&Error::Io(error))),
     }
+}
+
+/// Why a login failed; `wrong`: what is said to be wrong with our token.
+pub(super) fn not_let_in(error: &Error, who: &Identity, wrong: Option<&str>) -> Trouble {
+    let (Error::No(said) | Error::Bad(said)) = error else {
+        return unreachable(error);
+    };
+    let said = words_of(said);
+    // RFC 5530 3: it cannot tell now, and says nothing of us.
+    if said.starts_with("[UNAVAILABLE]") {
+        return unreachable(error);
+    }
+    let wrong = wrong.map(|wrong| format!(" ({wrong})")).unwrap_or_default();
+    Trouble::Theirs(CanaryOutcome::LoginRefused {
+        at_mailbox: true,
+        said: format!("{said}{wrong}"),
+        token: who.besides(),
+    })
 }
 
 /// STARTTLS on port 143 (RFC 3501 6.2.1).

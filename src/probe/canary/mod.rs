@@ -4,9 +4,11 @@
 //! Canaries of one mailbox share one session, and what one look finds counts for all of them. Whatever turns up after it
 //! was given up is told of with the next one of the same canary.
 
+mod bearer;
 pub mod folder;
 mod imap;
 mod login;
+mod oauth;
 mod reach;
 mod submit;
 
@@ -30,7 +32,8 @@ use imap::{Arrival, Mailbox};
 use reach::Trouble;
 use submit::{Handing, Letter};
 
-pub use login::{Credential, Identity, Place};
+pub use login::{Identity, Place, Secret};
+pub use oauth::{Grant, Issuer, Tokens};
 
 /// From one look into a mailbox to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -393,12 +396,16 @@ fn belated(arrival: &Arrival, seen: Timestamp) -> LateCanary {
     }
 }
 
-/// Whether trying again would only be a nuisance: a password that is wrong stays wrong, and too many tries lock us out.
+/// Whether trying again would only be a nuisance: a login that is wrong stays wrong, and too many tries lock us out.
 fn is_final(trouble: &Trouble) -> bool {
     matches!(
         trouble,
         Trouble::Ours(_)
-            | Trouble::Theirs(CanaryOutcome::LoginRefused { .. } | CanaryOutcome::NotTrusted { .. })
+            | Trouble::Theirs(
+                CanaryOutcome::LoginRefused { .. }
+                    | CanaryOutcome::NoToken { refused: true, .. }
+                    | CanaryOutcome::NotTrusted { .. }
+            )
     )
 }
 

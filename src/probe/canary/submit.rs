@@ -5,11 +5,12 @@ use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time;
 
 use super::login::{Credential, Identity, Place};
+use super::oauth::sasl::{Mechanism, wrong_with};
 use super::reach::{Trouble, connect, failed, secure};
 use crate::model::smtp::{Capabilities, SmtpFailureKind};
 use crate::model::{CanaryOutcome, CanaryStage as Stage, Endpoint, Reply};
@@ -46,8 +47,20 @@ pub(super) struct Handing<'a, N: Net> {
 }
 
 impl<N: Net> Handing<'_, N> {
-    /// Hands it in; gives what the server said when it took it.
+    /// Hands it in, with a new token where an older one is refused; gives what the server said when it took it.
     pub(super) async fn run(&mut self) -> Result<Reply, Trouble> {
+        let began = self.net.now();
+        let done = self.run_once().await;
+        if let (Err(Trouble::Theirs(CanaryOutcome::LoginRefused { .. })), Some(who)) =
+            (&done, &self.letter.place.identity)
+            && who.renews(began).await
+        {
+            return self.run_once().await;
+        }
+        done
+    }
+
+    async fn run_once(&mut self) -> Result<Reply, Trouble> {
         let (net, trust, timeout) = (self.net, self.trust, self.timeout);
         let (host, port): (&Endpoint, u16) = (&self.letter.place.host, self.letter.place.port);
         let must_prove = self.letter.place.identity.is_some();
@@ -144,7 +157,22 @@ impl<N: Net> Handing<'_, N> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let Credential::Password(password) = who.credential().await.map_err(Trouble::Ours)?;
+        match who.credential(self.net, self.context, self.trust).await? {
+            Credential::Password(password) => self.say_password(wire, offers, who, &password).await,
+            Credential::Token(token) => self.show_token(wire, offers, who, &token).await,
+        }
+    }
+
+    async fn say_password<S>(
+        &self,
+        wire: &mut Wire<S>,
+        offers: &Capabilities,
+        who: &Identity,
+        password: &SecretString,
+    ) -> Result<(), Trouble>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let password = password.expose_secret();
         let login = async {
             if offers_plain(offers) {
@@ -158,10 +186,40 @@ impl<N: Net> Handing<'_, N> {
             Err(Trouble::Theirs(CanaryOutcome::NotSubmitted {
                 kind: SmtpFailureKind::Reply(reply),
                 ..
-            })) if is_refusal(&reply) => Err(Trouble::Theirs(CanaryOutcome::LoginRefused {
-                at_mailbox: false,
-                said: reply.to_string(),
-            })),
+            })) if is_refusal(&reply) => Err(login_refused(who, reply.to_string())),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    async fn show_token<S>(
+        &self,
+        wire: &mut Wire<S>,
+        offers: &Capabilities,
+        who: &Identity,
+        token: &SecretString,
+    ) -> Result<(), Trouble>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let place = self.letter.place;
+        let Some(mechanism) = Mechanism::of(&methods(offers)) else {
+            let said = "it offers neither OAUTHBEARER nor XOAUTH2".to_owned();
+            return Err(login_refused(who, said));
+        };
+        let first = mechanism.first(&who.user, (&place.host, place.port), token);
+        let mut wrong = None;
+        let login = wire.auth_token(mechanism.as_str(), &first, mechanism.last(), &mut wrong);
+        let done = self.timed(Stage::Login, self.timeout, login).await;
+        match done {
+            Ok(_) => Ok(()),
+            Err(Trouble::Theirs(CanaryOutcome::NotSubmitted {
+                kind: SmtpFailureKind::Reply(reply),
+                ..
+            })) if is_refusal(&reply) || (wrong.is_some() && reply.code >= 500) => {
+                let wrong = wrong.and_then(|challenge| wrong_with(&challenge));
+                let wrong = wrong.map(|wrong| format!(" ({wrong})")).unwrap_or_default();
+                Err(login_refused(who, format!("{reply}{wrong}")))
+            }
             Err(trouble) => Err(trouble),
         }
     }
@@ -201,25 +259,29 @@ impl<N: Net> Handing<'_, N> {
     }
 }
 
-/// Whether AUTH PLAIN may be used: it is offered, or nothing is said of how (RFC 4954 4.1).
-fn offers_plain(offers: &Capabilities) -> bool {
-    let auth = offers.lines.iter().filter_map(|line| {
-        let line = line.to_ascii_uppercase();
-        line.strip_prefix("AUTH").map(str::to_owned)
-    });
-    let mut methods = auth.flat_map(|line| {
-        let words: Vec<String> = line.split([' ', '=']).map(str::to_owned).collect();
-        words
-    });
-    let mut any = false;
-    let plain = methods.any(|method| {
-        any |= !method.is_empty();
-        method == "PLAIN"
-    });
-    plain || !any
+fn login_refused(who: &Identity, said: String) -> Trouble {
+    Trouble::Theirs(CanaryOutcome::LoginRefused {
+        at_mailbox: false,
+        said,
+        token: who.besides(),
+    })
 }
 
-/// Whether a reply to AUTH is about our name and password (RFC 4954 6), rather than about the server.
+/// Whether AUTH PLAIN may be used: it is offered, or nothing is said of how (RFC 4954 4.1).
+fn offers_plain(offers: &Capabilities) -> bool {
+    let offered = methods(offers);
+    offered.is_empty() || offered.iter().any(|method| method == "PLAIN")
+}
+
+/// The ways to log in that are offered, in upper case.
+fn methods(offers: &Capabilities) -> Vec<String> {
+    let lines = offers.lines.iter().map(|line| line.to_ascii_uppercase());
+    let auth = lines.filter_map(|line| line.strip_prefix("AUTH").map(str::to_owned));
+    let words = auth.flat_map(|line| line.split([' ', '=']).map(str::to_owned).collect::<Vec<_>>());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether a reply to AUTH is about our name, password or token (RFC 4954 6), rather than about the server.
 fn is_refusal(reply: &Reply) -> bool {
     matches!(reply.code, 432 | 534 | 535 | 538)
 }

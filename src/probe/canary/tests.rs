@@ -1,7 +1,9 @@
 //! Canaries through a small post office that does right and wrong.
 #![allow(clippy::disallowed_methods, reason = "the paused clock is the tests' own")]
 
+mod idle;
 pub(crate) mod post;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use std::time::Duration;
 use rstest::rstest;
 use secrecy::SecretString;
 
-use super::{Canaries, Credential, Identity, Place, Plan, run};
+use super::{Canaries, Identity, Place, Plan, run};
 use crate::model::smtp::SmtpFailureKind;
 use crate::model::{CanaryEvidence, CanaryOutcome, CanaryStage, ClientId, Code, DialError, Evidence};
 use crate::probe::Context;
@@ -21,9 +23,10 @@ fn place(port: u16) -> Place {
     Place {
         host: SERVER.parse().unwrap(),
         port,
-        identity: Some(Identity::new("canary", || {
-            Ok(Credential::Password(SecretString::from("hunter2")))
-        })),
+        identity: Some(Identity::with_password(
+            "canary",
+            Arc::new(|| Ok(SecretString::from("hunter2"))),
+        )),
     }
 }
 
@@ -33,11 +36,16 @@ fn acme() -> ClientId {
 
 /// Ourselves with these canaries, each handed in at this port.
 fn ourselves(names: &[&str], port: u16) -> Context {
+    between(names, place(port), place(993))
+}
+
+/// Likewise, from one place to another.
+fn between(names: &[&str], submit: Place, mailbox: Place) -> Context {
     let plan = Plan {
-        submit: place(port),
+        submit,
         from: "canary@acme.test".into(),
         to: "canary@acme.test".into(),
-        mailbox: place(993),
+        mailbox,
         sender: None,
         deadline: Duration::from_mins(1),
     };
@@ -198,7 +206,7 @@ async fn our_own_password_is_ours() {
     let at_mailbox = send(&post, &ourselves(&["round-trip"], 587), "round-trip").await;
     assert!(matches!(
         &at_mailbox.outcome,
-        CanaryOutcome::LoginRefused { at_mailbox: true, said } if said == "[AUTHENTICATIONFAILED] no"
+        CanaryOutcome::LoginRefused { at_mailbox: true, said, token: None } if said == "[AUTHENTICATIONFAILED] no"
     ));
     let logins = post
         .heard()
@@ -343,9 +351,10 @@ async fn one_mailbox_by_two_names() {
         from: "canary@acme.test".into(),
         to: "canary@acme.test".into(),
         mailbox: Place {
-            identity: Some(Identity::new(user, || {
-                Ok(Credential::Password(SecretString::from("hunter2")))
-            })),
+            identity: Some(Identity::with_password(
+                user,
+                Arc::new(|| Ok(SecretString::from("hunter2"))),
+            )),
             ..place(993)
         },
         sender: None,

@@ -98,6 +98,7 @@ async fn fetch<N: Net>(
         host: host.as_str(),
         path: PATH,
         addresses: &found,
+        form: None,
     };
     let limits = FetchLimits {
         time: looker.deadline.left(looker.net),

@@ -7,6 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::reply::{Outcome, ReplyParser, capabilities};
@@ -129,6 +130,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 .await?,
             235,
         )
+    }
+
+    /// AUTH with a token, shown by `first` (RFC 7628, RFC 4954). What is wrong with it a server says in a challenge, which
+    /// goes into `wrong` and is answered by `last`.
+    pub(in crate::probe) async fn auth_token(
+        &mut self,
+        mechanism: &str,
+        first: &SecretString,
+        last: &str,
+        wrong: &mut Option<Vec<u8>>,
+    ) -> Result<Reply, SmtpFailureKind> {
+        let shown = base64::encode(first.expose_secret().as_bytes());
+        let (command, hidden) = (
+            format!("AUTH {mechanism} {shown}"),
+            format!("AUTH {mechanism} ..."),
+        );
+        let mut reply = self.ask_hidden(&command, &hidden).await?;
+        if reply.code == 334 {
+            *wrong = Some(base64::decode(reply.text().trim()).unwrap_or_default());
+            reply = self.ask(&base64::encode(last.as_bytes())).await?;
+        }
+        wanted(reply, 235)
     }
 
     /// DATA and its 354 (RFC 5321 4.1.1.4).

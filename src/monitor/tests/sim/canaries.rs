@@ -54,8 +54,20 @@ fn became(is: Option<CanaryIs>) -> (CanaryOutcome, Duration) {
         ),
         Some(CanaryIs::WrongPassword) => {
             let said = "535 5.7.8 Authentication failed".to_owned();
-            let at_mailbox = false;
-            (CanaryOutcome::LoginRefused { at_mailbox, said }, QUICK)
+            let refused = CanaryOutcome::LoginRefused {
+                at_mailbox: false,
+                said,
+                token: None,
+            };
+            (refused, QUICK)
+        }
+        Some(CanaryIs::NoToken) => {
+            let no_token = CanaryOutcome::NoToken {
+                refused: true,
+                reason: "login.test gives no token to the application app-1: its secret has expired"
+                    .to_owned(),
+            };
+            (no_token, QUICK)
         }
         Some(CanaryIs::Lost) => {
             let accepted = "250 2.0.0 Ok: queued as 4711".to_owned();

@@ -157,6 +157,8 @@ pub enum CanaryIs {
     /// Their server does not know their recipient.
     Unknown,
     WrongPassword,
+    /// We log in by a token, and get none.
+    NoToken,
     Lost,
     Slow,
     Junk,

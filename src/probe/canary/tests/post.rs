@@ -1,6 +1,9 @@
 //! A small post office for the tests: a submission server and a mailbox over TLS, on the other end of pipes, under driven
 //! time. What it does wrong, a test says.
 
+mod idle;
+mod tokens;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +26,9 @@ use crate::net::{
     Answer, AskError, Connection, FetchError, FetchLimits, Fetched, Net, Page, PingError, PingPlan, Question,
     Routes, TracePlan,
 };
+
+pub(crate) use idle::Idle;
+pub(crate) use tokens::Endpoint;
 
 /// When the tests' time begins: clocks count more finely than tokens do.
 const BEGIN: &str = "2026-06-01T00:00:00.000456789Z";
@@ -59,6 +65,14 @@ pub(crate) struct Manner {
     pub(crate) stamps: String,
     /// What the next server says, so that every message comes back.
     pub(crate) refused: Option<&'static str>,
+    /// What the mailbox can do besides.
+    pub(crate) imap: &'static str,
+    /// How it tells of new mail by itself, if it offers that.
+    pub(crate) idle: Option<Idle>,
+    /// What the token endpoint answers; `None`: it is away.
+    pub(crate) endpoint: Option<Endpoint>,
+    /// The token that is taken.
+    pub(crate) good: &'static str,
 }
 
 impl Default for Manner {
@@ -73,6 +87,10 @@ impl Default for Manner {
             uidplus: true,
             stamps: String::new(),
             refused: None,
+            imap: "",
+            idle: None,
+            endpoint: None,
+            good: "t1",
         }
     }
 }
@@ -86,6 +104,8 @@ pub(crate) struct State {
     pub(crate) connections: Vec<u16>,
     pub(crate) open_mailboxes: usize,
     pub(crate) most_open_mailboxes: usize,
+    /// Every form that was posted to the token endpoint.
+    pub(crate) asked: Vec<String>,
 }
 
 pub(crate) struct Post {
@@ -193,8 +213,8 @@ impl Net for Post {
         })
     }
 
-    async fn fetch(&self, _: &Page<'_>, _: &Trust, _: FetchLimits) -> Result<Fetched, FetchError> {
-        Err(FetchError::Timeout)
+    async fn fetch(&self, page: &Page<'_>, _: &Trust, limits: FetchLimits) -> Result<Fetched, FetchError> {
+        self.give_token(page, limits).await
     }
 
     async fn ping(&self, _: IpAddr, _: PingPlan) -> Result<PingReport, PingError> {
@@ -219,6 +239,8 @@ impl Net for Post {
         Routes { v4: true, v6: false }
     }
 }
+
+use tokens::is_token;
 
 struct Server {
     manner: Arc<Mutex<Manner>>,
@@ -257,6 +279,11 @@ impl Server {
                 .iter()
                 .find(|(of, _)| *of == verb)
                 .map(|(_, said)| format!("{said}\r\n"));
+            if said.is_none() && is_token(&line) {
+                let answer = self.take_token(&mut stream, &line, &manner).await.ok()?;
+                stream.write_all(answer.as_bytes()).await.ok()?;
+                continue;
+            }
             let answer = match (verb.as_str(), said) {
                 (_, Some(said)) => said,
                 ("EHLO", _) if !encrypted && manner.starttls => "250-mx.acme.test\r\n250 STARTTLS\r\n".into(),
@@ -333,6 +360,15 @@ impl Server {
                 stream.write_all(format!("{tag} {said}\r\n").as_bytes()).await?;
                 continue;
             }
+            let own = match (verb, &manner.idle) {
+                ("AUTHENTICATE", _) => Some(self.authenticate(&mut stream, command, &manner).await?),
+                ("IDLE", Some(idle)) => Some(self.idle(&mut stream, idle).await?),
+                _ => None,
+            };
+            if let Some(said) = own {
+                stream.write_all(format!("{tag} {said}\r\n").as_bytes()).await?;
+                continue;
+            }
             let untagged = self.untagged(command, &mut folder, &manner);
             stream.write_all(untagged.as_bytes()).await?;
             stream.write_all(format!("{tag} OK done\r\n").as_bytes()).await?;
@@ -355,8 +391,7 @@ impl Server {
         let words: Vec<&str> = command.split(' ').collect();
         let here = |mail: &&mut Mail| !mail.gone && mail.there_from <= now;
         match words.as_slice() {
-            ["CAPABILITY", ..] if manner.uidplus => "* CAPABILITY IMAP4rev1 UIDPLUS\r\n".into(),
-            ["CAPABILITY", ..] => "* CAPABILITY IMAP4rev1\r\n".into(),
+            ["CAPABILITY", ..] => capability(manner),
             ["LIST", ..] => "* LIST () \"/\" INBOX\r\n* LIST (\\Junk) \"/\" \"Bulk\"\r\n".into(),
             ["SELECT", name, ..] => {
                 *folder = name.trim_matches('"').to_owned();
@@ -426,6 +461,13 @@ impl Server {
             _ => String::new(),
         }
     }
+}
+
+/// What the mailbox can do.
+fn capability(manner: &Manner) -> String {
+    let uidplus = if manner.uidplus { " UIDPLUS" } else { "" };
+    let idle = if manner.idle.is_some() { " IDLE" } else { "" };
+    format!("* CAPABILITY IMAP4rev1{uidplus}{idle}{}\r\n", manner.imap)
 }
 
 /// Whether a search means a message: one that nobody has read, or one from a number on.
