@@ -102,17 +102,7 @@ impl Monitor {
 
     pub(super) fn dependents(&self, subject: &Subject, quiet: bool) -> BTreeSet<Target> {
         let picture = &self.picture;
-        let domains = |names: &mut dyn Iterator<Item = &DomainName>| {
-            let mut few = BTreeSet::new();
-            for name in names {
-                few.insert(name);
-                if quiet && few.len() > MANY {
-                    few.clear();
-                    break;
-                }
-            }
-            few.into_iter().cloned().map(Target::Domain).collect::<Vec<_>>()
-        };
+        let domains = |names: &mut dyn Iterator<Item = &DomainName>| domains(names, quiet);
         let mut targets = BTreeSet::new();
         match subject {
             Subject::Mx(name) | Subject::NameServers(name) => {
@@ -207,6 +197,18 @@ impl Monitor {
 
 pub(super) fn gateway_target(gateway: &Gateway) -> Target {
     Target::Gateway(gateway.client.clone(), Arc::clone(&gateway.name))
+}
+
+/// Domains to be judged: all of them, or, where there is nothing new for them, none of too many.
+fn domains(names: &mut dyn Iterator<Item = &DomainName>, quiet: bool) -> Vec<Target> {
+    let mut few = BTreeSet::new();
+    for name in names {
+        few.insert(name);
+        if quiet && few.len() > MANY {
+            return Vec::new();
+        }
+    }
+    few.into_iter().cloned().map(Target::Domain).collect()
 }
 
 /// Whether two pieces of evidence differ in nothing but when and how fast it came. Health that is the same says the rest

@@ -217,8 +217,6 @@ impl World {
             "net.ipv6.conf.default.accept_dad=0",
             "net.ipv4.ip_forward=1",
             "net.ipv4.ping_group_range=0 2147483647",
-            // Postfix's log writer logs by its own socket, and waits for itself for ever once that is full.
-            "net.unix.max_dgram_qlen=1000",
         ]))?;
         let facts = host.facts();
         let four = facts.addresses.iter().map(|address| format!("{address}/32"));

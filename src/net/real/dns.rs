@@ -3,11 +3,12 @@
 //! Each question has a socket of its own, so a fresh random source port beside its random id, and the socket is
 //! connected: the kernel then hands us nothing from other senders, and tells us at once when the port is closed.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -86,15 +87,9 @@ async fn listen(
     strangers: &mut Strangers,
 ) -> io::Result<Result<Heard, AskError>> {
     loop {
-        // Thousands wait at the same time: there is room for a datagram only once there is one. It is as large as a
-        // datagram can be, for a server may ignore the size that we asked for.
-        socket.readable().await?;
-        let mut datagram = Vec::with_capacity(65_535);
-        match socket.try_recv_buf(&mut datagram) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-            received => received?,
-        };
-        match asked.read(&datagram) {
+        // Hundreds wait at the same time: there is room for a datagram only once there is one.
+        let received = socket.async_io(Interest::READABLE | Interest::ERROR, || datagram(socket));
+        match asked.read(&received.await?) {
             Reply::Answer(answer) => return Ok(Ok(Heard::Answer(answer))),
             Reply::CutOff => return Ok(Ok(Heard::CutOff)),
             Reply::WithoutEdns => return Ok(Ok(Heard::WithoutEdns)),
@@ -105,6 +100,14 @@ async fn listen(
             }
         }
     }
+}
+
+/// What has come in. The room for it is as large as a datagram can be, for a server may ignore the size that we asked for.
+fn datagram(socket: &UdpSocket) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; 65_535];
+    let length = (&*SockRef::from(socket)).read(&mut bytes)?;
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// The packets that were no answer to our question. One of them does not end the waiting, since anybody can send
