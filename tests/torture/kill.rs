@@ -128,7 +128,7 @@ impl Loop {
             let pause = self.chance.millis(50, 500);
             sleep(pause.min(life.saturating_sub(born.elapsed()))).await;
             let one = usize::try_from(self.chance.below(DOMAINS as u64))?;
-            self.turn(one)?;
+            self.turn(one).await?;
             if !reloaded && reload.is_some_and(|at| born.elapsed() >= at) {
                 daemon.signal(Signal::SIGHUP)?;
                 (reloaded, self.reloads) = (true, self.reloads + 1);
@@ -139,19 +139,19 @@ impl Loop {
         // While nobody watches, things happen too.
         if self.chance.below(3) == 0 {
             let one = usize::try_from(self.chance.below(DOMAINS as u64))?;
-            self.turn(one)?;
+            self.turn(one).await?;
         }
         self.look_at_outages(began.elapsed())
     }
 
     /// A third of them is down at a time.
-    fn turn(&mut self, one: usize) -> Result<()> {
+    async fn turn(&mut self, one: usize) -> Result<()> {
         let up = self.servers[one].is_up();
         if up && self.chance.below(2) == 0 {
             return Ok(());
         }
         self.outages[one] = Outage::default();
-        self.servers[one].set(!up)
+        self.servers[one].set(!up).await
     }
 
     async fn end(&mut self, daemon: Daemon, gently: bool) -> Result<()> {
@@ -197,7 +197,7 @@ impl Loop {
     async fn finish(&mut self) -> Result<()> {
         for server in &mut self.servers {
             if !server.is_up() {
-                server.set(true)?;
+                server.set(true).await?;
             }
         }
         let daemon = Daemon::start(&self.home, &[]).await?;

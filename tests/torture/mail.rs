@@ -32,7 +32,7 @@ impl Server {
             sessions: Arc::clone(sessions),
             listening: None,
         };
-        this.set(true)?;
+        this.open()?;
         Ok(this)
     }
 
@@ -41,20 +41,24 @@ impl Server {
     }
 
     /// Stops it or starts it.
-    pub fn set(&mut self, up: bool) -> Result<()> {
+    pub async fn set(&mut self, up: bool) -> Result<()> {
         if let Some(listening) = self.listening.take() {
             listening.abort();
+            // Its port is free only once the task has really ended.
+            let _ = listening.await;
         }
-        if up {
-            let listener = listen(self.address)?;
-            let sessions = Arc::clone(&self.sessions);
-            self.listening = Some(tokio::spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    sessions.fetch_add(1, Ordering::Relaxed);
-                    tokio::spawn(serve(stream));
-                }
-            }));
-        }
+        if up { self.open() } else { Ok(()) }
+    }
+
+    fn open(&mut self) -> Result<()> {
+        let listener = listen(self.address)?;
+        let sessions = Arc::clone(&self.sessions);
+        self.listening = Some(tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                sessions.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(stream));
+            }
+        }));
         Ok(())
     }
 }
