@@ -141,23 +141,20 @@ fn addresses(evidence: &AddressEvidence) -> Health {
 }
 
 fn name_servers(evidence: &NameServerEvidence) -> Health {
-    let mut sets = evidence
-        .servers
-        .iter()
-        .filter(|server| server.serves())
-        .map(|server| {
-            server
-                .answer
-                .records()
-                .map(|records| mx_set(records))
-                .unwrap_or_default()
-        });
-    let serving = evidence.servers.iter().filter(|server| server.serves()).count();
-    if evidence.servers.is_empty() {
+    let told = || evidence.servers.iter().filter(|server| !server.is_untold());
+    let mut sets = told().filter(|server| server.serves()).map(|server| {
+        server
+            .answer
+            .records()
+            .map(|records| mx_set(records))
+            .unwrap_or_default()
+    });
+    let serving = told().filter(|server| server.serves()).count();
+    if told().next().is_none() {
         Health::Unrunnable
     } else if serving == 0 {
         Health::Failed(Code::DnsNameserversUnreachable)
-    } else if serving < evidence.servers.len() {
+    } else if serving < told().count() {
         Health::Failed(Code::DnsNameserverFailed)
     } else {
         let first = sets.next();
@@ -252,10 +249,47 @@ fn smtp_failure(
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
     use rstest::rstest;
 
     use super::*;
+    use crate::model::dns::{FoundBy, MxRecord, NameServerAnswer, NamedBy};
     use crate::picture::fixtures::picture;
+
+    /// Where a name server is, and what was heard of it, or instead of its address.
+    type Named = (Option<IpAddr>, Lookup<Vec<MxRecord>>);
+
+    const ADDRESS: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 53)));
+    const TTL: Duration = Duration::ZERO;
+
+    /// A name server whose address our resolver did not tell is none that fails.
+    #[rstest]
+    #[case::our_resolver_is_silent(&[(None, Lookup::Timeout)], Health::Unrunnable)]
+    #[case::of_one_of_them(&[(None, Lookup::Timeout), (ADDRESS, Lookup::NoData { ttl: TTL })], Health::Good)]
+    #[case::they_are_silent(&[(ADDRESS, Lookup::Timeout)], Health::Failed(Code::DnsNameserversUnreachable))]
+    #[case::the_name_leads_nowhere(
+        &[(None, Lookup::NxDomain { ttl: TTL, authentic: false })],
+        Health::Failed(Code::DnsNameserversUnreachable)
+    )]
+    fn who_answers_for_a_zone(#[case] servers: &[Named], #[case] expected: Health) {
+        let server = |(address, answer): &Named| NameServerAnswer {
+            name: "ns.nic.test".parse().unwrap(),
+            address: *address,
+            named_by: NamedBy::Zone,
+            answer: answer.clone(),
+            authoritative: address.is_some(),
+            elapsed: Duration::ZERO,
+        };
+        let evidence = NameServerEvidence {
+            zone: None,
+            found_by: FoundBy::Resolver,
+            servers: servers.iter().map(server).collect(),
+            closer: None,
+        };
+        assert_eq!(name_servers(&evidence), expected);
+    }
 
     /// Without IPv6 of our own nobody's IPv6 address has failed.
     #[rstest]

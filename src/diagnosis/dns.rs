@@ -151,7 +151,8 @@ fn unresolved(
         .flatten()
         .cloned();
     let said = summary(&settled.observation);
-    let (code, detail) = match servers.filter(|servers| !servers.servers.is_empty()) {
+    let is_told = |servers: &&NameServerEvidence| servers.servers.iter().any(|one| !one.is_untold());
+    let (code, detail) = match servers.filter(is_told) {
         _ if code == Code::DnsDnssecBogus => (
             code,
             format!("The DNSSEC signatures of {} do not verify: {said}.", domain.name),

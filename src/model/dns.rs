@@ -387,6 +387,11 @@ impl NameServerAnswer {
     pub fn serves(&self) -> bool {
         self.authoritative && self.answer.is_definite()
     }
+
+    /// Whether nothing is known of the server: where it is was asked, and nobody answered. That is our resolver's silence.
+    pub fn is_untold(&self) -> bool {
+        self.address.is_none() && matches!(self.answer, Lookup::Timeout | Lookup::Unreachable { .. })
+    }
 }
 
 /// Whether one of our own resolvers works: it was asked for the root's name servers, which all know.
