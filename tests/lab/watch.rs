@@ -1,5 +1,5 @@
-//! What can be seen of the daemon from outside: its API, looked at whenever its events tell of a change and once a
-//! second, and the messages that it sends. One thread inside the monitor's namespace sees; everybody else asks it.
+//! What can be seen of the daemon from outside: its API, looked at whenever its events tell of a change and every few
+//! seconds, and the messages that it sends. One thread inside the monitor's namespace sees; everybody else asks it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -18,8 +18,9 @@ use tokio::sync::mpsc;
 
 use crate::monitor::{API, RECEIVER};
 
-/// How often the API is looked at while it tells of no change: details change without an event.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the API is looked at while it tells of no change: what a cause explains and its details change without an
+/// event.
+const LOOK: Duration = Duration::from_secs(3);
 /// How long after a stream of events could not be had it is asked for again.
 const AGAIN: Duration = Duration::from_millis(200);
 /// Longer than any lab: a stream has no end of its own.
@@ -230,6 +231,8 @@ async fn watch(board: Arc<Board>, mut orders: mpsc::UnboundedReceiver<bool>) {
     let client = match reqwest::Client::builder()
         .timeout(Duration::from_secs(2))
         .no_proxy()
+        // Neither end has to pack what stays on this machine.
+        .no_gzip()
         .build()
     {
         Ok(client) => client,
@@ -264,22 +267,26 @@ struct Events {
 }
 
 impl Events {
-    /// Waits until something has changed.
+    /// Waits until something has changed, or the daemon has come or gone.
     async fn next(&mut self, client: &reqwest::Client) {
         loop {
             let Some(stream) = &mut self.stream else {
                 let url = format!("http://{API}/api/v1/events");
                 let asked = client.get(url).timeout(ENDLESS).send().await;
                 self.stream = asked.ok().filter(|answer| answer.status().is_success());
-                if self.stream.is_none() {
-                    tokio::time::sleep(AGAIN).await;
+                if self.stream.is_some() {
+                    return;
                 }
+                tokio::time::sleep(AGAIN).await;
                 continue;
             };
             match stream.chunk().await {
                 Ok(Some(bytes)) if is_only_alive(&bytes) => {}
                 Ok(Some(_)) => return,
-                _ => self.stream = None,
+                _ => {
+                    self.stream = None;
+                    return;
+                }
             }
         }
     }
