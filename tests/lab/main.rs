@@ -81,8 +81,8 @@ const PROGRAMS: [(&str, &str); 17] = [
 struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
-    /// How many worlds to play in at the same time, besides those that carry mail; four for each processor, as a world mostly waits.
-    #[arg(long, default_value_t = four_a_processor(), global = true)]
+    /// How many worlds to play in at the same time, besides those that carry mail; five for each processor, as a world mostly waits.
+    #[arg(long, default_value_t = five_a_processor(), global = true)]
     worlds: usize,
     /// Asked by test runners that look for tests by name; the lab shows none.
     #[arg(long, hide = true)]
@@ -199,8 +199,8 @@ fn named(scenarios: Vec<Scenario>, names: &[String]) -> Result<Vec<Scenario>> {
         .collect())
 }
 
-fn four_a_processor() -> usize {
-    4 * std::thread::available_parallelism().map_or(1, usize::from)
+fn five_a_processor() -> usize {
+    5 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Removes what earlier runs left and makes keys and authorities for new worlds.
@@ -282,7 +282,7 @@ fn play(scenarios: Vec<Scenario>, worlds: usize) -> Result<ExitCode> {
         .into_iter()
         .partition(|scenario| scenario.setting == Setting::Post);
     // Worlds that carry mail cost more, and have less to play.
-    let (plain, furnished) = (worlds.min(domains.len()), (worlds / 3).max(1).min(post.len()));
+    let (plain, furnished) = (worlds.min(domains.len()), (worlds / 4).max(1).min(post.len()));
     println!("lab: {total} scenarios in {} worlds", plain + furnished);
     let domains = Mutex::new(VecDeque::from(domains));
     let post = Mutex::new(VecDeque::from(post));

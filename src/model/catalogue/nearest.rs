@@ -1,5 +1,7 @@
 //! "Did you mean": the code that is closest to what somebody typed.
 
+use strsim::osa_distance;
+
 use crate::model::Code;
 
 /// The code that `text` most likely means: its name with the dot or the layer left out, or with a few typing
@@ -28,9 +30,9 @@ pub fn nearest(text: &str) -> Option<Code> {
 fn distance_to(code: Code, wanted: &str) -> usize {
     let name = code.as_str();
     let tail = name.split_once('.').map_or(name, |(_, tail)| tail);
-    let whole = distance(name, wanted).min(distance(&name.replace('.', "-"), wanted));
+    let whole = osa_distance(name, wanted).min(osa_distance(&name.replace('.', "-"), wanted));
     // A bare tail is a guess at the layer too, so a whole name that is as close wins.
-    let typed = whole.min(distance(tail, wanted) + usize::from(tail != wanted));
+    let typed = whole.min(osa_distance(tail, wanted) + usize::from(tail != wanted));
     if shortened(name, wanted) {
         typed.min(2)
     } else {
@@ -42,20 +44,4 @@ fn distance_to(code: Code, wanted: &str) -> usize {
 fn shortened(name: &str, wanted: &str) -> bool {
     let mut letters = name.chars();
     wanted.len() * 2 >= name.len() && wanted.chars().all(|letter| letters.any(|other| other == letter))
-}
-
-/// How many letters must be put in, taken out or replaced (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
