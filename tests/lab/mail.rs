@@ -1,12 +1,13 @@
-//! The lab's mail servers, and what can be turned on them while they run. Everything that a fault changes is
-//! a file which both servers read anew for each connection, so a change holds from the next one on, with no
-//! reload to wait for.
+//! The lab's mail servers, and what can be turned on them while they run. Everything that a fault changes is a file. An
+//! Exim, and a Postfix that carries mail, read it anew for each session; a Postfix that only greets keeps its processes,
+//! for starting one takes ten times what a session does, and lets them go when it is told of a change.
 
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::{Signal, kill};
 
 use crate::hosts::{Host, Service};
 use crate::pki::Flavour;
@@ -53,7 +54,21 @@ pub fn set_certificate(world: &World, host: Host, flavour: Flavour) -> Result<()
     if host.facts().service == Some(Service::Postfix) {
         shell::replace(&world.home(host).join("submission.pem"), &pem)?;
     }
-    shell::replace(&world.home(host).join("tls.pem"), &pem)
+    shell::replace(&world.home(host).join("tls.pem"), &pem)?;
+    renew(world, host)
+}
+
+/// Has a Postfix that runs let its idle processes go: from the next session on, what its files say holds.
+fn renew(world: &World, host: Host) -> Result<()> {
+    let Ok(pid) = shell::pid(&world.home(host).join("queue/pid/master.pid")) else {
+        return Ok(());
+    };
+    // The file outlives the process, and its number may be somebody else's by now.
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    if name.trim_end() == "master" {
+        kill(pid, Signal::SIGHUP)?;
+    }
+    Ok(())
 }
 
 /// Gives those who submit mail at a Postfix another certificate.
@@ -67,7 +82,8 @@ pub fn set_submission_certificate(world: &World, host: Host, flavour: Flavour) -
     shell::replace(
         &world.home(host).join("submission.pem"),
         &issue(world, host, flavour)?,
-    )
+    )?;
+    renew(world, host)
 }
 
 fn issue(world: &World, host: Host, flavour: Flavour) -> Result<String> {
@@ -92,10 +108,11 @@ pub fn set_greeting(world: &World, host: Host, reply: Option<&str>) -> Result<()
         (Some(Service::Exim), Some(reply)) => shell::replace(&home.join("greeting"), reply),
         (Some(Service::Exim), None) => Ok(std::fs::remove_file(home.join("greeting"))?),
         // Postfix puts the client's name and address between the code and the text.
-        (Some(Service::Postfix), Some(reply)) => {
-            shell::replace(&home.join("access"), &format!("/^/ {reply}\n"))
+        (Some(Service::Postfix), reply) => {
+            let rule = reply.map(|reply| format!("/^/ {reply}\n")).unwrap_or_default();
+            shell::replace(&home.join("access"), &rule)?;
+            renew(world, host)
         }
-        (Some(Service::Postfix), None) => shell::replace(&home.join("access"), ""),
         _ => bail!("{} is no mail server", host.name()),
     }
 }
@@ -107,7 +124,8 @@ pub fn set_starttls(world: &World, host: Host, offered: bool) -> Result<()> {
         Some(Service::Exim) if offered => Ok(std::fs::remove_file(home.join("no-starttls"))?),
         Some(Service::Exim) => shell::replace(&home.join("no-starttls"), ""),
         Some(Service::Postfix) => {
-            shell::replace(&home.join("discard"), if offered { "" } else { "/^/ starttls\n" })
+            shell::replace(&home.join("discard"), if offered { "" } else { "/^/ starttls\n" })?;
+            renew(world, host)
         }
         _ => bail!("{} is no mail server", host.name()),
     }
@@ -173,8 +191,10 @@ pub fn set_postscreen(world: &World, host: Host, on: bool) -> Result<()> {
 fn write_services(world: &World, host: Host, postscreen: bool) -> Result<()> {
     let smtp = if postscreen {
         include_str!("templates/postscreen.cf")
-    } else {
+    } else if post::is_post_office(world, host) {
         "smtp inet n - n - - smtpd -o max_use=1\n"
+    } else {
+        "smtp inet n - n - - smtpd\n"
     };
     let (_, own) = post::postfix(world, host);
     let services = include_str!("templates/master.cf").to_owned() + &own + smtp;

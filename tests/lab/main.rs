@@ -41,7 +41,7 @@ mod world;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Barrier, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -287,6 +287,8 @@ fn play(scenarios: Vec<Scenario>, worlds: usize) -> Result<ExitCode> {
     let domains = Mutex::new(VecDeque::from(domains));
     let post = Mutex::new(VecDeque::from(post));
     let reports = Mutex::new(Vec::new());
+    // Worlds that are being built take all that the machine has: nobody is judged by the clock before all of them stand.
+    let all_stand = Barrier::new(plain + furnished);
     std::thread::scope(|scope| {
         for number in 0..plain + furnished {
             let (setting, queue) = if number < plain {
@@ -294,9 +296,12 @@ fn play(scenarios: Vec<Scenario>, worlds: usize) -> Result<ExitCode> {
             } else {
                 (Setting::Post, &post)
             };
-            let (reports, pki) = (&reports, &pki);
+            let (reports, pki, all_stand) = (&reports, &pki, &all_stand);
             scope.spawn(move || {
-                if let Err(error) = play_in_one_world(number, setting, pki, queue, reports) {
+                let world = World::build(number, pki, setting).context("cannot build it");
+                all_stand.wait();
+                let played = world.and_then(|world| play_in_one_world(&world, queue, reports));
+                if let Err(error) = played {
                     println!("FAIL  world {number}: {error:#}");
                 }
             });
@@ -315,14 +320,11 @@ fn play(scenarios: Vec<Scenario>, worlds: usize) -> Result<ExitCode> {
 }
 
 fn play_in_one_world(
-    number: usize,
-    setting: Setting,
-    pki: &Pki,
+    world: &World,
     queue: &Mutex<VecDeque<Scenario>>,
     reports: &Mutex<Vec<Report>>,
 ) -> Result<()> {
-    let world = World::build(number, pki, setting).context("cannot build it")?;
-    let mut runner = Runner::start(&world).context("the daemon does not find a healthy world healthy")?;
+    let mut runner = Runner::start(world).context("the daemon does not find a healthy world healthy")?;
     let mut turned = Turned::default();
     loop {
         let next = turned.next(&mut queue.lock().unwrap_or_else(PoisonError::into_inner));
