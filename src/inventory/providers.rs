@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use serde::Deserialize;
 
 use crate::config;
@@ -53,6 +54,10 @@ impl Provider {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Providers {
     list: Vec<Arc<Provider>>,
+    /// Which of the list is the first to name a host.
+    hosts: HashMap<String, usize>,
+    /// Which of the list is the first to name all that lies below a name.
+    below: HashMap<String, usize>,
     ping: Vec<IpAddr>,
 }
 
@@ -113,17 +118,31 @@ impl Providers {
             dkim_selectors: row.dkim_selectors,
             about_us: row.about_us,
         });
+        let list: Vec<_> = own.chain(built_in).map(Arc::new).collect();
+        let (mut hosts, mut below) = (HashMap::default(), HashMap::default());
+        for (place, provider) in list.iter().enumerate() {
+            for pattern in &provider.mx {
+                match pattern.strip_prefix("*.") {
+                    Some(suffix) => below.entry(suffix.to_owned()).or_insert(place),
+                    None => hosts.entry(pattern.clone()).or_insert(place),
+                };
+            }
+        }
         Self {
-            list: own.chain(built_in).map(Arc::new).collect(),
+            list,
+            hosts,
+            below,
             ping,
         }
     }
 
     /// The provider that operates an MX host.
     pub fn of_host(&self, host: &DomainName) -> Option<&Arc<Provider>> {
-        self.list
-            .iter()
-            .find(|provider| provider.mx.iter().any(|pattern| host.matches(pattern)))
+        let name = host.as_str();
+        let above = name.match_indices('.').map(|(dot, _)| &name[dot + 1..]);
+        let known = above.filter_map(|suffix| self.below.get(suffix));
+        let first = known.chain(self.hosts.get(name)).min()?;
+        self.list.get(*first)
     }
 
     /// All of them.

@@ -80,6 +80,7 @@ fn write_value(encoder: &mut MetricEncoder<'_>, kind: Kind, value: Value<'_>) ->
     }
 }
 
+/// Without exemplars: those that the encoder takes are made by its own live histograms alone, and a scrape reads a snapshot.
 fn write_histogram(encoder: &mut MetricEncoder<'_>, histogram: &Histogram) -> Result<(), Error> {
     let bounds = histogram.bounds.iter().copied().chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(histogram.counts.iter().copied()).collect();
