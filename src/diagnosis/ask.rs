@@ -7,7 +7,7 @@ use crate::model::policy::PolicyPart;
 use crate::model::{Anchor, ClientId, DomainName, Service, Subject};
 use crate::picture::{Picture, SMTP_PORT};
 
-use super::provider::neighbours;
+use super::provider::peers;
 use super::route;
 use super::vantage::refuters;
 
@@ -22,7 +22,7 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
             asked.push(Subject::Host(address.ip()));
             asked.extend(picture.gateways_of(address.ip()).map(|gateway| gateway.subject()));
             asked.extend(siblings(picture, *address).into_iter().map(Subject::Smtp));
-            asked.extend(neighbours(picture, *address).into_iter().map(Subject::Smtp));
+            asked.extend(peers(picture, *address).into_iter().map(Subject::Smtp));
             asked.extend(services(picture.services_at(address.ip())));
         }
         Subject::Mx(domain) => asked.push(Subject::NameServers(domain.clone())),

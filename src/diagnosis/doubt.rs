@@ -1,6 +1,8 @@
 //! What a judgement still waits for. A verdict turns for the worse only when everything that could explain it
 //! has evidence newer than the first failure (`semantics` 3).
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::ResolvedProbe;
@@ -23,6 +25,22 @@ impl Doubt {
     /// that refused us, the slow lane) is waited for no longer than it usually takes; one that has begun to fail
     /// later, or that has to be heard anew, is waited for from then on.
     pub fn want(&mut self, picture: &Picture, subject: &Subject, since: Timestamp, settings: &ResolvedProbe) {
+        self.want_for(picture, subject, since, usual_patience(settings));
+    }
+
+    /// Likewise where a budget may have it wait its turn, but no longer than an interval.
+    pub fn want_in_turn(
+        &mut self,
+        picture: &Picture,
+        subject: &Subject,
+        since: Timestamp,
+        settings: &ResolvedProbe,
+    ) {
+        let patience = usual_patience(settings).max(settings.interval);
+        self.want_for(picture, subject, since, patience);
+    }
+
+    fn want_for(&mut self, picture: &Picture, subject: &Subject, since: Timestamp, patience: Duration) {
         let track = picture.track(subject);
         if track.is_some_and(|track| track.is_settled_after(since)) {
             return;
@@ -30,9 +48,7 @@ impl Doubt {
         let from = track
             .and_then(crate::picture::Track::being_found_out_since)
             .map_or(since, |later| later.max(since));
-        let tries = settings.confirm + 1;
-        let each = settings.timeout + settings.confirm_interval;
-        let most = SignedDuration::try_from(each * tries).unwrap_or(SignedDuration::MAX);
+        let most = SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
         let until = from
             .checked_add(most)
             .and_then(|at| at.checked_add(SignedDuration::from_secs(1)))
@@ -99,4 +115,10 @@ impl Doubt {
             );
         }
     }
+}
+
+/// How long it usually takes until a failure is confirmed.
+fn usual_patience(settings: &ResolvedProbe) -> Duration {
+    let tries = settings.confirm + 1;
+    (settings.timeout + settings.confirm_interval).saturating_mul(tries)
 }

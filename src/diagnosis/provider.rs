@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::inventory::Provider;
 use crate::model::{ClientId, Code, Root, RootKind, Subject};
-use crate::picture::Picture;
+use crate::picture::{Health, Picture};
 
 use super::address::{AddressView, address};
 use super::doubt::Doubt;
@@ -22,13 +23,21 @@ const MOST_EVIDENCE: usize = 6;
 /// The most clients that a sentence names; the incident lists them all.
 const MOST_NAMED: usize = 5;
 
-/// The most addresses of other clients at the same provider that one failure asks: where they fail too, they ask others
-/// in their turn.
-const MOST_NEIGHBOURS: usize = 3;
+/// The most addresses that only other clients use which one failure asks.
+const MOST_FOREIGN: usize = 3;
 
-/// Judges a provider: an outage, or nothing to say. With one client failing, `doubt` tells whether others may be.
-pub fn outage(picture: &Picture, provider: &Provider, now: Timestamp, doubt: &mut Doubt) -> Option<Finding> {
-    let views: BTreeMap<SocketAddr, AddressView> = picture
+type Views = BTreeMap<SocketAddr, AddressView>;
+
+/// Judges a provider: an outage, or nothing to say. `doubt` tells whether it may yet be one, or, where one is `standing`,
+/// whether it may be over.
+pub fn outage(
+    picture: &Picture,
+    provider: &Provider,
+    standing: bool,
+    now: Timestamp,
+    doubt: &mut Doubt,
+) -> Option<Finding> {
+    let views: Views = picture
         .provider_addresses(provider)
         .into_iter()
         .map(|socket| (socket, address(picture, socket, now, doubt)))
@@ -41,8 +50,10 @@ pub fn outage(picture: &Picture, provider: &Provider, now: Timestamp, doubt: &mu
         .into_iter()
         .partition(|(_, addresses)| addresses.iter().all(|socket| views[socket].has_failed()));
     if failing.len() < 2 {
-        for socket in failing.values().flatten() {
-            wait_for_neighbours(picture, *socket, doubt);
+        if standing {
+            wait_for_recovery(picture, &views, doubt);
+        } else {
+            wait_for_peers(picture, &views, doubt);
         }
         return None;
     }
@@ -85,33 +96,77 @@ pub fn outage(picture: &Picture, provider: &Provider, now: Timestamp, doubt: &mu
     )
 }
 
-/// Addresses at the same provider that other clients use: what they show tells whether it is the provider as a whole.
-pub fn neighbours(picture: &Picture, address: SocketAddr) -> Vec<SocketAddr> {
-    let Some(provider) = picture.provider_of_address(address) else {
-        return Vec::new();
-    };
+/// Addresses at the same provider that show whether it fails as a whole. Each that fails has others asked in its turn, so
+/// that all of them are soon found out, and one that fails alone has few asked.
+pub fn peers(picture: &Picture, address: SocketAddr) -> Vec<SocketAddr> {
+    let provider = picture.provider_of_address(address);
+    let all = provider.map(|provider| picture.provider_addresses(provider));
+    all.map_or_else(Vec::new, |all| peers_among(picture, &all, address))
+}
+
+/// Of those that the same clients use, the next but one, two, four, eight and so on: each asks a few, and two lie but a
+/// few steps apart. Of those that only other clients use, the next few.
+fn peers_among(picture: &Picture, all: &BTreeSet<SocketAddr>, address: SocketAddr) -> Vec<SocketAddr> {
     let own = picture.clients_at(address);
-    picture
-        .provider_addresses(provider)
-        .into_iter()
-        .filter(|other| picture.clients_at(*other).is_disjoint(&own))
-        .take(MOST_NEIGHBOURS)
+    let after = all.range((Bound::Excluded(address), Bound::Unbounded));
+    let ring = after.chain(all.range(..address)).copied();
+    // One that refuses us is left alone, and says nothing.
+    let telling = ring.filter(|other| !refuses_us(picture, *other));
+    let (shared, foreign): (Vec<_>, Vec<_>) =
+        telling.partition(|other| !picture.clients_at(*other).is_disjoint(&own));
+    let steps = (0..usize::BITS).map_while(|power| shared.get((1_usize << power) - 1));
+    steps
+        .copied()
+        .chain(foreign.into_iter().take(MOST_FOREIGN))
         .collect()
 }
 
-fn wait_for_neighbours(picture: &Picture, address: SocketAddr, doubt: &mut Doubt) {
+fn refuses_us(picture: &Picture, address: SocketAddr) -> bool {
     let track = picture.track(&Subject::Smtp(address));
-    let Some(settled) = track.and_then(|track| track.settled.as_ref()) else {
+    let settled = track.and_then(|track| track.settled.as_ref());
+    settled.is_some_and(|settled| settled.health == Health::Refused)
+}
+
+/// Whether the others fail too is being found out: budgets may have that take its time.
+fn wait_for_peers(picture: &Picture, views: &Views, doubt: &mut Doubt) {
+    let all = views.keys().copied().collect();
+    for view in views.values() {
+        let Some(since) = failing_since(picture, view) else {
+            continue;
+        };
+        let asked = peers_among(picture, &all, view.address);
+        for other in asked.into_iter().chain([view.address]) {
+            want(picture, other, since, doubt);
+        }
+    }
+}
+
+/// Since when it has been asked for whoever could explain an address's failures.
+fn failing_since(picture: &Picture, view: &AddressView) -> Option<Timestamp> {
+    let track = picture.track(&Subject::Smtp(view.address))?;
+    let settled = track.settled.as_ref().filter(|_| view.has_failed());
+    track
+        .in_doubt_since()
+        .or_else(|| settled.map(|settled| settled.doubted))
+}
+
+/// The first addresses of an outage are back: the others may be as well, and are not blamed by themselves before they
+/// have been looked at since.
+fn wait_for_recovery(picture: &Picture, views: &Views, doubt: &mut Doubt) {
+    let usable = views.values().filter(|view| view.is_usable());
+    let back = usable.filter_map(|view| picture.track(&Subject::Smtp(view.address))?.recovered_at());
+    let Some(since) = back.max() else {
         return;
     };
-    for other in neighbours(picture, address) {
-        doubt.want(
-            picture,
-            &Subject::Smtp(other),
-            settled.doubted,
-            &picture.smtp_settings(other),
-        );
+    let failed = views.values().filter(|view| view.has_failed());
+    for view in failed {
+        want(picture, view.address, since, doubt);
     }
+}
+
+fn want(picture: &Picture, address: SocketAddr, since: Timestamp, doubt: &mut Doubt) {
+    let settings = picture.smtp_settings(address);
+    doubt.want_in_turn(picture, &Subject::Smtp(address), since, &settings);
 }
 
 /// The addresses that each client's domains use.

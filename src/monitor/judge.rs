@@ -89,11 +89,12 @@ impl Monitor {
         let target = Target::Provider(Arc::clone(name));
         let mut doubt = Doubt::default();
         let masked = self.own.masks_smtp().is_some();
-        let outage = diagnosis::outage(&self.picture, &provider, now, &mut doubt).filter(|_| !masked);
         let before = self.outages.contains_key(name);
+        let outage = diagnosis::outage(&self.picture, &provider, before, now, &mut doubt).filter(|_| !masked);
         self.wonder(&target, &doubt, now);
-        // Also while one client fails and others may be about to: its domains wait for that.
-        if !before && self.hold(&target, &doubt, now) {
+        // Its domains wait while it may yet prove to be an outage; one that stands does so until all of it may be over.
+        let certain = before && (outage.is_some() || masked);
+        if !certain && self.hold(&target, &doubt, now) {
             return false;
         }
         self.release(&target);

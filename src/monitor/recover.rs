@@ -56,6 +56,7 @@ impl Monitor {
                 let services = self.picture.services_at(address.ip());
                 self.ask_failing(services.into_iter().map(Subject::Service), now);
                 self.ask_behind_the_same(&[address.ip()], now);
+                self.ask_at_the_same_provider(*address, now);
                 return;
             }
             Subject::Host(address) => {
@@ -110,6 +111,15 @@ impl Monitor {
                 .map(Subject::Service);
             let behind: Vec<Subject> = mail.chain(services).collect();
             self.ask_failing(behind, now);
+        }
+    }
+
+    /// Asks what fails at an address's provider, where it is called down as a whole: all of it may be back.
+    fn ask_at_the_same_provider(&mut self, address: SocketAddr, now: Timestamp) {
+        let provider = self.picture.provider_of_address(address);
+        if let Some(provider) = provider.filter(|one| self.outages.contains_key(&one.name)) {
+            let addresses = self.picture.provider_addresses(provider);
+            self.ask_failing(addresses.into_iter().map(Subject::Smtp), now);
         }
     }
 

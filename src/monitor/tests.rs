@@ -11,6 +11,7 @@ mod chaos;
 mod coverage;
 mod gateways;
 mod policies;
+mod providers;
 mod reports;
 mod routes;
 mod scenarios;
