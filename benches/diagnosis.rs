@@ -22,6 +22,8 @@ use crate::crowd::Crowd;
 use crate::report::Section;
 use crate::world::{self, Settled};
 
+/// What the part is called; `diagnosis-600` is one of so many domains.
+pub const PART: &str = "diagnosis";
 /// All of them at one provider.
 const DOMAINS: usize = 50_000;
 /// The provider's addresses.
@@ -29,12 +31,20 @@ const ADDRESSES: u8 = 10;
 const CLIENTS: usize = 300;
 const INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
+/// How many domains a part's name asks for.
+pub fn domains(part: &str) -> Option<usize> {
+    match part.strip_prefix(PART)? {
+        "" => Some(DOMAINS),
+        rest => rest.strip_prefix('-')?.parse().ok(),
+    }
+}
+
 /// Measures an outage of one provider, and its end.
-pub fn measure() -> Result<Section> {
+pub fn measure(domains: usize) -> Result<Section> {
     world::driven(async {
         let dir = tempfile::tempdir()?;
         let net = fleet()?;
-        let settled = world::settle(dir.path(), &net, &config())?;
+        let settled = world::settle(dir.path(), &net, &config(domains))?;
         let net = Crowd {
             inner: net,
             faces: usize::from(ADDRESSES),
@@ -63,9 +73,9 @@ pub fn measure() -> Result<Section> {
         }
         rows.push(bench.phase("it is back", INTERVAL * 3, None).await?);
         Ok(Section {
-            title: format!("Diagnosis of an outage of one provider with {DOMAINS} domains"),
+            title: format!("Diagnosis of an outage of one provider with {domains} domains"),
             how: format!(
-                "{DOMAINS} domains of {CLIENTS} clients, all at one provider with {ADDRESSES} addresses, in the fake net under \
+                "{domains} domains of {CLIENTS} clients, all at one provider with {ADDRESSES} addresses, in the fake net under \
                  driven time, every {} minutes. Processor time of the monitor and the incidents alone, one phase after the other.",
                 INTERVAL.as_mins()
             ),
@@ -253,22 +263,22 @@ fn fleet() -> Result<FakeNet> {
     Ok(net)
 }
 
-fn config() -> String {
+fn config(domains: usize) -> String {
     let mut config = format!(
         "[vantage]\nname = \"bench\"\nhelo = \"probe.fleet.test\"\nanchors = [\"ping:192.0.2.200\"]\n\
          [resolver]\nservers = [\"192.0.2.52\"]\n[budgets]\nper_nameserver = {{ per_second = 100000 }}\n\
          [probes]\ninterval = \"{}s\"\n[[providers]]\nname = \"BIGMAIL\"\nmx = [\"*.bigmail.test\"]\n",
         INTERVAL.as_secs()
     );
-    let each = DOMAINS.div_ceil(CLIENTS);
-    for (client, first) in (0..DOMAINS).step_by(each).enumerate() {
-        let domains: Vec<String> = (first..DOMAINS.min(first + each))
+    let each = domains.div_ceil(CLIENTS);
+    for (client, first) in (0..domains).step_by(each).enumerate() {
+        let names: Vec<String> = (first..domains.min(first + each))
             .map(|number| format!("\"d{number}.fleet.test\""))
             .collect();
         let _ = writeln!(
             config,
             "[[clients]]\nname = \"C{client}\"\ndomains = [{}]",
-            domains.join(", ")
+            names.join(", ")
         );
     }
     config

@@ -90,8 +90,10 @@ fn measure(wanted: &[String]) -> Result<()> {
     if is_wanted("probe") {
         report.add(&probe::measure()?);
     }
-    if is_wanted("diagnosis") {
-        report.add(&diagnosis::measure()?);
+    let all = [diagnosis::PART.to_owned()];
+    let parts = if wanted.is_empty() { &all[..] } else { wanted };
+    for domains in parts.iter().filter_map(|part| diagnosis::domains(part)) {
+        report.add(&diagnosis::measure(domains)?);
     }
     if is_wanted("trips") {
         report.add(&trips::measure()?);

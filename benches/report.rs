@@ -58,8 +58,13 @@ impl Report {
         self.text += &rendered;
     }
 
-    /// Writes the file of the day; what was measured earlier on that day and not again stays in it.
+    /// Writes the file of the day; what was measured earlier on that day and not again stays in it. Figures of another
+    /// build than the one that is shipped are printed, and not kept.
     pub fn keep(&self) -> Result<()> {
+        if !is_shipped_build()? {
+            println!("\nnot kept: this is not the `dist` profile");
+            return Ok(());
+        }
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results");
         std::fs::create_dir_all(&dir)?;
         let path = dir.join(format!("{}.md", self.day));
@@ -75,6 +80,12 @@ impl Report {
         println!("\nkept in benches/results/{}.md", self.day);
         Ok(())
     }
+}
+
+/// Whether this program was built in the profile of releases, by where cargo puts it.
+fn is_shipped_build() -> Result<bool> {
+    let program = std::env::current_exe()?;
+    Ok(program.ancestors().any(|dir| dir.ends_with("dist")))
 }
 
 impl Section {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::contribution::{Contribution, Effect, badness, effect, rank};
 use super::flapping::Turns;
-use super::record::{Record, within};
+use super::record::{Record, same_story, within};
 use super::{settle, telling};
 use crate::incident::Policy;
 use crate::model::{Cause, Event, Flaps, Incident, IncidentId, Root, State, Target, Verdict};
@@ -62,6 +62,12 @@ pub struct Restored {
     pub seen: Vec<Target>,
     /// The number of the next incident.
     pub next_id: u64,
+}
+
+/// What was known of a cause that tells people the same.
+fn told_alike(before: &Contribution, cause: &Cause) -> Option<Arc<Cause>> {
+    let known = before.cause.as_ref().filter(|known| same_story(known, cause));
+    known.cloned()
 }
 
 /// Turns verdicts into incidents, and says when somebody is to be told.
@@ -207,10 +213,12 @@ impl Lifecycle {
             root: cause.root.clone(),
             client: verdict.client.clone(),
             state: verdict.state,
-            cause: Some(Arc::new(Cause {
-                // An incident is what the store keeps of it, no more: a message that is sent again is the same one.
-                stands_on: Vec::new(),
-                ..cause.clone()
+            cause: Some(before.and_then(|b| told_alike(b, cause)).unwrap_or_else(|| {
+                Arc::new(Cause {
+                    // An incident is what the store keeps of it, no more: a message that is sent again is the same one.
+                    stands_on: Vec::new(),
+                    ..cause.clone()
+                })
             })),
             // Getting worse than at first sight is news; while nothing but unknowns came before, it is not.
             first_sight: before.map_or(first, |b| b.first_sight && (first || !worse)),
@@ -219,7 +227,10 @@ impl Lifecycle {
             held: before.is_none_or(|b| b.held),
         };
         self.held.remove(target);
-        self.place(target, contribution);
+        // A target of many that is judged anew and found as it was is no reason to look at the others.
+        if self.contributions.get(target) != Some(&contribution) {
+            self.place(target, contribution);
+        }
     }
 
     /// Counts a turn for the worse, if the target was well until now.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 
-use crate::model::{Cause, Incident, Target};
+use crate::model::{Affected, Cause, Incident, Target};
 
 /// How many names a log entry spells out.
 const NAMES: usize = 3;
@@ -18,6 +18,9 @@ pub(super) struct Record {
     pub(super) row: Arc<Incident>,
     /// Its targets, as of the last settling.
     pub(super) members: BTreeSet<Target>,
+    /// Since when the first of its targets has been wrong that was well before; `None` where none was. There may be tens
+    /// of thousands, and it is asked at every observation.
+    pub(super) news_since: Option<Timestamp>,
     /// Since when what the notifiers were told is no longer true.
     pub(super) untrue_since: Option<Timestamp>,
     /// Whether what holds it back still applies to it as it is now.
@@ -30,6 +33,7 @@ impl Record {
     /// A record of an incident that is yet to be settled.
     pub(super) fn new(row: Arc<Incident>) -> Self {
         Self {
+            news_since: news_since(&row.affected),
             row,
             members: BTreeSet::new(),
             untrue_since: None,
@@ -38,7 +42,13 @@ impl Record {
         }
     }
 
-    /// The row, to be changed.
+    /// Sets whom it is about.
+    pub(super) fn set_affected(&mut self, affected: Vec<Affected>) {
+        self.news_since = news_since(&affected);
+        self.edit().affected = affected;
+    }
+
+    /// The row, to be changed; whom it is about is set by [`Self::set_affected`].
     pub(super) fn edit(&mut self) -> &mut Incident {
         Arc::make_mut(&mut self.row)
     }
@@ -56,6 +66,11 @@ impl Record {
     pub(super) fn age(&self) -> (Timestamp, crate::model::IncidentId) {
         (self.row.opened, self.row.id)
     }
+}
+
+fn news_since(affected: &[Affected]) -> Option<Timestamp> {
+    let news = affected.iter().filter(|one| !one.first_sight);
+    news.map(|one| one.since).min()
 }
 
 /// Writes a line into an incident's log.

@@ -223,7 +223,7 @@ fn refresh(life: &mut Lifecycle, root: &Root, now: Timestamp) {
     if let Some(worst) = worst {
         row.severity = life.policy.severity(row.cause.code, worst);
     }
-    row.affected = affected;
+    record.set_affected(affected);
     record.members = members;
     let row = record.edit();
     if row.severity != before.severity || gathered.is_empty() {

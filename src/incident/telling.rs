@@ -14,7 +14,7 @@ pub(super) fn outlook(policy: &Policy, record: &Record) -> String {
     if record.row.awaits_resolution() {
         return "it has been told already".into();
     }
-    match opening_due(policy, &record.row) {
+    match opening_due(policy, record) {
         Ok(at) => format!("is told at {} unless it ends before", clock(at)),
         Err(Silence::Info) => "is not told: information only".into(),
         Err(Silence::FirstSight) => "is not told: it was so when first seen".into(),
@@ -31,7 +31,8 @@ enum Silence {
 
 /// When an incident's opening is to be told: once it has lasted for `page_after`, counted from the first of its
 /// targets that were well before, and once `group_wait` has gathered the others.
-fn opening_due(policy: &Policy, row: &Incident) -> Result<Timestamp, Silence> {
+fn opening_due(policy: &Policy, record: &Record) -> Result<Timestamp, Silence> {
+    let row = &record.row;
     if row.acknowledged.is_some() {
         return Err(Silence::Acknowledged);
     }
@@ -40,12 +41,8 @@ fn opening_due(policy: &Policy, row: &Incident) -> Result<Timestamp, Silence> {
         .ok_or(Silence::Info)?
         .max(policy.group_wait);
     let wait = wait.saturating_add(policy.step_after(0).unwrap_or_default());
-    row.affected
-        .iter()
-        .filter(|one| !one.first_sight)
-        .map(|one| after(one.since, wait))
-        .min()
-        .ok_or(Silence::FirstSight)
+    let since = record.news_since.ok_or(Silence::FirstSight)?;
+    Ok(after(since, wait))
 }
 
 /// The next message about an open incident, and when it is due.
@@ -53,7 +50,7 @@ pub(super) fn message_due(policy: &Policy, record: &Record) -> Option<(Event, Ti
     let row = &record.row;
     let quiet = row.held.as_ref().filter(|_| record.hold_stands);
     let candidates = match row.told.as_ref().filter(|_| row.awaits_resolution()) {
-        None => [opening(policy, row), None, None, None],
+        None => [opening(policy, record), None, None, None],
         Some(told) => [
             acknowledgement(row),
             update(policy, record),
@@ -72,13 +69,13 @@ pub(super) fn message_due(policy: &Policy, record: &Record) -> Option<(Event, Ti
         .min_by_key(|(_, at)| *at)
 }
 
-fn opening(policy: &Policy, row: &Incident) -> Option<(Event, Timestamp)> {
-    let event = if row.announced.is_some() {
+fn opening(policy: &Policy, record: &Record) -> Option<(Event, Timestamp)> {
+    let event = if record.row.announced.is_some() {
         Event::Reopened
     } else {
         Event::Opened
     };
-    Some((event, opening_due(policy, row).ok()?))
+    Some((event, opening_due(policy, record).ok()?))
 }
 
 fn acknowledgement(row: &Incident) -> Option<(Event, Timestamp)> {

@@ -283,6 +283,8 @@ impl Monitor {
             (Health::Failed(_), None) if in_doubt => Next::Confirm,
             _ => Next::Routine,
         };
+        let unanswered = matches!(health, Health::Failed(Code::HostUnreachable));
+        self.agenda.set_unanswered(&subject, unanswered);
         self.agenda.done(&subject, next, now);
         if let (Subject::Smtp(address), Some(pause)) = (&subject, pause) {
             self.spare_provider(*address, pause, now);

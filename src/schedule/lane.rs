@@ -25,7 +25,9 @@ pub(super) struct Lane {
     paced: Timestamp,
     running: u32,
     /// Those that wait for a place, in their order.
-    pub(super) parked: BTreeSet<Place>,
+    parked: BTreeSet<Place>,
+    /// Those that wait for the pace alone.
+    pacing: BTreeSet<Place>,
 }
 
 impl Lane {
@@ -35,6 +37,7 @@ impl Lane {
             paced: Timestamp::MIN,
             running: 0,
             parked: BTreeSet::new(),
+            pacing: BTreeSet::new(),
         }
     }
 
@@ -42,20 +45,54 @@ impl Lane {
         self.allowance = allowance;
     }
 
-    /// When one more may begin: `None` while too many run.
-    pub(super) fn free_at(&self) -> Option<Timestamp> {
-        if self.running >= self.allowance.concurrent {
-            return None;
-        }
+    /// When one more may begin that takes a place, or none: `None` while too many run.
+    pub(super) fn free_at(&self, takes_place: bool) -> Option<Timestamp> {
+        (!takes_place || self.has_place()).then(|| self.paced_at())
+    }
+
+    /// Waits for the budget.
+    pub(super) fn park(&mut self, place: Place, takes_place: bool) {
+        let line = if takes_place {
+            &mut self.parked
+        } else {
+            &mut self.pacing
+        };
+        line.insert(place);
+    }
+
+    /// Waits no longer.
+    pub(super) fn leave(&mut self, place: &Place) {
+        self.parked.remove(place);
+        self.pacing.remove(place);
+    }
+
+    /// Whose turn is next of those that wait and may, and when.
+    pub(super) fn next(&self) -> Option<(Place, Timestamp)> {
+        let parked = self.parked.first().filter(|_| self.has_place());
+        let next = parked.into_iter().chain(self.pacing.first()).min()?;
+        Some((*next, self.paced_at()))
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.parked.len() + self.pacing.len()
+    }
+
+    fn has_place(&self) -> bool {
+        self.running < self.allowance.concurrent
+    }
+
+    fn paced_at(&self) -> Timestamp {
         let slack = self
             .allowance
             .period
             .saturating_mul(i32::try_from(self.allowance.burst.saturating_sub(1)).unwrap_or(i32::MAX));
-        Some(self.paced.checked_sub(slack).unwrap_or(Timestamp::MIN))
+        self.paced.checked_sub(slack).unwrap_or(Timestamp::MIN)
     }
 
-    pub(super) fn begin(&mut self, now: Timestamp) {
-        self.running += 1;
+    /// One more begins.
+    pub(super) fn begin(&mut self, now: Timestamp, takes_place: bool) {
+        self.running += u32::from(takes_place);
         let from = self.paced.max(now);
         self.paced = from.checked_add(self.allowance.period).unwrap_or(Timestamp::MAX);
     }
@@ -65,6 +102,6 @@ impl Lane {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.running == 0 && self.parked.is_empty()
+        self.running == 0 && self.waiting() == 0
     }
 }

@@ -86,6 +86,10 @@ struct Entry {
     /// No longer watched, but its probe still runs: it holds its budgets until that ends.
     gone: bool,
     backed_off_until: Option<Timestamp>,
+    /// Nobody answered the last time: such a try keeps the pace of budgets, but takes no place in them.
+    unanswered: bool,
+    /// The running probe has taken places in its budgets.
+    holds_places: bool,
     /// What the interval comes to after budgets and back-off.
     effective: Duration,
     runs: u64,
@@ -207,6 +211,8 @@ impl Agenda {
             again: false,
             gone: false,
             backed_off_until: None,
+            unanswered: false,
+            holds_places: false,
             effective: pace.interval.unwrap_or_default(),
             runs: 0,
         };
@@ -298,6 +304,16 @@ impl Agenda {
         timer.into_iter().chain(lane).chain(ready).min()
     }
 
+    /// Whether anybody answered a subject at all. What nobody answers is no session: many that are tried at once burden
+    /// nobody, and each takes as long as patience lasts. So they go on at the pace of their budgets, and hold up nothing
+    /// that may answer.
+    pub fn set_unanswered(&mut self, subject: &Subject, unanswered: bool) {
+        let id = self.ids.get(subject);
+        if let Some(entry) = id.and_then(|id| self.entries.get_mut(id)) {
+            entry.unanswered = unanswered;
+        }
+    }
+
     /// A probe has ended.
     pub fn done(&mut self, subject: &Subject, next: Next, now: Timestamp) {
         let Some(id) = self.ids.get(subject).copied() else {
@@ -309,7 +325,11 @@ impl Agenda {
         let Some(started) = entry.running_since.take() else {
             return;
         };
-        let budgets = entry.budgets.clone();
+        let budgets = if entry.holds_places {
+            entry.budgets.clone()
+        } else {
+            Vec::new()
+        };
         if entry.gone {
             self.remove(subject, id);
             self.release(&budgets);
@@ -366,7 +386,7 @@ impl Agenda {
 
     /// How many wait for a budget: for the warning that intervals stretch.
     pub fn waiting(&self) -> usize {
-        self.lanes.values().map(|lane| lane.parked.len()).sum()
+        self.lanes.values().map(Lane::waiting).sum()
     }
 
     fn enter(&mut self, id: u64, class: Class, due: Timestamp) {
@@ -391,7 +411,7 @@ impl Agenda {
             }
             Spot::Parked(budget) => {
                 if let Some(lane) = self.lanes.get_mut(&budget) {
-                    lane.parked.remove(&place);
+                    lane.leave(&place);
                 }
             }
         }
@@ -402,8 +422,9 @@ impl Agenda {
         let Some(entry) = self.entries.get_mut(&place.2) else {
             return false;
         };
+        let takes_place = !entry.unanswered;
         let short = entry.budgets.iter().find_map(|budget| {
-            let free_at = self.lanes.get(budget)?.free_at();
+            let free_at = self.lanes.get(budget)?.free_at(takes_place);
             match free_at {
                 Some(when) if when <= now => None,
                 other => Some((budget.clone(), other)),
@@ -412,7 +433,7 @@ impl Agenda {
         if let Some((budget, free_at)) = short {
             entry.place = Some((place, Spot::Parked(budget.clone())));
             if let Some(lane) = self.lanes.get_mut(&budget) {
-                lane.parked.insert(place);
+                lane.park(place, takes_place);
             }
             if let Some(when) = free_at {
                 self.lane_wakes.insert((when, budget));
@@ -420,9 +441,10 @@ impl Agenda {
             return false;
         }
         entry.place = None;
+        entry.holds_places = takes_place;
         for budget in &entry.budgets {
             if let Some(lane) = self.lanes.get_mut(budget) {
-                lane.begin(now);
+                lane.begin(now, takes_place);
             }
         }
         let asked = entry.pace.interval.unwrap_or_default();
@@ -449,18 +471,13 @@ impl Agenda {
             let Some(lane) = self.lanes.get_mut(budget) else {
                 return;
             };
-            let Some(&place) = lane.parked.first() else { return };
-            match lane.free_at() {
-                Some(when) if when <= now => {
-                    lane.parked.pop_first();
-                    self.try_start(place, now, due);
-                }
-                Some(when) => {
-                    self.lane_wakes.insert((when, budget.clone()));
-                    return;
-                }
-                None => return,
+            let Some((place, when)) = lane.next() else { return };
+            if when > now {
+                self.lane_wakes.insert((when, budget.clone()));
+                return;
             }
+            lane.leave(&place);
+            self.try_start(place, now, due);
         }
         self.lane_wakes.insert((now, budget.clone()));
     }
@@ -472,7 +489,7 @@ impl Agenda {
                 continue;
             };
             lane.end();
-            if let (false, Some(when)) = (lane.parked.is_empty(), lane.free_at()) {
+            if let Some((_, when)) = lane.next() {
                 self.lane_wakes.insert((when, budget.clone()));
             }
         }
@@ -482,7 +499,7 @@ impl Agenda {
     pub fn tidy(&mut self, now: Timestamp) {
         let used: BTreeSet<&Budget> = self.entries.values().flat_map(|entry| &entry.budgets).collect();
         let unused = |budget: &Budget, lane: &Lane| {
-            lane.is_idle() && !used.contains(budget) && lane.free_at().is_some_and(|when| when <= now)
+            lane.is_idle() && !used.contains(budget) && lane.free_at(true).is_some_and(|when| when <= now)
         };
         self.lanes.retain(|budget, lane| !unused(budget, lane));
     }

@@ -94,6 +94,36 @@ fn a_short_provider_budget_holds_up_nobody_else() {
     assert_eq!(agenda.take_due(at(9_000)).len(), 1);
 }
 
+/// What nobody answered is tried at the budget's pace beside as many sessions as may be, and each session that ends still
+/// gives back just its own place.
+#[test]
+fn what_nobody_answers_takes_no_place() {
+    let mut agenda = Agenda::new(100);
+    let provider = Budget::Provider("BIGMAIL".into());
+    let budgets = || vec![(provider.clone(), allow(1, 1, 1_000))];
+    for n in 1..=4 {
+        agenda.watch(&smtp(n), every(60), budgets(), at(0));
+        agenda.set_unanswered(&smtp(n), n != 4);
+    }
+    let mut begun = BTreeSet::new();
+    for second in 0..4 {
+        begun.extend(subjects(agenda.take_due(at(second * 1_000))));
+    }
+    assert_eq!(begun.len(), 4, "{begun:?}");
+    // The one session is still on: the others end and begin again, and it is the only one of its kind.
+    agenda.watch(&smtp(5), every(60), budgets(), at(4_000));
+    for n in 1..=3 {
+        agenda.done(&smtp(n), Next::Confirm, at(4_000));
+    }
+    let mut again = BTreeSet::new();
+    for second in 5..=20 {
+        again.extend(subjects(agenda.take_due(at(second * 1_000))));
+    }
+    assert_eq!(again, BTreeSet::from([smtp(1), smtp(2), smtp(3)]));
+    agenda.done(&smtp(4), Next::Routine, at(21_000));
+    assert_eq!(subjects(agenda.take_due(at(21_000))), [smtp(5)]);
+}
+
 #[test]
 fn what_is_asked_for_goes_before_routine() {
     let mut agenda = Agenda::new(1);

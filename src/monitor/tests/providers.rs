@@ -36,7 +36,7 @@ static SETTLED: LazyLock<Sim> = LazyLock::new(crowd);
 fn crowd() -> Sim {
     let mut config = "[vantage]\nname = \"hq\"\nanchors = [\"ping:192.0.2.200\", \"smtp:192.0.2.200:25\"]\n\
          [resolver]\nservers = [\"192.0.2.52\"]\n\
-         [probes]\ninterval = \"60s\"\ntimeout = \"4s\"\nconfirm = 2\nconfirm_interval = \"5s\"\n\
+         [probes]\ninterval = \"300s\"\n\
          [[providers]]\nname = \"BIGMAIL\"\nmx = [\"*.bigmail.test\"]\n"
         .to_owned();
     let mut world = World::healthy();
