@@ -1,6 +1,7 @@
 //! What stands on what: an observation has only those judged again whose verdict it can change.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,14 +52,14 @@ impl Monitor {
     }
 
     pub(super) fn judge_dependents(&mut self, subject: &Subject, quiet: bool, now: Timestamp) {
-        let mut targets = self.dependents(subject, quiet);
-        if quiet {
-            let patient = targets.extract_if(.., |target| self.is_calm(target));
-            for target in patient.collect::<Vec<_>>() {
-                self.judge_within(GATHERING, &target, now);
-            }
-        } else {
+        if !quiet {
             self.news = true;
+            return self.judge_with(self.dependents_beside(subject, false), mail_address(subject), now);
+        }
+        let mut targets = self.dependents(subject, true);
+        let patient = targets.extract_if(.., |target| self.is_calm(target));
+        for target in patient.collect::<Vec<_>>() {
+            self.judge_within(GATHERING, &target, now);
         }
         self.judge(targets, now);
     }
@@ -101,6 +102,15 @@ impl Monitor {
     }
 
     pub(super) fn dependents(&self, subject: &Subject, quiet: bool) -> BTreeSet<Target> {
+        let mut targets = self.dependents_beside(subject, quiet);
+        if let Some(address) = mail_address(subject) {
+            targets.extend(domains(&mut self.picture.led_to(address), quiet));
+        }
+        targets
+    }
+
+    /// The same without the domains whose mail goes to the subject's address.
+    fn dependents_beside(&self, subject: &Subject, quiet: bool) -> BTreeSet<Target> {
         let picture = &self.picture;
         let domains = |names: &mut dyn Iterator<Item = &DomainName>| domains(names, quiet);
         let mut targets = BTreeSet::new();
@@ -129,14 +139,11 @@ impl Monitor {
                 targets.extend(domains(&mut picture.leads().domains(host)));
             }
             Subject::Smtp(address) | Subject::Trace(address) => {
-                targets.extend(domains(&mut picture.led_to(*address)));
                 targets.extend(picture.gateways_of(address.ip()).map(|one| gateway_target(one)));
                 let provider = picture.provider_of_address(*address);
                 targets.extend(provider.map(|one| Target::Provider(Arc::clone(&one.name))));
             }
             Subject::Host(address) => {
-                let socket = std::net::SocketAddr::new(*address, SMTP_PORT);
-                targets.extend(domains(&mut picture.led_to(socket)));
                 targets.extend(picture.gateways_of(*address).map(|one| gateway_target(one)));
             }
             Subject::Gateway(client, name) => {
@@ -192,6 +199,15 @@ impl Monitor {
             names.extend(picture.domains_with(&service).cloned());
         }
         names
+    }
+}
+
+/// The address whose mail port an observation of `subject` says something of.
+fn mail_address(subject: &Subject) -> Option<SocketAddr> {
+    match subject {
+        Subject::Smtp(address) | Subject::Trace(address) => Some(*address),
+        Subject::Host(address) => Some(SocketAddr::new(*address, SMTP_PORT)),
+        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! From evidence to verdicts, each kind of target after those that it stands on.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,7 +15,17 @@ use crate::model::{Code, DomainName, Root, RootKind, State, Subject, Target};
 
 impl Monitor {
     /// Judges targets, each kind standing on the ones before.
-    pub(super) fn judge(&mut self, mut targets: BTreeSet<Target>, now: Timestamp) {
+    pub(super) fn judge(&mut self, targets: BTreeSet<Target>, now: Timestamp) {
+        self.judge_with(targets, None, now);
+    }
+
+    /// Likewise, with all domains whose mail goes to an address.
+    pub(super) fn judge_with(
+        &mut self,
+        mut targets: BTreeSet<Target>,
+        address: Option<SocketAddr>,
+        now: Timestamp,
+    ) {
         let vantage = self.vantage_target();
         if targets.remove(&vantage) {
             let was_held = self.held.contains(&vantage);
@@ -42,6 +53,9 @@ impl Monitor {
             let turned = self.judge_provider(&name, now);
             if was_held && !self.held.contains(&target) {
                 targets.extend(self.held.iter().cloned());
+                let put_off = self.put_off.remove(&name).unwrap_or_default();
+                let names = put_off.into_keys().flat_map(|at| self.picture.domains_at(at));
+                targets.extend(names.map(Target::Domain));
             }
             if turned && let Some(provider) = self.picture.inventory.providers.named(&name).cloned() {
                 let addresses = self.picture.provider_addresses(&provider);
@@ -50,6 +64,9 @@ impl Monitor {
                     .flat_map(|address| self.picture.domains_at(address));
                 targets.extend(names.map(Target::Domain));
             }
+        }
+        if let Some(address) = address {
+            targets.extend(self.to_judge_at(address).into_iter().map(Target::Domain));
         }
         // What mail to a domain comes to matters to all who send there.
         let mut routes = BTreeSet::new();
@@ -70,6 +87,34 @@ impl Monitor {
         for (client, to) in routes {
             self.judge_route(&client, &to, now);
         }
+    }
+
+    /// The domains at an address that are to be judged now. While it is being found out whether the provider as a whole is
+    /// down, those that flow are put off until that is known: nothing worse is said of them before, and they may be tens of
+    /// thousands.
+    fn to_judge_at(&mut self, address: SocketAddr) -> Vec<DomainName> {
+        let picture = &self.picture;
+        let provider = picture.provider_of_address(address);
+        let held = provider.filter(|one| self.held.contains(&Target::Provider(Arc::clone(&one.name))));
+        let Some(provider) = held else {
+            return picture.domains_at(address).into_iter().collect();
+        };
+        let addresses = self.put_off.entry(Arc::clone(&provider.name)).or_default();
+        let at_once = addresses.entry(address).or_insert_with(|| {
+            let flows = |name: &DomainName| {
+                let verdict = self.verdicts.get(&Target::Domain(name.clone()));
+                verdict.is_some_and(|verdict| verdict.state == State::Flowing)
+            };
+            let theirs = |name: &DomainName| {
+                let of = picture.provider_of(name);
+                of.is_some_and(|of| of.name == provider.name)
+            };
+            let names = picture
+                .led_to(address)
+                .filter(|name| !flows(name) || !theirs(name));
+            names.cloned().collect()
+        });
+        at_once.clone()
     }
 
     fn take_gateways(&self, targets: &mut BTreeSet<Target>) -> Vec<Arc<Gateway>> {

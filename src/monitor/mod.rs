@@ -108,6 +108,8 @@ pub struct Monitor {
     held: BTreeSet<Target>,
     /// Of these, those that any news may release.
     eager: BTreeSet<Target>,
+    /// Addresses whose domains are judged once it is known whether their provider is down, with those that are not put off.
+    put_off: BTreeMap<Arc<str>, BTreeMap<SocketAddr, Vec<DomainName>>>,
     /// Whether there was such news since the last tick: however many observations came in, they are judged once.
     news: bool,
     /// Of a single look: those whose verdict something that has not been seen yet may change.
@@ -166,6 +168,7 @@ impl Monitor {
             host_views: BTreeMap::new(),
             held: BTreeSet::new(),
             eager: BTreeSet::new(),
+            put_off: BTreeMap::new(),
             news: false,
             undecided: BTreeSet::new(),
             rechecks: BTreeSet::new(),
@@ -349,6 +352,7 @@ impl Monitor {
     /// Takes over a changed configuration: what stays keeps its state.
     pub fn reload(&mut self, inventory: Arc<Inventory>, now: Timestamp) {
         self.replace_inventory(inventory, now);
+        self.put_off.clear();
         self.judge_everything(now);
     }
 
