@@ -189,12 +189,7 @@ fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence,
     if capabilities.starttls || evidence.tls.is_some() {
         return Health::Good;
     }
-    let wanted = picture.learnt.offers_starttls(address)
-        || picture.led_to(address).any(|name| {
-            picture
-                .domain(name)
-                .is_some_and(|domain| demanded(picture, domain, address, at))
-        });
+    let wanted = picture.learnt.offers_starttls(address) || is_demanded(picture, address, at);
     match (capabilities.masked, wanted) {
         (true, _) => Health::Failed(Code::TlsStripped),
         (false, true) => Health::Failed(Code::TlsNotOffered),
@@ -202,11 +197,13 @@ fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence,
     }
 }
 
-/// Whether senders of a domain's mail demand TLS of any host that leads to an address.
-fn demanded(picture: &Picture, domain: &Domain, address: SocketAddr, at: Timestamp) -> bool {
-    let names = picture.leads().names(address);
-    let mut leading = names.filter(|host| picture.leads().domains(host).any(|one| *one == domain.name));
-    leading.any(|host| policy::demand(picture, domain, host, at).is_some())
+/// Whether senders of anybody's mail demand TLS of a host that leads to an address.
+fn is_demanded(picture: &Picture, address: SocketAddr, at: Timestamp) -> bool {
+    picture.leads().names(address).any(|host| {
+        let domains = picture.leads().domains(host);
+        let mut domains = domains.filter_map(|name| picture.domain(name));
+        domains.any(|domain| policy::demand(picture, domain, host, at).is_some())
+    })
 }
 
 fn smtp_failure(

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::inventory::Provider;
 use crate::model::{ClientId, Code, Root, RootKind, Subject};
-use crate::picture::{Health, Picture};
+use crate::picture::{Health, Picture, Users};
 
 use super::address::{AddressView, address};
 use super::doubt::Doubt;
@@ -26,7 +26,8 @@ const MOST_NAMED: usize = 5;
 /// The most addresses that only other clients use which one failure asks.
 const MOST_FOREIGN: usize = 3;
 
-type Views = BTreeMap<SocketAddr, AddressView>;
+/// Each address of the provider, with what is still in doubt of it.
+type Views = BTreeMap<SocketAddr, (AddressView, Doubt)>;
 
 /// Judges a provider: an outage, or nothing to say. `doubt` tells whether it may yet be one, or, where one is `standing`,
 /// whether it may be over.
@@ -37,30 +38,36 @@ pub fn outage(
     now: Timestamp,
     doubt: &mut Doubt,
 ) -> Option<Finding> {
-    let views: Views = picture
-        .provider_addresses(provider)
-        .into_iter()
-        .map(|socket| (socket, address(picture, socket, now, doubt)))
-        .collect();
-    if !views.values().any(AddressView::has_failed) {
+    let users = picture.users_of(provider);
+    let view = |socket: &SocketAddr| {
+        let mut doubt = Doubt::default();
+        (*socket, (address(picture, *socket, now, &mut doubt), doubt))
+    };
+    let views: Views = users.keys().map(view).collect();
+    let has_failed = |socket: &SocketAddr| views[socket].0.has_failed();
+    if !views.keys().any(has_failed) {
+        join_all(&views, doubt);
         return None;
     }
-    let used = used_by_clients(picture, views.keys());
-    let (failing, spared): (BTreeMap<_, _>, BTreeMap<_, _>) = used
+    let (failing, spared): (BTreeMap<_, _>, BTreeMap<_, _>) = used_by_clients(users)
         .into_iter()
-        .partition(|(_, addresses)| addresses.iter().all(|socket| views[socket].has_failed()));
+        .partition(|(_, addresses)| addresses.iter().all(|socket| has_failed(socket)));
     if failing.len() < 2 {
+        join_all(&views, doubt);
         if standing {
             wait_for_recovery(picture, &views, doubt);
         } else {
-            wait_for_peers(picture, &views, doubt);
+            wait_for_peers(picture, users, &views, doubt);
         }
         return None;
     }
     let failed: BTreeSet<SocketAddr> = failing.values().flatten().copied().collect();
+    for socket in &failed {
+        doubt.join(&views[socket].1);
+    }
     let evidence = failed
         .iter()
-        .filter_map(|socket| views[socket].observation.clone());
+        .filter_map(|socket| views[socket].0.observation.clone());
     let evidence: Vec<_> = evidence.take(MOST_EVIDENCE).collect();
     let first = evidence
         .first()
@@ -70,11 +77,11 @@ pub fn outage(
         "All {} addresses of {} that {} use have failed; the first: {first}.",
         failed.len(),
         provider.name,
-        named(picture, failing.keys()),
+        named(picture, failing.keys().copied()),
     );
     let flowing: Vec<&ClientId> = spared
-        .iter()
-        .filter(|(_, addresses)| addresses.iter().any(|socket| views[socket].is_usable()))
+        .into_iter()
+        .filter(|(_, addresses)| addresses.iter().any(|socket| views[socket].0.is_usable()))
         .map(|(client, _)| client)
         .collect();
     let control = (!flowing.is_empty()).then(|| {
@@ -96,29 +103,36 @@ pub fn outage(
     )
 }
 
+/// While it is not known to be an outage, anything that is in doubt may make it one.
+fn join_all(views: &Views, doubt: &mut Doubt) {
+    for (_, of_address) in views.values() {
+        doubt.join(of_address);
+    }
+}
+
 /// Addresses at the same provider that show whether it fails as a whole. Each that fails has others asked in its turn, so
 /// that all of them are soon found out, and one that fails alone has few asked.
 pub fn peers(picture: &Picture, address: SocketAddr) -> Vec<SocketAddr> {
     let provider = picture.provider_of_address(address);
-    let all = provider.map(|provider| picture.provider_addresses(provider));
-    all.map_or_else(Vec::new, |all| peers_among(picture, &all, address))
+    provider.map_or_else(Vec::new, |provider| {
+        peers_among(picture, picture.users_of(provider), address)
+    })
 }
 
 /// Of those that the same clients use, the next but one, two, four, eight and so on: each asks a few, and two lie but a
 /// few steps apart. Of those that only other clients use, the next few.
-fn peers_among(picture: &Picture, all: &BTreeSet<SocketAddr>, address: SocketAddr) -> Vec<SocketAddr> {
-    let own = picture.clients_at(address);
-    let after = all.range((Bound::Excluded(address), Bound::Unbounded));
-    let ring = after.chain(all.range(..address)).copied();
+fn peers_among(picture: &Picture, users: &Users, address: SocketAddr) -> Vec<SocketAddr> {
+    let Some(own) = users.get(&address) else {
+        return Vec::new();
+    };
+    let after = users.range((Bound::Excluded(address), Bound::Unbounded));
+    let ring = after.chain(users.range(..address));
     // One that refuses us is left alone, and says nothing.
-    let telling = ring.filter(|other| !refuses_us(picture, *other));
-    let (shared, foreign): (Vec<_>, Vec<_>) =
-        telling.partition(|other| !picture.clients_at(*other).is_disjoint(&own));
+    let telling = ring.filter(|(other, _)| !refuses_us(picture, **other));
+    let (shared, foreign): (Vec<_>, Vec<_>) = telling.partition(|(_, theirs)| !theirs.is_disjoint(own));
     let steps = (0..usize::BITS).map_while(|power| shared.get((1_usize << power) - 1));
-    steps
-        .copied()
-        .chain(foreign.into_iter().take(MOST_FOREIGN))
-        .collect()
+    let foreign = foreign.iter().take(MOST_FOREIGN);
+    steps.chain(foreign).map(|(other, _)| **other).collect()
 }
 
 fn refuses_us(picture: &Picture, address: SocketAddr) -> bool {
@@ -128,13 +142,12 @@ fn refuses_us(picture: &Picture, address: SocketAddr) -> bool {
 }
 
 /// Whether the others fail too is being found out: budgets may have that take its time.
-fn wait_for_peers(picture: &Picture, views: &Views, doubt: &mut Doubt) {
-    let all = views.keys().copied().collect();
-    for view in views.values() {
+fn wait_for_peers(picture: &Picture, users: &Users, views: &Views, doubt: &mut Doubt) {
+    for (view, _) in views.values() {
         let Some(since) = failing_since(picture, view) else {
             continue;
         };
-        let asked = peers_among(picture, &all, view.address);
+        let asked = peers_among(picture, users, view.address);
         for other in asked.into_iter().chain([view.address]) {
             want(picture, other, since, doubt);
         }
@@ -153,12 +166,18 @@ fn failing_since(picture: &Picture, view: &AddressView) -> Option<Timestamp> {
 /// The first addresses of an outage are back: the others may be as well, and are not blamed by themselves before they
 /// have been looked at since.
 fn wait_for_recovery(picture: &Picture, views: &Views, doubt: &mut Doubt) {
-    let usable = views.values().filter(|view| view.is_usable());
+    let usable = views
+        .values()
+        .map(|(view, _)| view)
+        .filter(|view| view.is_usable());
     let back = usable.filter_map(|view| picture.track(&Subject::Smtp(view.address))?.recovered_at());
     let Some(since) = back.max() else {
         return;
     };
-    let failed = views.values().filter(|view| view.has_failed());
+    let failed = views
+        .values()
+        .map(|(view, _)| view)
+        .filter(|view| view.has_failed());
     for view in failed {
         want(picture, view.address, since, doubt);
     }
@@ -170,14 +189,11 @@ fn want(picture: &Picture, address: SocketAddr, since: Timestamp, doubt: &mut Do
 }
 
 /// The addresses that each client's domains use.
-fn used_by_clients<'a>(
-    picture: &Picture,
-    addresses: impl Iterator<Item = &'a SocketAddr>,
-) -> BTreeMap<ClientId, BTreeSet<SocketAddr>> {
-    let mut used: BTreeMap<ClientId, BTreeSet<SocketAddr>> = BTreeMap::new();
-    for socket in addresses {
-        for client in picture.clients_at(*socket) {
-            used.entry(client.clone()).or_default().insert(*socket);
+fn used_by_clients(users: &Users) -> BTreeMap<&ClientId, BTreeSet<SocketAddr>> {
+    let mut used: BTreeMap<&ClientId, BTreeSet<SocketAddr>> = BTreeMap::new();
+    for (socket, clients) in users {
+        for client in clients {
+            used.entry(client).or_default().insert(*socket);
         }
     }
     used

@@ -140,8 +140,7 @@ impl Monitor {
             }
             Subject::Smtp(address) | Subject::Trace(address) => {
                 targets.extend(picture.gateways_of(address.ip()).map(|one| gateway_target(one)));
-                let provider = picture.provider_of_address(*address);
-                targets.extend(provider.map(|one| Target::Provider(Arc::clone(&one.name))));
+                targets.extend(self.provider_concerned(*address, subject));
             }
             Subject::Host(address) => {
                 targets.extend(picture.gateways_of(*address).map(|one| gateway_target(one)));
@@ -185,6 +184,20 @@ impl Monitor {
             targets.insert(self.vantage_target());
         }
         targets
+    }
+
+    /// The provider of an address, where what was seen of the address can change what is said of the provider as a whole:
+    /// while it flows, only failures can.
+    fn provider_concerned(&self, address: SocketAddr, subject: &Subject) -> Option<Target> {
+        let provider = self.picture.provider_of_address(address)?;
+        let target = Target::Provider(Arc::clone(&provider.name));
+        let verdict = self.verdicts.get(&target);
+        let flows = verdict.is_some_and(|verdict| verdict.state == State::Flowing);
+        let fails = self
+            .picture
+            .track(subject)
+            .is_some_and(|track| track.streak.is_some());
+        (fails || !flows || self.held.contains(&target)).then_some(target)
     }
 
     /// The domains with a mail server or a service behind a gateway.

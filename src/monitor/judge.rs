@@ -58,10 +58,8 @@ impl Monitor {
                 targets.extend(names.map(Target::Domain));
             }
             if turned && let Some(provider) = self.picture.inventory.providers.named(&name).cloned() {
-                let addresses = self.picture.provider_addresses(&provider);
-                let names = addresses
-                    .into_iter()
-                    .flat_map(|address| self.picture.domains_at(address));
+                let addresses = self.picture.users_of(&provider).keys();
+                let names = addresses.flat_map(|address| self.picture.domains_at(*address));
                 targets.extend(names.map(Target::Domain));
             }
         }

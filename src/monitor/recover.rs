@@ -118,7 +118,7 @@ impl Monitor {
     fn ask_at_the_same_provider(&mut self, address: SocketAddr, now: Timestamp) {
         let provider = self.picture.provider_of_address(address);
         if let Some(provider) = provider.filter(|one| self.outages.contains_key(&one.name)) {
-            let addresses = self.picture.provider_addresses(provider);
+            let addresses: Vec<SocketAddr> = self.picture.users_of(provider).keys().copied().collect();
             self.ask_failing(addresses.into_iter().map(Subject::Smtp), now);
         }
     }

@@ -48,10 +48,10 @@ impl Monitor {
         };
         let probed: Vec<(Subject, bool)> = self
             .picture
-            .provider_addresses(&provider)
-            .into_iter()
+            .users_of(&provider)
+            .keys()
             .filter_map(|address| {
-                let subject = Subject::Smtp(address);
+                let subject = Subject::Smtp(*address);
                 let settled = self.picture.track(&subject)?.settled.as_ref()?;
                 let refuses = settled.health == Health::Refused;
                 Some((subject, refuses))

@@ -100,8 +100,9 @@ impl Monitor {
             Target::Gateway(client, name) => [Subject::Gateway(client.clone(), name.clone())].into(),
             Target::Provider(name) => {
                 let provider = inventory.providers.named(name);
-                let addresses = provider.map(|provider| self.picture.provider_addresses(provider));
-                addresses.into_iter().flatten().map(Subject::Smtp).collect()
+                let users = provider.map(|provider| self.picture.users_of(provider));
+                let addresses = users.into_iter().flat_map(|users| users.keys());
+                addresses.copied().map(Subject::Smtp).collect()
             }
             Target::Domain(name) | Target::Route(_, name) => {
                 let hosts = self.picture.host_names(name);

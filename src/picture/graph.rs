@@ -52,6 +52,11 @@ impl Leads {
         self.host_domains.keys()
     }
 
+    /// The addresses that a host leads to.
+    pub fn host_addresses(&self, host: &DomainName) -> &[SocketAddr] {
+        self.host_addresses.get(host).map_or(&[], Vec::as_slice)
+    }
+
     /// When somebody first led to a subject: before that, nobody can have looked at it.
     pub fn since(&self, subject: &Subject) -> Option<Timestamp> {
         self.since.get(subject).copied()
@@ -136,12 +141,13 @@ impl Picture {
             return Change::default();
         }
         let mut change = self.leads.link_domain(domain, &hosts);
+        self.users.forget();
         for host in &hosts {
             // A host that another domain has led to before may already have its addresses.
             let known = self.relink_host(host, at);
             change.added.extend(known.added);
             change.removed.extend(known.removed);
-            for address in self.leads.host_addresses.get(host).cloned().unwrap_or_default() {
+            for address in self.leads.host_addresses(host).to_vec() {
                 if self.join_pace(address, &settings) {
                     change.added.push(Subject::Smtp(address));
                 }
@@ -161,6 +167,7 @@ impl Picture {
             return Change::default();
         }
         let change = self.leads.link_host(host, &addresses);
+        self.users.forget();
         for address in addresses {
             self.settle_pace(address);
         }
@@ -215,6 +222,7 @@ impl Picture {
     /// Takes a domain out.
     pub fn remove_domain(&mut self, domain: &DomainName) -> Change {
         let mut change = self.leads.unlink_domain(domain);
+        self.users.forget();
         change.removed.push(Subject::Mx(domain.clone()));
         change.removed.push(Subject::NameServers(domain.clone()));
         let parts = PolicyPart::ALL.map(|part| Subject::Policy(domain.clone(), part));
@@ -227,6 +235,7 @@ impl Picture {
     pub fn set_inventory(&mut self, inventory: std::sync::Arc<crate::inventory::Inventory>) {
         self.services = super::services::index(&inventory);
         self.inventory = inventory;
+        self.users.forget();
         let addresses: Vec<SocketAddr> = self.leads.addresses().copied().collect();
         for address in addresses {
             self.settle_pace(address);

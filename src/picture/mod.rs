@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::config::ResolvedProbe;
 use crate::inventory::{Domain, Gateway, Inventory, Provider};
 use crate::model::dns::{Exchange, Lookup, MxRecord};
-use crate::model::{Accepted, ClientId, DomainName, Evidence, Observation, Service, Subject};
+use crate::model::{Accepted, DomainName, Evidence, Observation, Service, Subject};
 use crate::net::Routes;
 
 mod boot;
@@ -27,6 +27,7 @@ mod reputation;
 mod routes;
 mod services;
 mod track;
+mod users;
 mod zone;
 
 pub use graph::Change;
@@ -35,6 +36,7 @@ pub use learnt::{FactKey, Learnt, MxSet, NewFact, mx_set};
 pub use line::{Impaired, Line};
 pub use offers::Offered;
 pub use track::{Health, Settled, Streak, Taking, Track};
+pub use users::Users;
 pub use zone::Lag;
 
 /// The port of mail between servers (RFC 5321 4.5.4.2).
@@ -57,6 +59,7 @@ pub struct Picture {
     boots: boot::Boots,
     zones: zone::Zones,
     leads: Leads,
+    users: users::AllUsers,
     sessions: HashMap<SocketAddr, BTreeMap<DomainName, Arc<Observation>>>,
     last_success: BTreeMap<outside::Kind, Timestamp>,
     own_addresses: Vec<IpAddr>,
@@ -96,6 +99,7 @@ impl Picture {
             tracks: HashMap::default(),
             zones: zone::Zones::default(),
             leads: Leads::default(),
+            users: users::AllUsers::default(),
             sessions: HashMap::default(),
             last_success: BTreeMap::new(),
             own_addresses: Vec::new(),
@@ -270,21 +274,6 @@ impl Picture {
             .find_map(|host| self.inventory.providers.of_host(host))
     }
 
-    /// The addresses of a provider that some domain's mail goes to.
-    pub fn provider_addresses(&self, provider: &Provider) -> BTreeSet<SocketAddr> {
-        let of = |host: &&DomainName| {
-            self.inventory
-                .providers
-                .of_host(host)
-                .is_some_and(|found| found.name == provider.name)
-        };
-        self.leads
-            .hosts()
-            .filter(of)
-            .flat_map(|host| self.reachable_addresses(host))
-            .collect()
-    }
-
     /// The session at an address in which `name` was sent as SNI.
     pub fn session(&self, address: SocketAddr, name: &DomainName) -> Option<&Arc<Observation>> {
         self.sessions.get(&address)?.get(name)
@@ -377,13 +366,6 @@ impl Picture {
     pub fn watched_zone(&self, name: &DomainName) -> Option<&Arc<Domain>> {
         let above = std::iter::successors(Some(name.clone()), DomainName::parent);
         above.into_iter().find_map(|name| self.domain(&name))
-    }
-
-    /// Whose mail goes to an address: the clients of all domains there.
-    pub fn clients_at(&self, address: SocketAddr) -> BTreeSet<&ClientId> {
-        self.led_to(address)
-            .flat_map(|name| self.inventory.clients_of(name))
-            .collect()
     }
 
     /// The domains whose mail goes to an address.
