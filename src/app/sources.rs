@@ -308,7 +308,7 @@ pub(super) fn verdict(name: &Arc<str>, code: Code, detail: Option<String>, now: 
         contact: None,
         confidence: Confidence::Certain,
         confidence_reason: None,
-        evidence: Vec::new(),
+        evidence: Arc::default(),
         stands_on: Vec::new(),
     });
     Verdict {

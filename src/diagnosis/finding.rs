@@ -35,6 +35,8 @@ pub struct Finding {
     pub notes: Vec<EvidenceNote>,
     /// Who else answered meanwhile.
     pub control: Option<String>,
+    /// The evidence as people see it, where it is the same for many.
+    pub shown: Option<Arc<[EvidenceNote]>>,
 }
 
 impl Finding {
@@ -51,6 +53,7 @@ impl Finding {
             evidence: Vec::new(),
             notes: Vec::new(),
             control: None,
+            shown: None,
         }
     }
 
@@ -58,6 +61,7 @@ impl Finding {
     #[must_use]
     pub fn on(mut self, evidence: impl IntoIterator<Item = Arc<Observation>>) -> Self {
         self.evidence.extend(evidence);
+        self.shown = None;
         self
     }
 
@@ -72,6 +76,14 @@ impl Finding {
     #[must_use]
     pub fn beside(mut self, control: Option<String>) -> Self {
         self.control = control;
+        self.shown = None;
+        self
+    }
+
+    /// Puts the evidence into words once, for all that it will be the cause of.
+    #[must_use]
+    pub fn shown_alike(mut self, picture: &Picture) -> Self {
+        self.shown = Some(self.show(picture));
         self
     }
 
@@ -141,15 +153,6 @@ impl Finding {
     }
 
     fn caused(&self, picture: &Picture, owner: Owner, contact: Option<String>) -> Cause {
-        let mut evidence: Vec<_> = self
-            .evidence
-            .iter()
-            .map(|observation| note(&picture.inventory.vantage, observation))
-            .chain(self.notes.iter().cloned())
-            .collect();
-        if let Some(first) = evidence.first_mut() {
-            first.control.clone_from(&self.control);
-        }
         Cause {
             code: self.code,
             root: self.root.clone(),
@@ -159,10 +162,20 @@ impl Finding {
             contact,
             confidence: self.confidence,
             confidence_reason: self.confidence_reason.clone(),
-            evidence,
+            evidence: self.shown.clone().unwrap_or_else(|| self.show(picture)),
             on_route: false,
             stands_on: self.evidence.iter().map(|seen| seen.subject.clone()).collect(),
         }
+    }
+
+    fn show(&self, picture: &Picture) -> Arc<[EvidenceNote]> {
+        let seen = self.evidence.iter();
+        let seen = seen.map(|observation| note(&picture.inventory.vantage, observation));
+        let mut shown: Vec<EvidenceNote> = seen.chain(self.notes.iter().cloned()).collect();
+        if let Some(first) = shown.first_mut() {
+            first.control.clone_from(&self.control);
+        }
+        shown.into()
     }
 
     /// As a warning beside a verdict.

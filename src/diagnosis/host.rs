@@ -237,6 +237,7 @@ fn failure(picture: &Picture, name: &DomainName, view: &AddressView, all: usize)
                 .chain(&view.observation)
                 .cloned()
                 .collect(),
+            shown: None,
             ..(**finding).clone()
         };
     }

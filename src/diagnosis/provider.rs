@@ -99,7 +99,8 @@ pub fn outage(
         Finding::new(Code::ProviderOutage, root, provider.name.to_string(), detail)
             .on(evidence)
             .beside(control.or_else(|| super::control::others(picture, &failed, now)))
-            .seen_from(picture),
+            .seen_from(picture)
+            .shown_alike(picture),
     )
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn cause(code: Code, root: Root) -> Cause {
         contact: None,
         confidence: Confidence::Probable,
         confidence_reason: None,
-        evidence: Vec::new(),
+        evidence: std::sync::Arc::default(),
         stands_on: Vec::new(),
     }
 }

@@ -264,8 +264,8 @@ pub struct Cause {
     pub confidence: Confidence,
     /// Why no surer.
     pub confidence_reason: Option<String>,
-    /// What it rests on.
-    pub evidence: Vec<EvidenceNote>,
+    /// What it rests on; shared, as one outage may be the cause of tens of thousands.
+    pub evidence: Arc<[EvidenceNote]>,
     /// Whether it is the cause of a route's verdict: then the catalogue has words of its own for it.
     #[serde(default)]
     pub on_route: bool,

@@ -117,7 +117,7 @@ fn cause(name: &Arc<str>, detail: String) -> Cause {
         contact: None,
         confidence: Confidence::Certain,
         confidence_reason: None,
-        evidence: Vec::new(),
+        evidence: Arc::default(),
         stands_on: Vec::new(),
     }
 }

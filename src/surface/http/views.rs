@@ -29,7 +29,7 @@ pub(super) fn brief(verdict: &Verdict) -> Verdict {
 
 fn brief_cause(cause: &Cause) -> Cause {
     Cause {
-        evidence: Vec::new(),
+        evidence: Arc::default(),
         stands_on: Vec::new(),
         root: cause.root.clone(),
         subject: cause.subject.clone(),

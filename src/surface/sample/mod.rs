@@ -65,7 +65,7 @@ fn cause(code: Code, root: Root, subject: &str, detail: &str, owner: Owner) -> C
         contact: None,
         confidence: Confidence::Probable,
         confidence_reason: Some("seen from hq only".into()),
-        evidence: Vec::new(),
+        evidence: Arc::default(),
         stands_on: Vec::new(),
     }
 }
@@ -73,7 +73,7 @@ fn cause(code: Code, root: Root, subject: &str, detail: &str, owner: Owner) -> C
 pub(crate) fn router_down() -> Cause {
     Cause {
         contact: Some("Telekom business line, 0800 330 1000, circuit 4711".into()),
-        evidence: vec![
+        evidence: Arc::from([
             note(ProbeKind::Gateway, "198.51.100.1", "5 of 5 pings lost", &[]),
             note(
                 ProbeKind::Smtp,
@@ -81,7 +81,7 @@ pub(crate) fn router_down() -> Cause {
                 "no answer after 4.0 s",
                 &["C: connect 198.51.100.10:25", "no answer"],
             ),
-        ],
+        ]),
         ..cause(
             Code::GatewayDown,
             root(RootKind::Gateway, Some("acme"), "hq-router"),
@@ -95,12 +95,12 @@ pub(crate) fn router_down() -> Cause {
 fn provider_host_down() -> Cause {
     Cause {
         contact: Some("support@bigmail.test, contract 815".into()),
-        evidence: vec![note(
+        evidence: Arc::from([note(
             ProbeKind::Smtp,
             "203.0.113.25:25",
             "421 4.3.2 Service shutting down",
             &["S: 421 4.3.2 Service shutting down", "C: QUIT"],
-        )],
+        )]),
         ..cause(
             Code::SmtpUnavailable,
             root(RootKind::MxHost, None, "mx1.bigmail.test"),

@@ -81,7 +81,7 @@ pub(crate) fn hostile() -> Snapshot {
     bad.contact = Some(HOSTILE.into());
     bad.root.name = HOSTILE.into();
     bad.confidence_reason = Some(HOSTILE.into());
-    for note in &mut bad.evidence {
+    for note in Arc::make_mut(&mut bad.evidence) {
         note.peer = HOSTILE.into();
         note.summary = HOSTILE.into();
         note.transcript = vec![HOSTILE.into()];

@@ -51,7 +51,7 @@ fn router_down() -> Verdict {
         contact: Some("Telekom business line, 0800 ..., circuit 4711".into()),
         confidence: Confidence::Probable,
         confidence_reason: Some("seen from hq only".into()),
-        evidence: vec![],
+        evidence: std::sync::Arc::default(),
         stands_on: vec![],
     };
     let path = vec![

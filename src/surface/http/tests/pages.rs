@@ -90,7 +90,7 @@ async fn the_report_leaves_nothing_out() {
         .iter()
         .find(|one| one.id.0 == 482)
         .unwrap();
-    for note in &incident.cause.evidence {
+    for note in incident.cause.evidence.iter() {
         let at = note.at.to_zoned(jiff::tz::TimeZone::UTC);
         assert!(page.contains(&at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()));
         assert!(page.contains(&note.peer));
