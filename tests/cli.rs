@@ -68,6 +68,7 @@ fn help_names_every_command() {
             "silence",
             "maintenance",
             "accept",
+            "watch",
             "link",
             "audit",
             "notify",
@@ -164,7 +165,7 @@ fn bad_usage_says_what_was_meant() {
 
     For more information, try '--help'.
     "#);
-    insta::assert_snapshot!(mistake(&["man", "stauts"]), @r#"error: there is no page of "stauts"; there are run, check, explain, status, digest, init, approve, ack, note, silence, maintenance, accept, link, audit, notify, config, demo, completions, man"#);
+    insta::assert_snapshot!(mistake(&["man", "stauts"]), @r#"error: there is no page of "stauts"; there are run, check, explain, status, digest, init, approve, ack, note, silence, maintenance, accept, watch, link, audit, notify, config, demo, completions, man"#);
     assert!(mistake(&[]).contains("Usage: mailflow"));
 }
 

@@ -12,7 +12,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::incident::Lifecycle;
-use crate::inventory::Inventory;
 use crate::model::{
     Code, DomainName, Evidence, Hand, Incident, Message, Observation, Outcome, Severity, Target,
 };
@@ -35,6 +34,7 @@ use super::keeper::Keeper;
 use super::prober::Asking;
 use super::publishing::{News, Publishing};
 use super::sources::{Heard, Sources};
+use super::watches::{Plan, Watched};
 
 /// How often what only the machine knows is looked at: its routes, whether we are watched.
 const HOUSEKEEPING: SignedDuration = SignedDuration::from_secs(5);
@@ -69,7 +69,7 @@ pub enum Command {
 /// A configuration, settled for every room.
 pub struct Settled {
     /// What is watched.
-    pub inventory: Arc<Inventory>,
+    pub plan: Plan,
     /// What probes need to know of ourselves.
     pub context: Context,
     /// The roots that we trust.
@@ -150,6 +150,9 @@ pub struct Engine<N: Net> {
     pub(super) keeper: Keeper,
     pub(super) ended: VecDeque<Arc<Incident>>,
     pub(super) hands: Vec<Hand>,
+    /// What is watched by hand, besides the plan.
+    pub(super) watched: Watched,
+    pub(super) plan: Plan,
     pub(super) next_hand: u64,
     pub(super) vitals: Vitals,
     pub(super) store: StoreHealth,
@@ -388,7 +391,8 @@ impl<N: Net> Engine<N> {
                 lines.aside.doors.send_replace(settled.doors);
                 self.configure_sources(&settled.sources);
                 lines.aside.sources.send_replace(settled.sources);
-                self.monitor.reload(settled.inventory, now);
+                self.plan = settled.plan;
+                self.watch_planned(now);
                 self.configure_notifiers(settled.notifiers.keys().cloned().collect());
                 let _ = lines.orders.send(Order::Configure(settled.notifiers)).await;
                 self.reload = ReloadOutcome {

@@ -7,10 +7,14 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::engine::{Engine, Lines};
+use super::watches;
 use crate::incident::NotOpen;
 use crate::model::{Accepted, DomainName, Hand, HandError, HandId, HandKind, Incident, IncidentId, Measure};
 use crate::net::Net;
 use crate::store::Batch;
+
+/// The most ways that are watched by hand at a time.
+const MOST_WATCHED: usize = 200;
 
 /// What somebody asks for.
 pub enum Wish {
@@ -43,7 +47,9 @@ impl<N: Net> Engine<N> {
                 let _ = done.send(known);
             }
             Wish::Set(measure, by, reason, done) => {
-                let made = Hand::new(HandId(self.next_hand), measure, &by, &reason, now);
+                let made = self
+                    .room_for(&measure, now)
+                    .and_then(|()| Hand::new(HandId(self.next_hand), measure, &by, &reason, now));
                 if let Ok(hand) = &made {
                     self.next_hand = self.next_hand.saturating_add(1);
                     tracing::info!("set by hand: {}", hand.in_words());
@@ -70,6 +76,15 @@ impl<N: Net> Engine<N> {
         }
     }
 
+    /// Each way that is watched by hand costs somebody else's servers sessions.
+    fn room_for(&self, measure: &Measure, now: Timestamp) -> Result<(), HandError> {
+        let watched = watches::watched(&self.hands, now).len();
+        if matches!(measure, Measure::Watch { .. }) && watched >= MOST_WATCHED {
+            return Err(HandError::TooManyWatches(watched));
+        }
+        Ok(())
+    }
+
     async fn keep_hand(&mut self, hand: Hand, now: Timestamp) {
         self.use_hands(now);
         let batch = Batch {
@@ -94,6 +109,7 @@ impl<N: Net> Engine<N> {
             }
         }
         self.monitor.set_accepted(accepted, now);
+        self.use_watches(now);
         self.pipeline.set_hands(self.hands.clone());
         self.life.reconsider();
     }
@@ -103,6 +119,7 @@ impl<N: Net> Engine<N> {
         if self.hands.iter().any(|hand| hand.is_over(now)) {
             self.hands.retain(|hand| !hand.is_over(now));
             self.pipeline.set_hands(self.hands.clone());
+            self.use_watches(now);
         }
     }
 }

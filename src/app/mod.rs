@@ -24,6 +24,7 @@ mod stored;
 pub mod survey;
 #[cfg(test)]
 mod tests;
+mod watches;
 mod ways;
 
 use std::collections::BTreeMap;
@@ -349,7 +350,7 @@ async fn heed_signals(reload: Arc<Reload>, stop: CancellationToken) {
 /// Tells the service manager and the log that we watch.
 fn say_ready(settled: &Settled, listen: SocketAddr) {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.inventory.watched().count());
+    let (version, domains) = (env!("CARGO_PKG_VERSION"), settled.plan.domains());
     let scheme = if settled.doors.tls.is_some() {
         "https"
     } else {

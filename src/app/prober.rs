@@ -46,7 +46,7 @@ pub struct Asking {
 impl Asking {
     /// As configured.
     pub fn configured(
-        config: &Config,
+        config: &Arc<Config>,
         inventory: &Arc<Inventory>,
         context: &Context,
         trust: &Arc<Trust>,
@@ -54,7 +54,7 @@ impl Asking {
         let interval = config.probes.resolve(ProbeKind::Smtp, &[]).interval;
         Self {
             any: config.server.probe_any,
-            config: Arc::new(config.clone()),
+            config: Arc::clone(config),
             inventory: Arc::clone(inventory),
             context: context.clone(),
             trust: Arc::clone(trust),

@@ -32,6 +32,7 @@ use super::operate::Settle;
 use super::prober::Asking;
 use super::publishing::Publishing;
 use super::sources::{self, Sources};
+use super::watches::{self, Plan};
 use super::ways::Ways;
 use super::{canaries, captured, doors, keys, settings, snmp, stored};
 
@@ -65,23 +66,24 @@ pub(super) fn settle(config: &Config, net: &impl Net) -> Result<Settled, String>
         context: context.clone(),
         trust: Arc::clone(&trust),
     };
-    let asking = Asking::configured(config, &inventory, &context, &trust);
+    let config = Arc::new(config.clone());
+    let asking = Asking::configured(&config, &inventory, &context, &trust);
     Ok(Settled {
-        inventory,
+        plan: Plan::new(Arc::clone(&config), inventory),
         context,
         trust,
-        policy: settings::policy(config),
-        routing: settings::routing(config),
-        wording: settings::wording(config),
-        notifiers: settings::notifiers(config)?,
+        policy: settings::policy(&config),
+        routing: settings::routing(&config),
+        wording: settings::wording(&config),
+        notifiers: settings::notifiers(&config)?,
         retention: config.store.retention,
         following,
-        digests: Digests::configured(config),
-        heartbeat: Heartbeat::configured(config),
+        digests: Digests::configured(&config),
+        heartbeat: Heartbeat::configured(&config),
         asking,
         sources,
         per_host: config.metrics.per_host,
-        doors: Arc::new(doors::doors(config)?),
+        doors: Arc::new(doors::doors(&config)?),
         listen: config.server.listen,
     })
 }
@@ -225,7 +227,9 @@ pub(super) fn engine<N: Net>(
         next_id: memory.next_incident,
     };
     let mut life = Lifecycle::restore(settled.policy.clone(), restored);
-    life.retain(|target| is_configured(target, settled));
+    let watched = watches::watched(&memory.hands, now);
+    let inventory = settled.plan.with(&watched);
+    life.retain(|target| is_watched(target, settled, &inventory));
     for name in settled.notifiers.keys() {
         life.trust(&notify::target(name));
     }
@@ -240,7 +244,7 @@ pub(super) fn engine<N: Net>(
         trust: Arc::clone(&settled.trust),
         monitor: Monitor::new(
             Mode::Watch,
-            &settled.inventory,
+            &inventory,
             Learnt::restore(facts),
             remembered,
             net.default_routes(),
@@ -259,6 +263,8 @@ pub(super) fn engine<N: Net>(
         store_failed: None,
         keeper,
         hands: memory.hands.clone(),
+        watched,
+        plan: settled.plan.clone(),
         next_hand: memory.next_hand.max(1),
         vitals: Vitals::default(),
         ended: memory.ended.iter().cloned().map(Arc::new).collect(),
@@ -280,9 +286,8 @@ pub(super) fn engine<N: Net>(
     Ok(engine)
 }
 
-/// Whether a target of before is still in the configuration: what left it while we were away is "removed".
-fn is_configured(target: &Target, settled: &Settled) -> bool {
-    let inventory = &settled.inventory;
+/// Whether a target of before is still to be watched: what left the configuration while we were away is "removed".
+fn is_watched(target: &Target, settled: &Settled, inventory: &Inventory) -> bool {
     match target {
         Target::Vantage(name) => *name == inventory.vantage,
         Target::Provider(name) => inventory.providers.named(name).is_some(),

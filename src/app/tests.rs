@@ -276,3 +276,57 @@ fn metrics_text(daemon: &Daemon) -> String {
     )
     .unwrap()
 }
+
+/// The ways of a client's mail that are watched.
+fn ways(daemon: &Daemon) -> Vec<(String, State)> {
+    let snapshot = daemon.snapshots.borrow();
+    let all = snapshot.routes.iter();
+    all.map(|((client, to), verdict)| (format!("{client} to {to}"), verdict.state))
+        .collect()
+}
+
+/// Somebody has it watched for a week whether mail to a domain gets there that nobody configured: over a crash, a restart
+/// and a reload; then, or when they no longer want it, its incident ends with it.
+#[tokio::test(start_paused = true)]
+async fn a_way_is_watched_by_hand_until_that_ends() {
+    let bench = Bench::new();
+    let zones = "gamma.test. 5 MX 10 mx.gamma.test.\nmx.gamma.test. 5 A 203.0.113.77";
+    bench.net.add(zones).unwrap();
+    let mx = ([203, 0, 113, 77], 25);
+    bench.net.listen(mx, Peer::mail("mx.gamma.test"));
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(20.0).await;
+    assert_eq!(ways(&daemon), []);
+    let watch = daemon.watch("acme", "gamma.test", bench.net.now()).await;
+    daemon.run(30.0).await;
+    let flows = [("acme to gamma.test".to_owned(), State::Flowing)];
+    assert_eq!(ways(&daemon), flows);
+    assert_eq!(state(&daemon, "acme.test").0, State::Flowing);
+    daemon.kill();
+    let mut daemon = bench.start(CONFIG);
+    daemon.run(30.0).await;
+    assert_eq!(ways(&daemon), flows);
+    bench.net.listen(mx, Peer::Refuse);
+    daemon.run(30.0).await;
+    assert_eq!(events(&bench), [Event::Opened]);
+    daemon.reload(CONFIG).await;
+    daemon.run(30.0).await;
+    assert_eq!(ways(&daemon)[0].1, State::Broken);
+    assert_eq!(events(&bench), [Event::Opened]);
+    daemon.lift(&watch).await;
+    daemon.run(5.0).await;
+    assert_eq!(ways(&daemon), []);
+    assert_eq!(events(&bench), [Event::Opened, Event::Resolved]);
+    assert_eq!(bench.incidents()[0].ended_by.as_deref(), Some("removed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_watched_by_hand_ends_by_itself() {
+    let bench = Bench::new();
+    let mut daemon = bench.start(CONFIG);
+    daemon.watch("acme", "nowhere.test", bench.net.now()).await;
+    daemon.run(3500.0).await;
+    assert_eq!(ways(&daemon).len(), 1);
+    daemon.run(200.0).await;
+    assert_eq!(ways(&daemon), []);
+}

@@ -67,6 +67,8 @@ pub enum Command {
     Maintenance(Maintenance),
     /// Have a known condition of a domain count no longer, until a day.
     Accept(Accept),
+    /// Watch for a week whether a client can mail somebody.
+    Watch(Watch),
     /// Make a link to a client's own page.
     Link(Link),
     /// Show who changed what by hand, the latest first.
@@ -357,7 +359,37 @@ pub struct Accept {
     pub daemon: Daemon,
 }
 
-/// What else there is to do with silences, maintenance windows and acceptances.
+/// `mailflow watch`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Watch {
+    /// Show or end what is watched by hand.
+    #[command(subcommand)]
+    pub command: Option<HandCommand>,
+    /// To whom: a domain, the part after @.
+    #[arg(value_name = "DOMAIN", required = true)]
+    pub domain: Option<String>,
+    /// Whose mail: a client, by its id or name.
+    #[arg(long, value_name = "CLIENT", required = true)]
+    pub from: Option<String>,
+    /// For how long: `3d`, `12h`; without it a week.
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "until")]
+    pub lasting: Option<String>,
+    /// Until when: the end of a day (UTC), `2027-01-31`, or a moment.
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<String>,
+    /// Why: whoever is on call later wants to know.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub reason: String,
+    /// Who does it.
+    #[command(flatten)]
+    pub doer: Doer,
+    /// Which daemon.
+    #[command(flatten)]
+    pub daemon: Daemon,
+}
+
+/// What else there is to do with silences, maintenance windows, acceptances and what is watched by hand.
 #[derive(Debug, Subcommand)]
 pub enum HandCommand {
     /// Show those that have not ended.

@@ -35,7 +35,7 @@ pub fn run(check: &Check, arguments: &Arguments) -> anyhow::Result<u8> {
         .iter()
         .map(|verdict| verdict.state)
         .max_by_key(|state| state.urgency());
-    show(check, &verdicts);
+    show(check, &config, &verdicts);
     Ok(worst.unwrap_or(State::Unknown).exit_code())
 }
 
@@ -185,7 +185,21 @@ fn verdict(monitor: &Monitor, target: &Target) -> anyhow::Result<Arc<Verdict>> {
         .with_context(|| format!("{target} got no verdict: this is a fault in mailflow"))
 }
 
-fn show(check: &Check, verdicts: &[Arc<Verdict>]) {
+/// How a way that nobody configured is watched for a while.
+fn how_to_watch(config: &Config, target: &Target) -> Option<String> {
+    let Target::Route(client, to) = target else {
+        return None;
+    };
+    let of = config.clients.iter().find(|one| one.id == *client)?;
+    let configured = of.routes.iter().any(|route| route.to == *to);
+    (!configured).then(|| {
+        format!(
+            "This was one look. To have the daemon watch it for a week: mailflow watch {to} --from {client}\n"
+        )
+    })
+}
+
+fn show(check: &Check, config: &Config, verdicts: &[Arc<Verdict>]) {
     if check.json {
         println!("{:#}", json!({ "verdicts": verdicts }));
     } else if check.format == Format::Nagios {
@@ -199,6 +213,9 @@ fn show(check: &Check, verdicts: &[Arc<Verdict>]) {
                 "{}",
                 text::render(verdict, style::width(), style::stdout_is_coloured())
             );
+            if let Some(hint) = how_to_watch(config, &verdict.target) {
+                print!("\n{hint}");
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
-//! `mailflow silence`, `maintenance` and `accept`: what people keep quiet, or know already.
+//! `mailflow silence`, `maintenance`, `accept` and `watch`: what people keep quiet, know already, or want to know.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::args::{About, Accept, HandCommand, Maintenance, Silence};
+use super::args::{About, Accept, HandCommand, Maintenance, Silence, Watch};
 use super::daemon::Daemon;
 use super::layout::{Room, table};
 use super::status::Words;
@@ -72,6 +72,22 @@ pub fn accept(accept: &Accept) -> anyhow::Result<u8> {
     set(&Daemon::at(&accept.daemon.url)?, "acceptances", &body)
 }
 
+/// Has a client's mail to somebody watched, or shows or ends what is.
+pub fn watch(watch: &Watch) -> anyhow::Result<u8> {
+    if let Some(command) = &watch.command {
+        return others(command, "watches", "ways that are watched by hand");
+    }
+    let body = json!({
+        "client": watch.from,
+        "domain": watch.domain,
+        "for": watch.lasting,
+        "until": watch.until,
+        "reason": watch.reason,
+        "by": watch.doer.by,
+    });
+    set(&Daemon::at(&watch.daemon.url)?, "watches", &body)
+}
+
 fn about(about: &About) -> Value {
     json!({ "client": about.client, "domain": about.domain, "gateway": about.gateway, "code": about.code })
 }
@@ -105,9 +121,11 @@ fn others(command: &HandCommand, list: &str, what: &str) -> anyhow::Result<u8> {
             let daemon = Daemon::at(&daemon.url)?;
             let id = id.to_string();
             super::runtime()?.block_on(daemon.delete(&[list, &id]))?;
-            output::show(&format!(
-                "Lifted {id}. What it held back is told now, where it still goes on.\n"
-            ))?;
+            let after = match list {
+                "watches" => "It is watched no longer.",
+                _ => "What it held back is told now, where it still goes on.",
+            };
+            output::show(&format!("Lifted {id}. {after}\n"))?;
         }
     }
     Ok(0)
@@ -144,6 +162,7 @@ impl Hand {
         match &*self.kind {
             "acceptance" => "accept",
             "maintenance" => "maintenance",
+            "watch" => "watch",
             _ => "silence",
         }
     }
@@ -159,6 +178,14 @@ fn in_words(hand: &Hand) -> String {
             format!(
                 "Acceptance {id}: {code} of {domain} is known, {when}. It counts neither for the state nor for \
                  messages, and stays visible as a warning.\n{lift}\n"
+            )
+        }
+        "watch" => {
+            let client = hand.client.as_deref().unwrap_or_default();
+            let domain = hand.domain.as_deref().unwrap_or_default();
+            format!(
+                "Watch {id}: whether mail from {client} to {domain} gets there is watched {when}. See it with: mailflow \
+                 status, or on the page.\n{lift}\n"
             )
         }
         "maintenance" => format!(
@@ -208,7 +235,7 @@ mod tests {
         serde_json::from_str(&format!("{{{common},{rest}}}")).unwrap()
     }
 
-    fn all() -> [Hand; 4] {
+    fn all() -> [Hand; 5] {
         [
             hand(
                 r#""id":"3","kind":"silence","client":"acme","code":"gateway.*","until":"2026-11-22T06:20:00Z""#,
@@ -221,6 +248,9 @@ mod tests {
             ),
             hand(
                 r#""id":"6","kind":"acceptance","domain":"acme.test","code":"policy.dkim-missing","until":"2027-02-01T00:00:00Z""#,
+            ),
+            hand(
+                r#""id":"7","kind":"watch","client":"acme","domain":"partner.test","until":"2026-11-29T02:20:00Z""#,
             ),
         ]
     }

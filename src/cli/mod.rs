@@ -63,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Silence(silence) => self::hands::silence(silence),
         Command::Maintenance(maintenance) => self::hands::maintenance(maintenance),
         Command::Accept(accept) => self::hands::accept(accept),
+        Command::Watch(watch) => self::hands::watch(watch),
         Command::Link(link) => self::link::run(link),
         Command::Audit(audit) => self::audit::run(audit),
         Command::Notify(notify) => self::notify::run(notify),

@@ -1,4 +1,5 @@
-//! What people have set by hand: silences, maintenance windows, and conditions that they have accepted.
+//! What people have set by hand: silences, maintenance windows, conditions that they have accepted, and what they have
+//! watched for a while.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +14,7 @@ use super::{Affected, ClientId, Code, DomainName, Hours, Incident, RootKind, Tar
 const WORDS: usize = 500;
 const NAME: usize = 80;
 
-/// The number of what somebody has set; silences, maintenance and acceptances share one count. In JSON it is a string.
+/// The number of what somebody has set; all kinds share one count. In JSON it is a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HandId(pub u64);
 
@@ -94,6 +95,15 @@ pub enum Measure {
         /// Until when.
         until: Timestamp,
     },
+    /// Where a client's mail to a domain goes is watched, though no configuration names it.
+    Watch {
+        /// Whose mail.
+        client: ClientId,
+        /// To whom.
+        domain: DomainName,
+        /// Until when.
+        until: Timestamp,
+    },
 }
 
 /// The kinds of them.
@@ -103,6 +113,7 @@ pub enum HandKind {
     Silence,
     Maintenance,
     Acceptance,
+    Watch,
 }
 
 impl HandKind {
@@ -112,6 +123,7 @@ impl HandKind {
             Self::Silence => "silence",
             Self::Maintenance => "maintenance",
             Self::Acceptance => "acceptance",
+            Self::Watch => "watch",
         }
     }
 }
@@ -181,6 +193,10 @@ pub enum HandError {
     EndsFirst,
     #[error("it needs a reason: whoever is on call later wants to know why nobody was told")]
     NoReason,
+    #[error(
+        "{0} ways are watched by hand already; lift one that nobody needs, or name this one in the configuration"
+    )]
+    TooManyWatches(usize),
 }
 
 impl Matchers {
@@ -275,7 +291,7 @@ impl Hand {
             Measure::Acceptance { code, .. } if code.layer() == "vantage" => {
                 return Err(HandError::NotTheirs(code.as_str()));
             }
-            Measure::Acceptance { .. } => {}
+            Measure::Acceptance { .. } | Measure::Watch { .. } => {}
         }
         let hand = Self {
             id,
@@ -300,6 +316,7 @@ impl Hand {
             Measure::Silence { .. } => HandKind::Silence,
             Measure::Maintenance { .. } => HandKind::Maintenance,
             Measure::Acceptance { .. } => HandKind::Acceptance,
+            Measure::Watch { .. } => HandKind::Watch,
         }
     }
 
@@ -308,6 +325,7 @@ impl Hand {
         let planned = match &self.measure {
             Measure::Silence { until, .. }
             | Measure::Acceptance { until, .. }
+            | Measure::Watch { until, .. }
             | Measure::Maintenance {
                 when: When::Once { until, .. },
                 ..
@@ -336,7 +354,7 @@ impl Hand {
         match &self.measure {
             Measure::Silence { of, until } => Some((of, *until)),
             Measure::Maintenance { of, when } => Some((of, when.open_until(now)?)),
-            Measure::Acceptance { .. } => None,
+            Measure::Acceptance { .. } | Measure::Watch { .. } => None,
         }
     }
 

@@ -44,7 +44,7 @@ pub(super) fn mute<'a>(hands: &[Hand], incident: &'a Incident, now: Timestamp) -
             muting.held = Some(Held {
                 by: match hand.kind() {
                     HandKind::Maintenance => HeldBy::Maintenance,
-                    HandKind::Silence | HandKind::Acceptance => HeldBy::Silence,
+                    HandKind::Silence | HandKind::Acceptance | HandKind::Watch => HeldBy::Silence,
                 },
                 until: *until,
                 reason: hand.in_words(),

@@ -403,6 +403,16 @@ impl Daemon {
         .await
     }
 
+    /// Has it watched for an hour whether a client's mail to a domain gets there.
+    pub async fn watch(&mut self, client: &str, to: &str, now: Timestamp) -> Hand {
+        self.set(Measure::Watch {
+            client: ClientId::parse(client).unwrap(),
+            domain: DomainName::parse(to).unwrap(),
+            until: now + jiff::SignedDuration::from_hours(1),
+        })
+        .await
+    }
+
     /// Lifts what was set.
     pub async fn lift(&mut self, hand: &Hand) {
         let (id, kind) = (hand.id, hand.kind());

@@ -27,7 +27,12 @@ fn prober(bench: &Bench, daemon: &Daemon, config: &str) -> Prober<crate::net::fa
     let net = Arc::new(bench.net.clone());
     let config = configured(config);
     let (inventory, context, trust) = start::vantage(&config, &*net).unwrap();
-    let asking = Asking::configured(&config, &Arc::new(inventory), &context, &Arc::new(trust));
+    let asking = Asking::configured(
+        &Arc::new(config),
+        &Arc::new(inventory),
+        &context,
+        &Arc::new(trust),
+    );
     let (_, asked) = watch::channel(asking);
     Prober::new(&net, daemon.snapshots.clone(), asked)
 }

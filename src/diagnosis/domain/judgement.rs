@@ -86,7 +86,9 @@ impl Parts<'_> {
                 more => format!("{more} other clients that send there"),
             };
             let name = self.picture.inventory.client_name(route.client);
-            finding = finding.beside(Some(format!("the same holds for {others}: it is not about {name}")));
+            finding = finding.beside(Some(format!(
+                "the same holds for {others}: it is not about {name}"
+            )));
         }
         finding.cause_on_route(self.picture, route.client, self.domain.client.as_ref(), provider)
     }

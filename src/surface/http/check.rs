@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Form, Query, State as Shared};
+use axum::extract::{Extension, Form, Query, State as Shared};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Json, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::buttons::written;
+use super::door::Who;
 use super::error::{ApiError, Sent, quoted};
-use super::{ANSWER_WITHIN, ProbeError, Server, pages};
-use crate::model::{ClientId, DomainName, Target, Verdict};
+use super::{ANSWER_WITHIN, ProbeError, Server, hands, pages};
+use crate::model::{ClientId, DomainName, Hand, Target, Verdict};
 use crate::snapshot::Snapshot;
 use crate::surface::page;
 
@@ -96,6 +98,49 @@ async fn look(server: &Server, question: &Question) -> Found {
         ProbeError::Busy => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     })?;
     Ok((verdict, false))
+}
+
+/// `POST /check/watch`: has watched for a week what was asked for, and shows what is.
+pub(super) async fn watch(
+    Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
+    sent: Result<Form<Question>, FormRejection>,
+) -> Response {
+    let question = sent.map(|Form(question)| question).unwrap_or_default();
+    match question.watch(&server, &who).await {
+        Ok(hand) => {
+            server.shows_hand(hand.id, true).await;
+            let note = format!("set: {}", hand.in_words());
+            written(Some(note), Redirect::to("/quiet#watches").into_response())
+        }
+        Err(error) => shown(&server, &question, Some(&Err(error))),
+    }
+}
+
+impl Question {
+    async fn watch(&self, server: &Server, who: &Who) -> Result<Hand, ApiError> {
+        let snapshot = server.snapshot();
+        let (client, domain) = way(&snapshot, &self.domain, &self.from)?;
+        let until = hands::a_week_from((server.now)())?;
+        let measure = hands::watch_of(&snapshot, client, domain, until)?;
+        let by = hands::named(who, "");
+        let set = server
+            .operator
+            .set(measure, by, "asked for after a look".to_owned());
+        set.await.map_err(|error| hands::refused(&error))
+    }
+}
+
+/// The way of a client's mail that is meant.
+pub(super) fn way(snapshot: &Snapshot, to: &str, from: &str) -> Result<(ClientId, DomainName), ApiError> {
+    let question = Question {
+        domain: to.to_owned(),
+        from: from.to_owned(),
+    };
+    match target(snapshot, &question)? {
+        Target::Route(client, to) => Ok((client, to)),
+        _ => Err(ApiError::bad_request("whose mail? Give a client")),
+    }
 }
 
 fn target(snapshot: &Snapshot, question: &Question) -> Result<Target, ApiError> {

@@ -1,4 +1,4 @@
-//! What people do: acknowledge, note, silence, maintain, accept.
+//! What people do: acknowledge, note, silence, maintain, accept, have something watched.
 
 use std::sync::Arc;
 
@@ -16,9 +16,11 @@ use super::door::{Done, Who};
 use super::error::{ApiError, Name, Sent, quoted};
 use super::incidents::{base, find};
 use super::views::IncidentView;
-use super::{OperateError, Server};
+use super::{OperateError, Server, check};
 use crate::model::text::clean;
-use crate::model::{Code, DomainName, Hand, HandId, HandKind, Hours, Matchers, Measure, Target, When};
+use crate::model::{
+    ClientId, Code, DomainName, Hand, HandId, HandKind, Hours, Matchers, Measure, Target, When,
+};
 use crate::snapshot::Snapshot;
 
 /// The most characters of a note and of a name.
@@ -105,6 +107,11 @@ pub(super) async fn windows(Shared(server): Shared<Server>) -> Json<Value> {
 /// `GET /api/v1/acceptances`
 pub(super) async fn acceptances(Shared(server): Shared<Server>) -> Json<Value> {
     Json(json!({ "acceptances": list(&server, HandKind::Acceptance) }))
+}
+
+/// `GET /api/v1/watches`
+pub(super) async fn watches(Shared(server): Shared<Server>) -> Json<Value> {
+    Json(json!({ "watches": list(&server, HandKind::Watch) }))
 }
 
 fn list(server: &Server, kind: HandKind) -> Vec<Value> {
@@ -305,6 +312,74 @@ pub(super) async fn accept(
     set(&server, measure, named(&who, &accepted.by), accepted.reason).await
 }
 
+/// What is to be watched for a while.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Watching {
+    client: String,
+    domain: String,
+    until: Option<String>,
+    #[serde(rename = "for")]
+    lasting: Option<String>,
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /api/v1/watches`
+pub(super) async fn watch(
+    Shared(server): Shared<Server>,
+    Extension(who): Extension<Who>,
+    Sent(watching): Sent<Watching>,
+) -> Made {
+    let snapshot = server.snapshot();
+    let (client, domain) = check::way(&snapshot, &watching.domain, &watching.client)?;
+    let lasts = Quiet {
+        until: watching.until,
+        lasting: watching.lasting,
+        ..Quiet::default()
+    };
+    let now = (server.now)();
+    let until = lasts.end(now, now)?.map_or_else(|| a_week_from(now), Ok)?;
+    let measure = watch_of(&snapshot, client, domain, until)?;
+    let reason = Some(watching.reason).filter(|text| !text.trim().is_empty());
+    let reason = reason.unwrap_or_else(|| NOT_SAID.to_owned());
+    set(&server, measure, named(&who, &watching.by), reason).await
+}
+
+/// Why something is watched, where nobody says.
+const NOT_SAID: &str = "nobody said why";
+
+/// For how long something is watched by hand where nobody says for how long.
+pub(super) fn a_week_from(now: Timestamp) -> Result<Timestamp, ApiError> {
+    after(now, "7d")
+}
+
+/// The way of a client's mail, to be watched; what the configuration names is watched already.
+pub(super) fn watch_of(
+    snapshot: &Snapshot,
+    client: ClientId,
+    domain: DomainName,
+    until: Timestamp,
+) -> Result<Measure, ApiError> {
+    let key = (client, domain);
+    let by_hand = |hand: &Hand| matches!(&hand.measure, Measure::Watch { client, domain, .. } if *client == key.0 && *domain == key.1);
+    if snapshot.routes.contains_key(&key) && !snapshot.hands.iter().any(by_hand) {
+        let what = format!(
+            "the configuration has mail from {} to {} watched already",
+            key.0, key.1
+        );
+        return Err(ApiError::new(StatusCode::CONFLICT, what));
+    }
+    let (client, domain) = key;
+    Ok(Measure::Watch {
+        client,
+        domain,
+        until,
+    })
+}
+
 async fn set(server: &Server, measure: Measure, by: String, reason: String) -> Made {
     let made = server.operator.set(measure, by, reason).await;
     let hand = made.map_err(|error| refused(&error))?;
@@ -325,6 +400,11 @@ pub(super) async fn lift_maintenance(server: Shared<Server>, id: Name) -> Answer
 /// `DELETE /api/v1/acceptances/{id}`
 pub(super) async fn lift_acceptance(server: Shared<Server>, id: Name) -> Answer {
     lift(&server.0, &id.0, HandKind::Acceptance).await
+}
+
+/// `DELETE /api/v1/watches/{id}`
+pub(super) async fn lift_watch(server: Shared<Server>, id: Name) -> Answer {
+    lift(&server.0, &id.0, HandKind::Watch).await
 }
 
 async fn lift(server: &Server, id: &str, kind: HandKind) -> Answer {

@@ -42,6 +42,8 @@ struct Found {
     sentence: String,
     card: DomainCard,
     watched: bool,
+    /// The client's id and the domain, where they can be watched for a while.
+    watchable: Option<(String, String)>,
     evidence: Vec<EvidenceCard>,
 }
 
@@ -86,6 +88,10 @@ impl Found {
             sentence: sentence(view.snapshot, verdict, &card.name),
             card,
             watched,
+            watchable: match &verdict.target {
+                Target::Route(client, to) if !watched => Some((client.to_string(), to.to_string())),
+                _ => None,
+            },
             evidence: evidence.unwrap_or_default(),
         }
     }

@@ -46,7 +46,7 @@ pub(in crate::surface) struct Wished<'a> {
 /// Something that was set, in words.
 pub(super) struct HandCard {
     pub(super) id: String,
-    /// `silence`, `maintenance`, `acceptance`.
+    /// `silence`, `maintenance`, `acceptance`, `watch`.
     pub(super) kind: &'static str,
     /// `ACME Ltd`, `policy.dkim-missing of acme.test`.
     pub(super) what: String,
@@ -58,12 +58,21 @@ pub(super) struct HandCard {
     pub(super) active: bool,
 }
 
-/// All that holds, what is at work now first, by number within that.
+/// All that keeps something quiet or accepts it, what is at work now first, by number within that.
 pub(super) fn hands(snapshot: &Snapshot, now: Timestamp) -> Vec<HandCard> {
+    let quiet = |hand: &&Hand| hand.kind() != HandKind::Watch;
     let holding = snapshot.hands.iter().filter(|hand| !hand.is_over(now));
+    let holding = holding.filter(quiet);
     let mut cards: Vec<HandCard> = holding.map(|hand| HandCard::new(snapshot, hand, now)).collect();
     cards.sort_by_key(|card| !card.active);
     cards
+}
+
+/// What is watched for a while, by hand.
+fn watches(snapshot: &Snapshot, now: Timestamp) -> Vec<HandCard> {
+    let holding = snapshot.hands.iter().filter(|hand| !hand.is_over(now));
+    let watches = holding.filter(|hand| hand.kind() == HandKind::Watch);
+    watches.map(|hand| HandCard::new(snapshot, hand, now)).collect()
 }
 
 impl HandCard {
@@ -75,6 +84,17 @@ impl HandCard {
             Measure::Acceptance { code, domain, until } => {
                 (format!("{code} of {domain}"), format!("until {}", moment(*until)))
             }
+            Measure::Watch {
+                client,
+                domain,
+                until,
+            } => {
+                let from = client_name(snapshot, client);
+                (
+                    format!("from {from} to {domain}"),
+                    format!("until {}", moment(*until)),
+                )
+            }
         };
         Self {
             id: hand.id.to_string(),
@@ -83,7 +103,8 @@ impl HandCard {
             when,
             reason: hand.reason.clone(),
             by: hand.by.clone(),
-            active: hand.kind() == HandKind::Acceptance || hand.quiet_until(now).is_some(),
+            active: matches!(hand.kind(), HandKind::Acceptance | HandKind::Watch)
+                || hand.quiet_until(now).is_some(),
         }
     }
 }
@@ -119,6 +140,7 @@ fn hours(when: &When, now: Timestamp) -> String {
 pub(super) struct QuietPage {
     frame: Frame,
     hands: Vec<HandCard>,
+    watches: Vec<HandCard>,
     problem: Option<String>,
     maintenance: bool,
     client: String,
@@ -149,6 +171,7 @@ impl QuietPage {
         Self {
             frame: Frame::new("Kept quiet · mailflow", State::Unknown, view).here("quiet"),
             hands: hands(snapshot, view.now),
+            watches: watches(snapshot, view.now),
             problem: problem.map(str::to_owned),
             maintenance: wished.maintenance,
             client: short(wished.client),

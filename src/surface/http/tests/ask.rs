@@ -71,6 +71,40 @@ async fn the_box_asks_by_a_post_only() {
     assert!(page.contains("is no domain"));
 }
 
+/// What was looked at once can be watched for a week; what is watched already cannot be twice.
+#[tokio::test]
+async fn what_was_looked_at_can_be_watched_for_a_week() {
+    let world = world(sample::fleet());
+    let (_, _, page) = fill_in(&world, "/check", "from=acme&domain=stranger.test").await;
+    let button = "action=\"/check/watch\"";
+    assert!(
+        page.contains(button) && page.contains("Watch it for a week"),
+        "{page}"
+    );
+    let (_, _, alone) = fill_in(&world, "/check", "domain=stranger.test").await;
+    assert!(
+        !alone.contains(button),
+        "there is no client whose mail it would be"
+    );
+    let form = "from=acme&domain=stranger.test";
+    let done = fill_in(&world, "/check/watch", form).await;
+    assert_eq!(
+        (done.0, done.1.as_str()),
+        (StatusCode::SEE_OTHER, "/quiet#watches"),
+        "{}",
+        done.2
+    );
+    for (form, wanted) in [
+        ("domain=stranger.test", "whose mail?"),
+        ("from=nobody&domain=stranger.test", "no client"),
+        ("from=acme&domain=", "which domain?"),
+    ] {
+        let (status, _, page) = fill_in(&world, "/check/watch", form).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{form}");
+        assert!(page.contains(wanted), "{form}: {page}");
+    }
+}
+
 #[tokio::test]
 async fn a_pasted_bounce_is_explained() {
     let world = world(sample::fleet());

@@ -147,6 +147,52 @@ async fn a_silence_is_set_listed_and_lifted() {
     assert_eq!(lift("/api/v1/maintenance/2").await.status(), StatusCode::OK);
 }
 
+/// A way of a client's mail is watched for a week where nobody says for how long; what the configuration names already is.
+#[tokio::test]
+async fn a_way_is_watched_for_a_week() {
+    let world = world(sample::fleet());
+    let body = r#"{"client":"ACME Ltd","domain":"who@stranger.test","by":"anna"}"#;
+    let (status, body) = sent(&world, "/api/v1/watches", body).await;
+    let mut made: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 201, "{body}");
+    made["id"] = "3".into();
+    insta::assert_json_snapshot!(made, @r#"
+    {
+      "by": "anna",
+      "client": "acme",
+      "domain": "stranger.test",
+      "id": "3",
+      "kind": "watch",
+      "lifted": null,
+      "made": "2026-11-22T02:20:31Z",
+      "reason": "nobody said why",
+      "until": "2026-11-29T02:20:31Z"
+    }
+    "#);
+    for (body, wanted) in [
+        (r#"{"client":"acme","domain":"partner.test"}"#, 409),
+        (
+            r#"{"client":"acme","domain":"stranger.test","for":"1h","until":"2027-01-01"}"#,
+            400,
+        ),
+        (
+            r#"{"client":"acme","domain":"stranger.test","until":"2026-01-01"}"#,
+            400,
+        ),
+        (r#"{"domain":"stranger.test"}"#, 400),
+        (r#"{"client":"acme","domain":"stranger.test","to":"x"}"#, 400),
+    ] {
+        let (status, answer) = sent(&world, "/api/v1/watches", body).await;
+        assert_eq!(status, wanted, "{body}: {answer}");
+    }
+    assert_eq!(
+        world.json("/api/v1/watches").await["watches"],
+        Value::Array(Vec::new())
+    );
+    let gone = world.send(Request::delete("/api/v1/watches/9").body(Body::empty()).unwrap());
+    assert_eq!(gone.await.status(), StatusCode::NOT_FOUND);
+}
+
 #[tokio::test]
 async fn what_would_mean_nothing_is_refused_with_a_reason() {
     let world = world(sample::fleet());

@@ -718,6 +718,7 @@ async fn the_description_is_true() {
         let pages = [
             "/domains",
             "/incidents",
+            "/check/watch",
             "/quiet",
             "/clients",
             "/take",
