@@ -120,8 +120,8 @@ pub fn peers(picture: &Picture, address: SocketAddr) -> Vec<SocketAddr> {
     })
 }
 
-/// Of those that the same clients use, the next but one, two, four, eight and so on: each asks a few, and two lie but a
-/// few steps apart. Of those that only other clients use, the next few.
+/// Of those that the same clients use, the first after it, the second, the fourth, the eighth and so on: each asks few, and
+/// from any of them to any other it takes few steps. Of those that only other clients use, the first few.
 fn peers_among(picture: &Picture, users: &Users, address: SocketAddr) -> Vec<SocketAddr> {
     let Some(own) = users.get(&address) else {
         return Vec::new();
