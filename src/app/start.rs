@@ -208,18 +208,6 @@ pub(super) fn engine<N: Net>(
             .inspect_err(|error| tracing::warn!("a learnt fact about {} is lost: {error}", fact.subject))
             .ok()
     });
-    let remembered: HashMap<Target, Remembered> = memory
-        .verdicts
-        .iter()
-        .map(|turn| {
-            let kept = Remembered {
-                state: turn.state,
-                code: turn.code,
-                since: turn.since,
-            };
-            (turn.target.clone(), kept)
-        })
-        .collect();
     let restored = Restored {
         open: memory.open.clone(),
         ended: memory.ended.clone(),
@@ -246,7 +234,7 @@ pub(super) fn engine<N: Net>(
             Mode::Watch,
             &inventory,
             Learnt::restore(facts),
-            remembered,
+            remembered(memory),
             net.default_routes(),
             now,
         ),
@@ -284,6 +272,20 @@ pub(super) fn engine<N: Net>(
         engine.monitor.hear(report, now);
     }
     Ok(engine)
+}
+
+/// How each target was.
+fn remembered(memory: &Loaded) -> HashMap<Target, Remembered> {
+    let turns = memory.verdicts.iter();
+    let kept = turns.map(|turn| {
+        let kept = Remembered {
+            state: turn.state,
+            code: turn.code,
+            since: turn.since,
+        };
+        (turn.target.clone(), kept)
+    });
+    kept.collect()
 }
 
 /// Whether a target of before is still to be watched: what left the configuration while we were away is "removed".

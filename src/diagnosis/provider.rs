@@ -51,7 +51,7 @@ pub fn outage(
     }
     let (failing, spared): (BTreeMap<_, _>, BTreeMap<_, _>) = used_by_clients(users)
         .into_iter()
-        .partition(|(_, addresses)| addresses.iter().all(|socket| has_failed(socket)));
+        .partition(|(_, addresses)| addresses.iter().all(&has_failed));
     if failing.len() < 2 {
         join_all(&views, doubt);
         if standing {

@@ -64,7 +64,7 @@ impl Monitor {
             }
         }
         if let Some(address) = address {
-            targets.extend(self.to_judge_at(address).into_iter().map(Target::Domain));
+            targets.extend(self.not_put_off_at(address).into_iter().map(Target::Domain));
         }
         // What mail to a domain comes to matters to all who send there.
         let mut routes = BTreeSet::new();
@@ -90,7 +90,7 @@ impl Monitor {
     /// The domains at an address that are to be judged now. While it is being found out whether the provider as a whole is
     /// down, those that flow are put off until that is known: nothing worse is said of them before, and they may be tens of
     /// thousands.
-    fn to_judge_at(&mut self, address: SocketAddr) -> Vec<DomainName> {
+    fn not_put_off_at(&mut self, address: SocketAddr) -> Vec<DomainName> {
         let picture = &self.picture;
         let provider = picture.provider_of_address(address);
         let held = provider.filter(|one| self.held.contains(&Target::Provider(Arc::clone(&one.name))));

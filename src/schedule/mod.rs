@@ -88,8 +88,8 @@ struct Entry {
     backed_off_until: Option<Timestamp>,
     /// Nobody answered the last time: such a try keeps the pace of budgets, but takes no place in them.
     unanswered: bool,
-    /// The running probe has taken places in its budgets.
-    holds_places: bool,
+    /// In which budgets the running probe has a place.
+    places: Vec<Budget>,
     /// What the interval comes to after budgets and back-off.
     effective: Duration,
     runs: u64,
@@ -212,7 +212,7 @@ impl Agenda {
             gone: false,
             backed_off_until: None,
             unanswered: false,
-            holds_places: false,
+            places: Vec::new(),
             effective: pace.interval.unwrap_or_default(),
             runs: 0,
         };
@@ -325,11 +325,7 @@ impl Agenda {
         let Some(started) = entry.running_since.take() else {
             return;
         };
-        let budgets = if entry.holds_places {
-            entry.budgets.clone()
-        } else {
-            Vec::new()
-        };
+        let budgets = std::mem::take(&mut entry.places);
         if entry.gone {
             self.remove(subject, id);
             self.release(&budgets);
@@ -441,7 +437,11 @@ impl Agenda {
             return false;
         }
         entry.place = None;
-        entry.holds_places = takes_place;
+        entry.places = if takes_place {
+            entry.budgets.clone()
+        } else {
+            Vec::new()
+        };
         for budget in &entry.budgets {
             if let Some(lane) = self.lanes.get_mut(budget) {
                 lane.begin(now, takes_place);
