@@ -297,7 +297,8 @@ async fn a_way_is_watched_by_hand_until_that_ends() {
     let mut daemon = bench.start(CONFIG);
     daemon.run(20.0).await;
     assert_eq!(ways(&daemon), []);
-    let watch = daemon.watch("acme", "gamma.test", bench.net.now()).await;
+    let until = bench.net.now() + jiff::SignedDuration::from_hours(1);
+    let watch = daemon.watch("acme", "gamma.test", until).await;
     daemon.run(30.0).await;
     let flows = [("acme to gamma.test".to_owned(), State::Flowing)];
     assert_eq!(ways(&daemon), flows);
@@ -324,9 +325,10 @@ async fn a_way_is_watched_by_hand_until_that_ends() {
 async fn what_is_watched_by_hand_ends_by_itself() {
     let bench = Bench::new();
     let mut daemon = bench.start(CONFIG);
-    daemon.watch("acme", "nowhere.test", bench.net.now()).await;
-    daemon.run(3500.0).await;
+    let until = bench.net.now() + jiff::SignedDuration::from_secs(60);
+    daemon.watch("acme", "nowhere.test", until).await;
+    daemon.run(55.0).await;
     assert_eq!(ways(&daemon).len(), 1);
-    daemon.run(200.0).await;
+    daemon.run(30.0).await;
     assert_eq!(ways(&daemon), []);
 }

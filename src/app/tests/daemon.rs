@@ -403,12 +403,12 @@ impl Daemon {
         .await
     }
 
-    /// Has it watched for an hour whether a client's mail to a domain gets there.
-    pub async fn watch(&mut self, client: &str, to: &str, now: Timestamp) -> Hand {
+    /// Has it watched until then whether a client's mail to a domain gets there.
+    pub async fn watch(&mut self, client: &str, to: &str, until: Timestamp) -> Hand {
         self.set(Measure::Watch {
             client: ClientId::parse(client).unwrap(),
             domain: DomainName::parse(to).unwrap(),
-            until: now + jiff::SignedDuration::from_hours(1),
+            until,
         })
         .await
     }
