@@ -86,13 +86,15 @@ fn trips(tls: bool) -> Result<f64> {
         net.resolver([192, 0, 2, 52]);
         net.set_dns([192, 0, 2, 53], DnsMode::Authoritative);
         net.listen(([198, 51, 100, 10], 25), Peer::Mail(Box::new(server)));
-        let policy = "version: STSv1\nmode: enforce\nmx: mx.acme.test\nmax_age: 604800\n";
+        // Enforced, it would have senders deliver nothing without TLS (RFC 8461 5).
+        let mode = if tls { "enforce" } else { "testing" };
+        let policy = format!("version: STSv1\nmode: {mode}\nmx: mx.acme.test\nmax_age: 604800\n");
         net.host(WITNESS);
         net.listen(
             (WITNESS, 25),
             Peer::Mail(Box::new(MailServer::new("mx.witness.test"))),
         );
-        net.listen(([198, 51, 100, 11], 443), Peer::Web(WebPage::plain(policy)));
+        net.listen(([198, 51, 100, 11], 443), Peer::Web(WebPage::plain(&policy)));
         for address in [
             [192, 0, 2, 52],
             [192, 0, 2, 53],
