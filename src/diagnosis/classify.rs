@@ -175,12 +175,9 @@ fn smtp(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence, at: Tim
 
 /// A session that came to its end may still show something worse than before.
 fn smtp_session(picture: &Picture, address: SocketAddr, evidence: &SmtpEvidence, at: Timestamp) -> Health {
-    let greeting = evidence
-        .stages
-        .iter()
-        .find(|timing| timing.stage == SmtpStage::Greeting);
     let usual = picture.smtp_settings(address).timeout;
-    if evidence.slow_lane && greeting.is_some_and(|timing| timing.elapsed > usual) {
+    let mut opening = evidence.stages.iter().filter(|timing| timing.stage.is_opening());
+    if evidence.slow_lane && opening.any(|timing| timing.elapsed > usual) {
         return Health::Failed(Code::SmtpSlowGreeting);
     }
     let Some(capabilities) = &evidence.capabilities else {
@@ -224,10 +221,11 @@ fn smtp_failure(
             Health::Failed(Code::HostPort25Filtered)
         }
         Kind::Dial(_) => Health::Failed(Code::HostUnreachable),
-        Kind::Timeout if failure.stage == Stage::Greeting && evidence.slow_lane => {
-            Health::Settled(Code::SmtpNoGreeting)
-        }
-        Kind::Timeout if failure.stage == Stage::Greeting => Health::Failed(Code::SmtpSlowGreeting),
+        Kind::Timeout if failure.stage.is_opening() => match (evidence.slow_lane, failure.stage) {
+            (false, _) => Health::Failed(Code::SmtpSlowGreeting),
+            (true, Stage::Greeting) => Health::Settled(Code::SmtpNoGreeting),
+            (true, _) => Health::Settled(Code::SmtpDisconnects),
+        },
         Kind::Tls(tls) if tls.looks_legacy() => Health::Failed(Code::TlsLegacyProtocol),
         _ if tls_stage => Health::Failed(Code::TlsHandshakeFailed),
         Kind::Tls(_) => Health::Failed(Code::TlsHandshakeFailed),

@@ -75,6 +75,7 @@ codes! {
     TlsCertificateExpiring = "tls.certificate-expiring",
     PolicyStsMismatch = "policy.sts-mismatch",
     PolicyDaneMismatch = "policy.dane-mismatch",
+    PolicyDaneUnusable = "policy.dane-unusable",
     PolicyStsUnavailable = "policy.sts-unavailable",
     PolicySpfInvalid = "policy.spf-invalid",
     PolicyDmarcInvalid = "policy.dmarc-invalid",

@@ -48,6 +48,12 @@ impl SmtpStage {
             Self::Quit => "quit",
         }
     }
+
+    /// Whether senders wait five minutes here before they give up, whatever slows the server down: for its greeting (RFC 5321
+    /// 4.5.3.2.1), and for what it says to EHLO, for which the RFC names no time and mail servers take the same.
+    pub fn is_opening(self) -> bool {
+        matches!(self, Self::Greeting | Self::Ehlo | Self::EhloTls)
+    }
 }
 
 impl fmt::Display for SmtpStage {
@@ -117,7 +123,7 @@ pub struct SmtpEvidence {
     pub peer: SocketAddr,
     /// The MX name that we sent as SNI, where one leads here.
     pub server_name: Option<DomainName>,
-    /// How long we were ready to wait for the greeting: tells the slow lane from the usual one.
+    /// How long we were ready to wait at [opening stages](SmtpStage::is_opening): tells the slow lane from the usual one.
     pub patience: Duration,
     /// Whether this was a session of the slow lane (`semantics` 14).
     pub slow_lane: bool,

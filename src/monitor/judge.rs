@@ -242,7 +242,7 @@ impl Monitor {
             // What was measured is still so while nobody can look.
             None => {}
         }
-        self.wait_for_provider(name, provider, &mut doubt);
+        self.wait_for_provider(name, provider, &judged, &mut doubt);
         let target = Target::Domain(name.clone());
         if self.is_first_sight(&target, &judged) {
             self.held.insert(target);
@@ -259,11 +259,24 @@ impl Monitor {
         );
     }
 
-    /// Whether the provider as a whole is down is just being found out.
-    pub(super) fn wait_for_provider(&self, name: &DomainName, provider: Option<Arc<str>>, doubt: &mut Doubt) {
+    /// Whether the provider as a whole is down is just being found out. What a domain's own DNS shows is no matter of its.
+    pub(super) fn wait_for_provider(
+        &self,
+        name: &DomainName,
+        provider: Option<Arc<str>>,
+        judged: &Judgement,
+        doubt: &mut Doubt,
+    ) {
         let Some(target) = provider.map(Target::Provider) else {
             return;
         };
+        if judged
+            .cause
+            .as_ref()
+            .is_some_and(|cause| cause.code.layer() == "dns")
+        {
+            return;
+        }
         let looked_at = self.picture.track(&Subject::Mx(name.clone())).is_some();
         if let Some(until) = self.recheck_at.get(&target)
             && looked_at

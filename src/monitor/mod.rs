@@ -462,7 +462,8 @@ impl Monitor {
 /// Until when an observation counts: three effective intervals and the timeout (`semantics` 2).
 fn freshness(observation: &Observation, settings: &ResolvedProbe, effective: Duration) -> Timestamp {
     let patience = match &observation.evidence {
-        Evidence::Smtp(smtp) => smtp.patience.max(settings.timeout),
+        // At each opening stage the next session may wait so long again.
+        Evidence::Smtp(smtp) if smtp.slow_lane => smtp.patience.saturating_mul(3),
         _ => settings.timeout,
     };
     let most = effective

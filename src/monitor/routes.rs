@@ -25,7 +25,7 @@ impl Monitor {
         let outage = provider.as_ref().and_then(|provider| self.outages.get(provider));
         let others = self.others(&route);
         let judged = diagnosis::route(&self.picture, &self.own, outage, &route, others, now, &mut doubt);
-        self.wait_for_provider(to, provider, &mut doubt);
+        self.wait_for_provider(to, provider, &judged, &mut doubt);
         let target = route.target();
         if self.is_first_sight(&target, &judged) {
             self.held.insert(target);

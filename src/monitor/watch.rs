@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::ResolvedProbe;
 use crate::inventory::Inventory;
 use crate::model::policy::PolicyPart;
-use crate::model::{Code, DomainName, Service, Subject, Target};
+use crate::model::smtp::{SmtpEvidence, SmtpFailureKind};
+use crate::model::{Code, DomainName, Evidence, Service, Subject, Target};
 use crate::picture::{Change, SMTP_PORT, Settled};
 use crate::probe::{Detail, Task};
 use crate::schedule::{Allowance, Budget, Pace};
@@ -194,11 +195,20 @@ impl Monitor {
         list
     }
 
-    /// Whether an address greets so slowly that it has a lane of its own (`semantics` 14).
+    /// Whether an address answers so slowly that it has a lane of its own (`semantics` 14): also one that was waited for
+    /// there, in vain.
     fn is_slow(&self, address: SocketAddr) -> bool {
         let track = self.picture.track(&Subject::Smtp(address));
-        let code = track.and_then(|track| track.settled.as_ref()?.health.code());
-        matches!(code, Some(Code::SmtpSlowGreeting | Code::SmtpNoGreeting))
+        let Some(settled) = track.and_then(|track| track.settled.as_ref()) else {
+            return false;
+        };
+        let in_vain = |smtp: &SmtpEvidence| {
+            let failure = smtp.failure.as_ref().filter(|_| smtp.slow_lane);
+            failure
+                .is_some_and(|failure| failure.kind == SmtpFailureKind::Timeout && failure.stage.is_opening())
+        };
+        settled.health.code() == Some(Code::SmtpSlowGreeting)
+            || matches!(&settled.observation.evidence, Evidence::Smtp(smtp) if in_vain(smtp))
     }
 
     /// What a probe of a subject needs to know.

@@ -153,7 +153,7 @@ pub enum Detail {
     Smtp {
         /// The MX name to send as SNI, where one leads here.
         server_name: Option<DomainName>,
-        /// How long to wait for the greeting.
+        /// How long to wait for the greeting and each answer to EHLO.
         patience: Duration,
         /// Whether that is the slow lane's patience.
         slow_lane: bool,

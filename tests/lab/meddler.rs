@@ -30,6 +30,8 @@ pub enum Meddling {
     CutAtEhlo,
     /// It lets nothing through any more from EHLO on.
     SwallowFromEhlo,
+    /// It lets EHLO wait: longer than the daemon does usually, and less long than senders do.
+    DelayEhlo,
     /// It cuts the connection when TLS begins.
     CutAtTls,
     /// It lets every line of the server wait for a third of a second.
@@ -85,6 +87,9 @@ async fn forth(
         match how {
             Meddling::CutAtEhlo if piece.starts_with(b"EHLO") => return,
             Meddling::SwallowFromEhlo if piece.starts_with(b"EHLO") => std::future::pending().await,
+            Meddling::DelayEhlo if piece.starts_with(b"EHLO") => {
+                tokio::time::sleep(Duration::from_secs(6)).await;
+            }
             Meddling::CutAtTls if secret.load(Ordering::Relaxed) => return,
             _ => {}
         }

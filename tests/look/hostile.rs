@@ -35,7 +35,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 )]
 #[case::silent_after_the_greeting(
     Peer::script([Step::Say(b"220 mx\r\n".to_vec()), Step::Stall]),
-    "smtp.disconnects"
+    "smtp.slow-greeting"
 )]
 #[case::endless_capabilities(
     Peer::script([

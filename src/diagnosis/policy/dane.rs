@@ -141,7 +141,7 @@ pub(super) fn judge(
         };
         secured += usize::from(!usable(evidence).is_empty());
         if let Some(warning) = uncounted(&host.name, evidence) {
-            let found = about(domain, Code::PolicyDaneMismatch, seen)(&warning);
+            let found = about(domain, Code::PolicyDaneUnusable, seen)(&warning);
             all.warnings.push(found.giving(State::Flowing));
         }
         let misfits_now = compare(picture, &host.name, evidence) == Fit::No;

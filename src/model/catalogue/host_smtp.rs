@@ -149,11 +149,12 @@ pub(super) const SMTP: &[Entry] = &[
         state: State::Broken,
         role: Role::Network,
         title: "The connection to the mail server is cut in the middle",
-        explanation: "The conversation starts, then breaks off without a word at the same step. Usual suspects \
+        explanation: "The conversation starts, then breaks off or falls silent at the same step. Usual suspects \
             are a firewall that looks into mail traffic, or a network path that drops large packets.",
         action: "Have mail inspection (\"SMTP fixup\", \"ESMTP inspection\") on the firewall switched off. If that \
             does not help, ask the network's operator to check the packet size (MTU) on the path.",
-        seen: "A reset or an end of the connection before QUIT; senders see 4.4.2 (RFC 3463 3.5).",
+        seen: "A reset or an end of the connection before QUIT, or five minutes of silence after the greeting; senders see \
+            4.4.2 (RFC 3463 3.5).",
         refuted: "A session to the end from another network: then something on the way cuts ours.",
         route: None,
     },
@@ -175,13 +176,14 @@ pub(super) const SMTP: &[Entry] = &[
         state: State::Degraded,
         role: Role::Receiver,
         title: "The mail server takes very long to answer",
-        explanation: "The connection opens, but the server's first words take longer than usual to come. Patient \
+        explanation: "The connection opens, but the server's first answers take longer than usual to come. Patient \
             senders get through, hurried ones do not. The server is overloaded, waits for a slow lookup, or \
             slows strangers down on purpose.",
         action: "Ask whoever runs the server to check its load and whether its own DNS lookups work. If it slows \
             senders down on purpose, nothing needs doing.",
-        seen: "No 220 within the configured time, though RFC 5321 4.5.3.2.1 allows five minutes.",
-        refuted: "A greeting within the time that is set here; a tarpit slows strangers only, and greets friends at once.",
+        seen: "No 220, or no answer to EHLO, within the configured time, though senders wait five minutes for either \
+            (RFC 5321 4.5.3.2.1).",
+        refuted: "Answers within the time that is set here; a tarpit slows strangers only, and answers friends at once.",
         route: None,
     },
     Entry {

@@ -31,6 +31,8 @@ const STATES: &[(State, &[&str])] = &[
             "host.ipv6-failed",
             "smtp.greylisted",
             "tls.certificate-expiring",
+            // Not in the contract:
+            "policy.dane-unusable",
         ],
     ),
     (

@@ -142,6 +142,22 @@ pub(super) const POLICY: &[Entry] = &[
         route: None,
     },
     Entry {
+        code: Code::PolicyDaneUnusable,
+        state: State::Flowing,
+        role: Role::Receiver,
+        title: "The fingerprints in DNS protect nobody",
+        explanation: "The domain publishes fingerprints of its mail server's certificate (DANE), but senders cannot go by \
+            them: the records say something that mail has no use for, or DNS does not prove that they are genuine. Mail \
+            flows as it would without them.",
+        action: "Have the TLSA records at _25._tcp.MAILSERVER replaced by such as begin with \"3 1 1\", and the zones of the mail \
+            server's name and of its addresses signed (DNSSEC). Or have the records removed, if nobody wants them. Not \
+            urgent.",
+        seen: "TLSA records at a host none of which is usable (RFC 7672 2.1, 3.1.3), or for which, or for whose host, DNSSEC \
+            does not vouch (RFC 7672 2.2).",
+        refuted: "A TLSA record, vouched for by DNSSEC like the host's addresses, with usage 2 or 3.",
+        route: None,
+    },
+    Entry {
         code: Code::PolicyStsUnavailable,
         state: State::Degraded,
         role: Role::Receiver,

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use rstest::rstest;
 
 use super::sim::{Server, Sim, World, moments};
-use crate::model::{Code, State};
+use crate::model::{Code, State, Subject};
 
 use Code::*;
 use State::*;
@@ -157,10 +157,28 @@ fn one_address_that_fails_alone_is_told_as_soon_as_anywhere() {
             &[(Broken, Some(HostUnreachable))],
             &format!("phase {phase}"),
         );
-        let sessions =
-            &sim.probes[&crate::model::Subject::Smtp(format!("{}:25", address(4)).parse().unwrap())];
+        let sessions = &sim.probes[&Subject::Smtp(format!("{}:25", address(4)).parse().unwrap())];
         let third = sessions.iter().filter(|(at, _)| *at >= began).nth(2).unwrap();
         let (told, ..) = sim.turns_of(&domain(0, 4), third.1)[0];
         assert!(told < 6.0, "phase {phase}: {told} s after it was certain");
+    }
+}
+
+/// What a domain's own DNS shows does not wait for its provider.
+#[test]
+fn a_domain_that_is_gone_is_told_while_its_provider_fails() {
+    let gone = domain(0, 0);
+    for phase in moments(PHASES) {
+        let mut sim = at_phase(phase);
+        set_all(&mut sim, 0..ADDRESSES, &Server::LineDown);
+        sim.world.missing.insert(gone.clone().leak());
+        let began = sim.now;
+        sim.run(2.0 * INTERVAL);
+        let looks = &sim.probes[&Subject::Mx(gone.parse().unwrap())];
+        let third = looks.iter().filter(|(at, _)| *at >= began).nth(2).unwrap();
+        let turns = sim.turns_of(&gone, third.1);
+        let told = turns.iter().find(|(_, _, code)| *code == Some(DnsDomainNotFound));
+        let after = told.unwrap().0;
+        assert!(after < 6.0, "phase {phase}: {after} s after it was certain");
     }
 }

@@ -4,7 +4,7 @@
 //! The order is fixed by the protocol and nothing waits that need not: a session costs a connection and one
 //! round trip for each of greeting, EHLO, STARTTLS, handshake (two in TLS 1.2), EHLO and QUIT. Every stage has
 //! a limit that trickling bytes do not extend, every reply and the session as a whole a limit in bytes; so
-//! whoever answers, a session ends within `patience`, six times `timeout`, and a second for leaving.
+//! whoever answers, a session ends within three times `patience`, four times `timeout`, and a second for leaving.
 
 mod certificate;
 pub(super) mod dialogue;
@@ -35,7 +35,7 @@ const LEAVING: Duration = Duration::from_secs(1);
 
 /// Holds one session with `peer` and says what it showed.
 ///
-/// `server_name` goes out as SNI. `patience` limits the wait for the greeting and `timeout` every other stage;
+/// `server_name` goes out as SNI. `patience` limits each [opening stage](SmtpStage::is_opening), `timeout` every other;
 /// `slow_lane` is only written down. A failure of our own side, before there is a connection, is
 /// [`Evidence::Unrunnable`].
 #[expect(
@@ -168,7 +168,7 @@ impl<N: Net> Session<'_, N> {
         self.evidence.greeting = Some(greeting);
 
         let helloed = self
-            .timed(SmtpStage::Ehlo, self.timeout, wire.hello(self.helo))
+            .timed(SmtpStage::Ehlo, self.evidence.patience, wire.hello(self.helo))
             .await;
         let capabilities = helloed.map_err(|failure| explain(failure, wire))?;
         let offered = capabilities.as_ref().is_some_and(|offers| offers.starttls);
@@ -200,7 +200,7 @@ impl<N: Net> Session<'_, N> {
                 wire.note(&tls::summary(&shown, sent));
                 self.evidence.tls = Some(shown);
                 let helloed = self
-                    .timed(SmtpStage::EhloTls, self.timeout, wire.hello(self.helo))
+                    .timed(SmtpStage::EhloTls, self.evidence.patience, wire.hello(self.helo))
                     .await;
                 let failure = match helloed {
                     Ok(_) => self.run_errand(&mut wire).await.err(),

@@ -56,6 +56,14 @@ pub enum Fault {
     },
     /// A mail server closes where the reply of a stage is due.
     Closes { address: String, at: SmtpStage },
+    /// A mail server says nothing where the reply of a stage is due.
+    FallsSilent { address: String, at: SmtpStage },
+    /// A mail server takes so long to reply at a stage.
+    Drags {
+        address: String,
+        at: SmtpStage,
+        seconds: u64,
+    },
     /// A mail server greets after so long.
     GreetsLate { address: String, seconds: u64 },
     /// The TLS handshake fails, with this alert or without a word.
@@ -99,7 +107,12 @@ pub enum Fault {
         fetch: Fetch,
     },
     /// A signed TLSA record that fits the certificate with this mark.
-    Tlsa { host: String, mark: char },
+    Tlsa {
+        host: String,
+        mark: char,
+        /// 3 where nothing is said.
+        usage: Option<u8>,
+    },
     /// A mail server shows the certificate with this mark.
     Key { address: String, mark: char },
 

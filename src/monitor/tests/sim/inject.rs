@@ -104,7 +104,14 @@ impl Fault {
             } => (address, Server::Greets(kept(line))),
             Self::Says { address, at, line } => (address, Server::Says(*at, kept(line))),
             Self::Closes { address, at } => (address, Server::Closes(*at)),
-            Self::GreetsLate { address, seconds } => (address, Server::Late(Duration::from_secs(*seconds))),
+            Self::FallsSilent { address, at } => (address, Server::FallsSilent(*at)),
+            Self::Drags { address, at, seconds } => {
+                (address, Server::Drags(*at, Duration::from_secs(*seconds)))
+            }
+            Self::GreetsLate { address, seconds } => (
+                address,
+                Server::Drags(SmtpStage::Greeting, Duration::from_secs(*seconds)),
+            ),
             Self::NoHandshake { address, alert } => {
                 (address, Server::NoHandshake(alert.as_deref().map(kept)))
             }
@@ -183,8 +190,10 @@ impl Fault {
                 let served = published::sts(domain, *mode, mx, fetch.outcome());
                 (domain, PolicyPart::Sts, served)
             }
-            Self::Tlsa { host, mark } => {
-                world.tlsa.insert(kept(host), published::tlsa(*mark));
+            Self::Tlsa { host, mark, usage } => {
+                let mut record = published::tlsa(*mark);
+                record.usage = usage.unwrap_or(record.usage);
+                world.tlsa.insert(kept(host), record);
                 return;
             }
             _ => return,

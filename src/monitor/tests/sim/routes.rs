@@ -32,7 +32,7 @@ impl World {
         };
         let is_up = matches!(
             self.server(peer.ip()),
-            Server::Up | Server::Plain | Server::Late(_)
+            Server::Up | Server::Plain | Server::Drags(..)
         );
         if session.failure.is_none() && is_up {
             let mut at = |stage| {

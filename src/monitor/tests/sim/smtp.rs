@@ -25,12 +25,14 @@ fn end(server: &Server, patience: Duration) -> Option<(SmtpStage, SmtpFailureKin
     let dial = |error| (SmtpStage::Connect, Kind::Dial(error));
     let (stage, kind) = match server {
         Server::Up | Server::Plain | Server::Masked => return None,
-        Server::Late(after) if *after < patience => return None,
+        Server::Drags(_, after) if *after < patience => return None,
         Server::LineDown | Server::Filtered => {
             return Some((SmtpStage::Connect, Kind::Dial(DialError::Timeout), PATIENCE));
         }
-        Server::Silent | Server::Late(_) => {
-            return Some((SmtpStage::Greeting, Kind::Timeout, patience));
+        Server::Silent => return Some((SmtpStage::Greeting, Kind::Timeout, patience)),
+        Server::FallsSilent(stage) | Server::Drags(stage, _) => {
+            let waited = if stage.is_opening() { patience } else { PATIENCE };
+            return Some((*stage, Kind::Timeout, waited));
         }
         Server::Stopped => dial(DialError::Refused),
         Server::Prohibited => dial(DialError::Unreachable {
@@ -102,7 +104,7 @@ impl World {
         } else {
             self.session(peer, &server, &mut evidence);
             match server {
-                Server::Late(after) => after,
+                Server::Drags(_, after) => after,
                 _ => QUICK,
             }
         };
@@ -115,9 +117,9 @@ impl World {
             stage: SmtpStage::Connect,
             elapsed: Duration::from_millis(5),
         }];
-        if let Server::Late(elapsed) = server {
+        if let Server::Drags(stage, elapsed) = server {
             evidence.stages.push(StageTiming {
-                stage: SmtpStage::Greeting,
+                stage: *stage,
                 elapsed: *elapsed,
             });
         }

@@ -30,14 +30,16 @@ pub enum Server {
     Untriable,
     /// It takes connections and says nothing.
     Silent,
-    /// It greets, after so long.
-    Late(Duration),
     /// It greets with this.
     Greets(&'static str),
     /// At a later stage it says this.
     Says(SmtpStage, &'static str),
     /// It closes where the reply of a stage is due.
     Closes(SmtpStage),
+    /// It says nothing where the reply of a stage is due.
+    FallsSilent(SmtpStage),
+    /// The reply of a stage takes so long.
+    Drags(SmtpStage, Duration),
     Babbles,
     /// It offers no STARTTLS.
     Plain,

@@ -21,7 +21,7 @@ async fn no_greeting_at_all() {
 
 #[rstest]
 #[case::greeting(0, SmtpStage::Greeting, PATIENCE)]
-#[case::ehlo(1, SmtpStage::Ehlo, TIMEOUT)]
+#[case::ehlo(1, SmtpStage::Ehlo, PATIENCE)]
 #[case::starttls(2, SmtpStage::StartTls, TIMEOUT)]
 #[tokio::test(start_paused = true)]
 async fn a_byte_a_second_extends_nothing(
@@ -256,7 +256,7 @@ async fn a_peer_that_falls_silent_holds_us_no_longer_than_a_stage() {
         .await;
     assert_eq!(
         (failure(&held).stage, failure(&held).after),
-        (SmtpStage::Ehlo, TIMEOUT)
+        (SmtpStage::Ehlo, PATIENCE)
     );
 }
 
@@ -333,7 +333,7 @@ proptest! {
         let held = runtime.block_on(Plan::default().hold(|server| follow(server, whims, stays)));
         let evidence = held.smtp();
         for timing in &evidence.stages {
-            let limit = if timing.stage == SmtpStage::Greeting { PATIENCE } else { TIMEOUT };
+            let limit = if timing.stage.is_opening() { PATIENCE } else { TIMEOUT };
             prop_assert!(timing.elapsed <= limit, "{timing:?}");
         }
         prop_assert!(evidence.stages.len() <= 7);
