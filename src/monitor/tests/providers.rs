@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use rstest::rstest;
 
-use super::sim::{Server, Sim, World, moments};
+use super::sim::{NameServers, Server, Sim, World, moments};
 use crate::model::{Code, State, Subject};
 
 use Code::*;
@@ -166,19 +166,24 @@ fn one_address_that_fails_alone_is_told_as_soon_as_anywhere() {
 
 /// What a domain's own DNS shows does not wait for its provider.
 #[test]
-fn a_domain_that_is_gone_is_told_while_its_provider_fails() {
-    let gone = domain(0, 0);
+fn a_domain_whose_name_servers_fail_is_told_while_its_provider_does() {
+    let failing = domain(0, 0);
     for phase in moments(PHASES) {
         let mut sim = at_phase(phase);
         set_all(&mut sim, 0..ADDRESSES, &Server::LineDown);
-        sim.world.missing.insert(gone.clone().leak());
+        sim.world
+            .name_servers
+            .insert(failing.clone().leak(), NameServers::Down);
         let began = sim.now;
         sim.run(2.0 * INTERVAL);
-        let looks = &sim.probes[&Subject::Mx(gone.parse().unwrap())];
+        let looks = &sim.probes[&Subject::Mx(failing.parse().unwrap())];
         let third = looks.iter().filter(|(at, _)| *at >= began).nth(2).unwrap();
-        let turns = sim.turns_of(&gone, third.1);
-        let told = turns.iter().find(|(_, _, code)| *code == Some(DnsDomainNotFound));
-        let after = told.unwrap().0;
+        let (after, state, code) = sim.turns_of(&failing, third.1)[0];
+        assert_eq!(
+            (state, code),
+            (Broken, Some(DnsNameserversUnreachable)),
+            "phase {phase}"
+        );
         assert!(after < 6.0, "phase {phase}: {after} s after it was certain");
     }
 }
