@@ -17,6 +17,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, Result, bail};
 
 mod bare;
+mod canaries;
 mod cpu;
 mod crowd;
 mod daemon;
@@ -94,6 +95,9 @@ fn measure(wanted: &[String]) -> Result<()> {
     let parts = if wanted.is_empty() { &all[..] } else { wanted };
     for domains in parts.iter().filter_map(|part| diagnosis::domains(part)) {
         report.add(&diagnosis::measure(domains)?);
+    }
+    if is_wanted(canaries::PART) {
+        report.add(&canaries::measure()?);
     }
     if is_wanted("trips") {
         report.add(&trips::measure()?);

@@ -84,7 +84,7 @@ pub fn measure() -> Result<Section> {
 fn costs(dir: &Path, pki: &Pki, tls: bool) -> Result<Costs> {
     let name = format!("mx.{ZONE}");
     let certificate = pki.issue(&[&name, &format!("*.{ZONE}")], Flavour::Good)?;
-    let postfix = Postfix::start(dir, tls.then_some(certificate.as_str()))?;
+    let postfix = Postfix::start(dir, tls.then_some(certificate.as_str()), None)?;
     let dns = start_dns(dir, &records())?;
     let mailflow = of_the_daemon(dir, pki, "1m")?;
     let with_dns = of_the_daemon(dir, pki, "1s")?;

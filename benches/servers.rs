@@ -19,6 +19,9 @@ pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// The zone that everything lies in.
 pub const ZONE: &str = "fleet.test";
 
+/// Whose the mailboxes are.
+const NOBODY: u32 = 65534;
+
 /// How long a server may take to start: a zone of a million records has to be read.
 const START: Duration = Duration::from_mins(2);
 
@@ -57,8 +60,9 @@ pub struct Postfix {
 }
 
 impl Postfix {
-    /// Starts it. It offers STARTTLS where it has a certificate (with its chain and key in one file).
-    pub fn start(dir: &Path, certificate: Option<&str>) -> Result<Self> {
+    /// Starts it. It offers STARTTLS where it has a certificate (with its chain and key in one file), and takes mail for
+    /// everybody in the zone where there are mailboxes.
+    pub fn start(dir: &Path, certificate: Option<&str>, mailboxes: Option<&Path>) -> Result<Self> {
         let home = dir.join("postfix");
         let etc = home.join("etc");
         for part in ["etc", "queue", "data"] {
@@ -81,13 +85,23 @@ impl Postfix {
             }
             None => "smtpd_tls_security_level = none\n".to_owned(),
         };
+        let people = mailboxes.map_or(String::new(), |mailboxes| {
+            format!(
+                "virtual_mailbox_domains = {ZONE}\nvirtual_transport = virtual\nvirtual_mailbox_base = {}\n\
+                 virtual_mailbox_maps = regexp:{}/people\nvirtual_uid_maps = static:{NOBODY}\n\
+                 virtual_gid_maps = static:{NOBODY}\nvirtual_destination_concurrency_limit = 20\n",
+                mailboxes.display(),
+                home.display()
+            )
+        });
+        std::fs::write(home.join("people"), format!("/^(.*)@{ZONE}$/ $1/\n"))?;
         let main = format!(
             "compatibility_level = 3.6\nconfig_directory = {home}/etc\nqueue_directory = {home}/queue\n\
              data_directory = {home}/data\nmaillog_file = /dev/null\nmaillog_file_prefixes = /dev\n\
              myhostname = mx.{ZONE}\nmydestination =\ninet_interfaces = all\ninet_protocols = ipv4\nalias_maps =\n\
              alias_database =\nsmtpd_peername_lookup = no\nsmtpd_relay_restrictions = reject_unauth_destination\n\
              smtpd_client_connection_rate_limit = 0\nsmtpd_client_connection_count_limit = 0\n\
-             default_process_limit = 50\nmax_use = 10000\n{tls}",
+             default_process_limit = 50\nmax_use = 10000\n{tls}{people}",
             home = home.display(),
         );
         std::fs::write(etc.join("main.cf"), main)?;
@@ -95,7 +109,9 @@ impl Postfix {
             etc.join("master.cf"),
             "smtp inet n - n - - smtpd\ncleanup unix n - n - 0 cleanup\nrewrite unix - - n - - trivial-rewrite\n\
              qmgr unix n - n 300 1 qmgr\ntlsmgr unix - - n 1000? 1 tlsmgr\nanvil unix - - n - 1 anvil\n\
-             proxymap unix - - n - - proxymap\npostlog unix-dgram n - n - 1 postlogd\n",
+             proxymap unix - - n - - proxymap\npostlog unix-dgram n - n - 1 postlogd\nvirtual unix - n n - - virtual\n\
+             bounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\ntrace unix - - n - 0 bounce\n\
+             error unix - - n - - error\nretry unix - - n - - error\n",
         )?;
         shell::detach(
             Command::new("postfix").arg("-c").arg(&etc).arg("start"),
@@ -110,6 +126,39 @@ impl Drop for Postfix {
     fn drop(&mut self) {
         let _ = shell::output(Command::new("postfix").arg("-c").arg(&self.etc).arg("stop"));
     }
+}
+
+/// A Dovecot on port 993 of every local address, where each of these people has a mailbox and this password.
+pub fn start_mailboxes(
+    dir: &Path,
+    people: &[String],
+    password: &str,
+    certificate: &str,
+) -> Result<(PathBuf, Running)> {
+    let home = dir.join("dovecot");
+    let mailboxes = home.join("mail");
+    std::fs::create_dir_all(&mailboxes)?;
+    chown(&mailboxes, Some(NOBODY), Some(NOBODY))?;
+    std::fs::write(home.join("tls.pem"), certificate)?;
+    let users = people.iter().map(|user| format!("{user}:{password}::::::\n"));
+    std::fs::write(home.join("users"), users.collect::<String>())?;
+    let config = home.join("dovecot.conf");
+    let text = format!(
+        "base_dir = {home}/run\nlog_path = {home}/log\nprotocols = imap\nlisten = *\nssl = required\n\
+         ssl_cert = <{home}/tls.pem\nssl_key = <{home}/tls.pem\nmail_location = maildir:~\n\
+         first_valid_uid = {NOBODY}\nfirst_valid_gid = {NOBODY}\n\
+         passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN {home}/users\n}}\n\
+         userdb {{\n  driver = static\n  args = uid={NOBODY} gid={NOBODY} home={home}/mail/%n\n}}\n\
+         namespace inbox {{\n  inbox = yes\n  mailbox Junk {{\n    auto = create\n    special_use = \\Junk\n  }}\n}}\n",
+        home = home.display()
+    );
+    std::fs::write(&config, text)?;
+    let dovecot = Running::start(
+        Command::new("dovecot").arg("-F").arg("-c").arg(&config),
+        &home.join("start.log"),
+    )?;
+    wait_for_port("Dovecot", SocketAddr::from((Ipv4Addr::LOCALHOST, 993)))?;
+    Ok((mailboxes, dovecot))
 }
 
 /// An SMTP server that does nothing else: Postfix's own `smtp-sink`, on port 25 of every local address.

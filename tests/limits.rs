@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "a test that cannot go on has failed"
 )]
 
@@ -153,6 +154,91 @@ fn page() -> String {
         }
     }
     page
+}
+
+const MIXED: &str = "Content-Type: multipart/mixed; boundary=b\n\n";
+const REPORT: &str = "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\
+    Content-Type: message/delivery-status\n\nReporting-MTA: dns; a.test\n\n";
+const RECIPIENT: &str =
+    "Final-Recipient: rfc822; who@b.test\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 no\n\n";
+
+/// Shapes of messages: what they are called, how they begin, and what comes then again and again.
+#[rustfmt::skip]
+const SHAPES: [(&str, &str, &str); 14] = [
+    ("one line", "\n", "x"),
+    ("empty lines", "\n", "\n"),
+    ("header fields", "", "X-A: b\n"),
+    ("one folded field", "X-A: b", "\n b"),
+    ("stations", "", "Received: from a.test by b.test; Thu, 26 Nov 2026 09:10:00 +0000\n"),
+    ("replies", "\n", "<who@b.test>: 550 5.1.1 unknown\n"),
+    ("parts", MIXED, "--b\n\nx\n"),
+    ("parts within parts", MIXED, "--b\nContent-Type: multipart/mixed; boundary=b\n\n"),
+    ("messages within messages", MIXED, "--b\nContent-Type: message/rfc822\n\n"),
+    ("recipients of a report", REPORT, RECIPIENT),
+    ("base64", "Content-Transfer-Encoding: base64\n\n", "NTUwIDUuMS4xIG5v\n"),
+    ("quoted-printable", "Content-Transfer-Encoding: quoted-printable\n\n", "=35=35=30 "),
+    ("HTML", "Content-Type: text/html\n\n", "<p>550 <b>no</b>&nbsp;"),
+    ("UTF-16", "Content-Type: text/plain; charset=utf-16\n\n", "5\x005\x00"),
+];
+
+/// A message of `size` bytes, made in one piece: nothing is given back that could serve whoever reads it.
+fn large(head: &str, piece: &str, size: usize) -> Vec<u8> {
+    let mut message = Vec::with_capacity(size);
+    message.extend(
+        b"Return-Path: <>\nFrom: MAILER-DAEMON@a.test\nSubject: Undelivered Mail\nMIME-Version: 1.0\n",
+    );
+    message.extend(head.bytes());
+    while message.len() + piece.len() <= size {
+        message.extend(piece.bytes());
+    }
+    message
+}
+
+/// The most memory that this process has had since it last asked, in bytes; and how much it has.
+fn memory() -> (usize, usize) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    };
+    let known = (field("VmHWM:"), field("VmRSS:"));
+    // Begins to look for the most anew (proc_pid_clear_refs(5)).
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    known
+}
+
+/// Whatever a message is made of, reading it takes no more than ten times its size. Each is read by a process of its own:
+/// what an earlier one gave back could serve a later one.
+#[test]
+fn reading_a_message_takes_a_bounded_amount_of_memory() {
+    const SHAPE: &str = "MAILFLOW_SHAPE";
+    const SIZE: usize = 2 << 20;
+    let Ok(wanted) = std::env::var(SHAPE) else {
+        let own = std::env::current_exe().unwrap();
+        for (shape, ..) in SHAPES {
+            let mut again = std::process::Command::new(&own);
+            again.args(["--exact", "reading_a_message_takes_a_bounded_amount_of_memory"]);
+            let read = again.env(SHAPE, shape).output().unwrap();
+            assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stdout));
+        }
+        return;
+    };
+    let (_, head, piece) = SHAPES.into_iter().find(|(shape, ..)| *shape == wanted).unwrap();
+    let message = large(head, piece, SIZE);
+    // What is set up once belongs to no message.
+    drop(mailflow::message::explain(b"Subject: hello\n\ntext\n"));
+    let (_, before) = memory();
+    let explained = mailflow::message::explain(&message);
+    let (most, _) = memory();
+    let taken = most.saturating_sub(before);
+    let recipients = explained.recipients.len();
+    println!("{wanted}: {taken} bytes, {recipients} recipients");
+    assert!(
+        taken <= 10 * SIZE,
+        "{wanted}: {taken} bytes, for a message of {}",
+        message.len()
+    );
+    assert!(recipients <= 500, "{wanted}: {recipients} recipients");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
@@ -50,6 +50,13 @@ pub enum Error {
     /// Whatever answers is no daemon of ours.
     #[error("what answers at {0} is not mailflow's API: {1}\nIs --url or MAILFLOW_URL right?")]
     Stranger(Url, String),
+}
+
+/// What is sent along.
+enum Content<'a> {
+    Nothing,
+    Json(&'a Value),
+    Mail(Vec<u8>),
 }
 
 /// A way to a running daemon.
@@ -106,7 +113,7 @@ impl Daemon {
     /// # Errors
     /// [`Error`], in words for whoever typed the command.
     pub async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Error> {
-        self.ask(Method::GET, path, query, None).await
+        self.ask(Method::GET, path, query, Content::Nothing).await
     }
 
     /// Has something done.
@@ -114,7 +121,7 @@ impl Daemon {
     /// # Errors
     /// As [`Self::get`].
     pub async fn post(&self, path: &[&str]) -> Result<Value, Error> {
-        self.ask(Method::POST, path, &[], None).await
+        self.ask(Method::POST, path, &[], Content::Nothing).await
     }
 
     /// Has something done, as `body` says.
@@ -122,7 +129,15 @@ impl Daemon {
     /// # Errors
     /// As [`Self::get`].
     pub async fn send(&self, path: &[&str], body: &Value) -> Result<Value, Error> {
-        self.ask(Method::POST, path, &[], Some(body)).await
+        self.ask(Method::POST, path, &[], Content::Json(body)).await
+    }
+
+    /// Hands over a mail as it is.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn send_mail(&self, path: &[&str], mail: Vec<u8>) -> Result<Value, Error> {
+        self.ask(Method::POST, path, &[], Content::Mail(mail)).await
     }
 
     /// Takes something back.
@@ -130,7 +145,7 @@ impl Daemon {
     /// # Errors
     /// As [`Self::get`].
     pub async fn delete(&self, path: &[&str]) -> Result<Value, Error> {
-        self.ask(Method::DELETE, path, &[], None).await
+        self.ask(Method::DELETE, path, &[], Content::Nothing).await
     }
 
     async fn ask(
@@ -138,7 +153,7 @@ impl Daemon {
         method: Method,
         path: &[&str],
         query: &[(&str, &str)],
-        body: Option<&Value>,
+        content: Content<'_>,
     ) -> Result<Value, Error> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -148,9 +163,10 @@ impl Daemon {
             url.query_pairs_mut().extend_pairs(query);
         }
         let request = self.client.request(method, url);
-        let request = match body {
-            Some(body) => request.json(body),
-            None => request,
+        let request = match content {
+            Content::Nothing => request,
+            Content::Json(body) => request.json(body),
+            Content::Mail(mail) => request.header(CONTENT_TYPE, "message/rfc822").body(mail),
         };
         let response = request.send().await;
         let response = response.map_err(|error| self.failed(error))?;

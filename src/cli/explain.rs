@@ -7,20 +7,26 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::message;
+use crate::model::text::clean;
 use crate::model::{Code, catalogue};
 
-use super::args::Explain;
+use super::args::{Explain, HERE};
+use super::daemon::Daemon;
 use super::{output, style};
+
+/// The longest sentence of a daemon's that is shown, in characters.
+const SEEN: usize = 1000;
 
 /// Prints what became of a message, or what the catalogue says of a code, or of all.
 pub fn run(explain: &Explain) -> anyhow::Result<u8> {
     let text = match explain.what.as_deref() {
         Some(what) => match what.parse::<Code>() {
             Ok(code) => one(code, explain.json),
-            Err(_) => of_message(&read(what)?, explain.json)?,
+            Err(_) => of_message(read(what)?, explain)?,
         },
         None if explain.json => {
             let all: Vec<Value> = Code::ALL.iter().map(|code| document(*code)).collect();
@@ -70,16 +76,43 @@ fn unknown(typed: &str) -> String {
     format!("\"{typed}\" is no cause that mailflow knows, and no file{nearest}")
 }
 
-fn of_message(bytes: &[u8], as_json: bool) -> anyhow::Result<String> {
-    let explanation = message::explain(bytes);
-    if as_json {
-        return Ok(format!("{:#}\n", serde_json::to_value(&explanation)?));
+fn of_message(bytes: Vec<u8>, explain: &Explain) -> anyhow::Result<String> {
+    let explanation = message::explain(&bytes);
+    let ours = if explanation.recipients.is_empty() {
+        Value::Null
+    } else {
+        ask(bytes, explain.url.as_ref())?
+    };
+    if explain.json {
+        let mut document = serde_json::to_value(&explanation)?;
+        document["ours"] = ours;
+        return Ok(format!("{document:#}\n"));
     }
+    let texts: Vec<Option<String>> = (0..explanation.recipients.len())
+        .map(|number| Some(clean(ours.get(number)?.get("text")?.as_str()?.as_bytes(), SEEN)))
+        .collect();
     Ok(told::render(
         &explanation,
+        &texts,
         style::width(),
         style::stdout_is_coloured(),
     ))
+}
+
+/// What a daemon sees itself of each recipient's domain; null where none can be asked. That one which nobody named is not
+/// there, or does not let us in, is no mistake.
+fn ask(mail: Vec<u8>, url: Option<&Url>) -> anyhow::Result<Value> {
+    let base = url.cloned().map_or_else(|| Url::parse(HERE), Ok)?;
+    let daemon = Daemon::at(&base)?;
+    match super::runtime()?.block_on(daemon.send_mail(&["explain"], mail)) {
+        Ok(mut answer) => Ok(answer.get_mut("ours").map_or(Value::Null, Value::take)),
+        Err(error) => {
+            if url.is_some() {
+                eprintln!("What a daemon sees itself is not known: {error}");
+            }
+            Ok(Value::Null)
+        }
+    }
 }
 
 fn one(code: Code, as_json: bool) -> String {

@@ -7,6 +7,8 @@ use crate::message::{Action, Explanation, Forwarded, Kind, Recipient, Sort};
 use crate::model::catalogue::Role;
 use crate::model::{Owner, State};
 
+use super::ours::{Ours, texts};
+
 /// A line: what it is about, and what there is to say.
 pub(crate) type Line = (&'static str, String);
 
@@ -35,8 +37,8 @@ pub(crate) fn no_bounce(explanation: &Explanation) -> Option<String> {
 }
 
 impl Told {
-    /// Puts one recipient's part of a bounce or delay into words.
-    pub(crate) fn new(recipient: &Recipient, kind: Kind) -> Self {
+    /// Puts one recipient's part of a bounce or delay into words, with what we see ourselves, where that is known.
+    pub(crate) fn new(recipient: &Recipient, kind: Kind, seen: Option<&str>) -> Self {
         let late = kind == Kind::Delay || recipient.action == Action::Delayed;
         let delivered = matches!(
             recipient.action,
@@ -60,6 +62,7 @@ impl Told {
             let said = recipient.reply.as_ref();
             lines.extend(said.map(|reply| ("Said", format!("\"{reply}\""))));
             lines.extend(place(recipient).map(|place| ("Where", place)));
+            lines.extend(seen.map(|seen| ("Seen", seen.to_owned())));
             lines.push(("Code", codes(recipient, late)));
         }
         let who = recipient.recipient.as_deref();
@@ -137,14 +140,14 @@ fn codes(recipient: &Recipient, late: bool) -> String {
 const MOST_TOLD: usize = 20;
 
 /// A letter to whoever forwarded the message.
-pub(crate) fn letter(explanation: &Explanation) -> String {
+pub(crate) fn letter(explanation: &Explanation, ours: &[Option<Ours>]) -> String {
     let mut text = String::new();
     if let Some(line) = no_bounce(explanation) {
         text.push_str(&line);
         text.push_str("\n\nTo have a message explained that came back, forward it as an attachment.\n");
     }
-    for recipient in explanation.recipients.iter().take(MOST_TOLD) {
-        let told = Told::new(recipient, explanation.kind);
+    for (recipient, seen) in explanation.recipients.iter().zip(texts(ours)).take(MOST_TOLD) {
+        let told = Told::new(recipient, explanation.kind, seen);
         let _ = writeln!(text, "{}: {}\n", told.what, told.who);
         for (label, line) in &told.lines {
             let _ = writeln!(text, "{label}: {line}");

@@ -9,6 +9,7 @@ mod headline;
 pub mod http;
 mod letter;
 pub mod metrics;
+pub(crate) mod ours;
 mod page;
 #[cfg(test)]
 pub(crate) mod sample;

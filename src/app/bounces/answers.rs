@@ -2,7 +2,6 @@
 //! and tried again for a while where they cannot be handed in.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,7 +10,7 @@ use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::message::{Explanation, Letter};
-use crate::model::{ClientId, DomainName};
+use crate::model::ClientId;
 use crate::net::Net;
 use crate::net::trust::Trust;
 use crate::notify::Webhook;
@@ -20,6 +19,7 @@ use crate::probe::canary::Place;
 use crate::probe::canary::folder::{Failed, hand_in};
 use crate::snapshot::Snapshot;
 use crate::surface::bounce;
+use crate::surface::ours::ours;
 
 use super::Mailbox;
 
@@ -88,7 +88,8 @@ impl Answers {
             tracing::warn!(source = %mailbox.name, "too many answers wait to be handed in: this message gets none");
             return;
         }
-        let text = text(explanation, view);
+        let ours = ours(&view.snapshot, explanation, view.client.as_ref());
+        let text = bounce::letter(explanation, &ours);
         let mut wait = |what| {
             self.waiting.push_back(Waiting {
                 what,
@@ -97,7 +98,17 @@ impl Answers {
             });
         };
         if mailbox.way.hook.is_some() {
-            wait(What::Post(document(mailbox, letter, explanation, view, &text)));
+            wait(What::Post(json!({
+                "event": "explained",
+                "source": &*mailbox.name,
+                "client": view.client,
+                "from": letter.from,
+                "subject": letter.subject,
+                "message_id": letter.id,
+                "explanation": explanation,
+                "ours": ours,
+                "text": text,
+            })));
         }
         let Some((_, own)) = &mailbox.way.mail else {
             return;
@@ -178,49 +189,6 @@ async fn by_hook(way: &Way, document: &Value, now: Timestamp) -> Result<(), (Str
         Some(hook) => hook.post(document, now).await,
         None => Ok(()),
     }
-}
-
-/// The explanation in words, with what we see ourselves.
-fn text(explanation: &Explanation, view: &View) -> String {
-    let mut text = bounce::letter(explanation);
-    let destinations = explanation.recipients.iter().filter_map(|one| {
-        let whom = one.original_recipient.as_ref().or(one.recipient.as_ref())?;
-        DomainName::parse(whom.rsplit_once('@')?.1).ok()
-    });
-    let mut told: Vec<DomainName> = Vec::new();
-    for to in destinations {
-        let Some(client) = view.client.as_ref().filter(|_| !told.contains(&to)) else {
-            continue;
-        };
-        if let Some(verdict) = view.snapshot.routes.get(&(client.clone(), to.clone())) {
-            let why = verdict
-                .cause
-                .as_ref()
-                .map(|cause| format!(": {}", cause.code.entry().title));
-            let why = why.unwrap_or_default();
-            let _ = writeln!(
-                text,
-                "\nWe watch mail to {to} ourselves: it is {}{why}.",
-                verdict.state
-            );
-        }
-        told.push(to);
-    }
-    text
-}
-
-/// What a webhook gets.
-fn document(mailbox: &Mailbox, letter: &Letter, explanation: &Explanation, view: &View, text: &str) -> Value {
-    json!({
-        "event": "explained",
-        "source": &*mailbox.name,
-        "client": view.client,
-        "from": letter.from,
-        "subject": letter.subject,
-        "message_id": letter.id,
-        "explanation": explanation,
-        "text": text,
-    })
 }
 
 /// Says that a machine wrote this, so that no other answers (RFC 3834 5).

@@ -14,22 +14,39 @@ use super::super::style::{FAINT, STRONG, of_state, paint};
 /// The most recipients that are shown in full.
 const MOST_SHOWN: usize = 20;
 
-/// The whole, at most `width` columns wide.
-pub(super) fn render(explanation: &Explanation, width: usize, coloured: bool) -> String {
+/// The whole, at most `width` columns wide; `seen` is what a daemon sees itself of each recipient's domain.
+pub(super) fn render(
+    explanation: &Explanation,
+    seen: &[Option<String>],
+    width: usize,
+    coloured: bool,
+) -> String {
     let mut out = String::new();
     if let Some(line) = bounce::no_bounce(explanation) {
         let line = paint(&line, STRONG, coloured);
         let _ = writeln!(out, "{} {line}", mark(State::Flowing));
     } else {
-        recipients(&mut out, explanation, width, coloured);
+        recipients(&mut out, explanation, seen, width, coloured);
     }
     lines(&mut out, &bounce::about(explanation), width, coloured);
     out
 }
 
-fn recipients(out: &mut String, explanation: &Explanation, width: usize, coloured: bool) {
-    for recipient in explanation.recipients.iter().take(MOST_SHOWN) {
-        one(out, &Told::new(recipient, explanation.kind), width, coloured);
+fn recipients(
+    out: &mut String,
+    explanation: &Explanation,
+    seen: &[Option<String>],
+    width: usize,
+    coloured: bool,
+) {
+    for (number, recipient) in explanation.recipients.iter().take(MOST_SHOWN).enumerate() {
+        let seen = seen.get(number).and_then(Option::as_deref);
+        one(
+            out,
+            &Told::new(recipient, explanation.kind, seen),
+            width,
+            coloured,
+        );
         out.push('\n');
     }
     let more = explanation.recipients.len().saturating_sub(MOST_SHOWN);
@@ -70,7 +87,7 @@ mod tests {
 
     fn told(name: &str) -> String {
         let path = format!("{}/tests/messages/{name}.eml", env!("CARGO_MANIFEST_DIR"));
-        render(&message::explain(&std::fs::read(path).unwrap()), 80, false)
+        render(&message::explain(&std::fs::read(path).unwrap()), &[], 80, false)
     }
 
     #[test]
@@ -107,7 +124,7 @@ mod tests {
     fn nothing_reaches_a_terminal_that_it_would_obey() {
         let message = "From: MAILER-DAEMON@a.test\nReturn-Path: <>\nSubject: failure notice\n\nThis is the \
                        qmail-send program\n\n<who@partner.test>:\n550 5.1.1 \x1b[31mred\u{202e}\n";
-        let shown = render(&message::explain(message.as_bytes()), 80, false);
+        let shown = render(&message::explain(message.as_bytes()), &[], 80, false);
         assert!(shown.contains("550 5.1.1 \\x1b[31mred\\x202e"), "{shown}");
         assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     }

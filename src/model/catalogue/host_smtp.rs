@@ -152,7 +152,8 @@ pub(super) const SMTP: &[Entry] = &[
         explanation: "The conversation starts, then breaks off or falls silent at the same step. Usual suspects \
             are a firewall that looks into mail traffic, or a network path that drops large packets.",
         action: "Have mail inspection (\"SMTP fixup\", \"ESMTP inspection\") on the firewall switched off. If that \
-            does not help, ask the network's operator to check the packet size (MTU) on the path.",
+            does not help, ask the network's operator to check the packet size (MTU) on the path. If it falls silent \
+            rather than breaking off, have the mail service's load and log looked at first.",
         seen: "A reset or an end of the connection before QUIT, or five minutes of silence after the greeting; senders see \
             4.4.2 (RFC 3463 3.5).",
         refuted: "A session to the end from another network: then something on the way cuts ours.",

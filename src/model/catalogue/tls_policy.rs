@@ -148,7 +148,7 @@ pub(super) const POLICY: &[Entry] = &[
         title: "The fingerprints in DNS protect nobody",
         explanation: "The domain publishes fingerprints of its mail server's certificate (DANE), but senders cannot go by \
             them: the records say something that mail has no use for, or DNS does not prove that they are genuine. Mail \
-            flows as it would without them.",
+            flows all the same.",
         action: "Have the TLSA records at _25._tcp.MAILSERVER replaced by such as begin with \"3 1 1\", and the zones of the mail \
             server's name and of its addresses signed (DNSSEC). Or have the records removed, if nobody wants them. Not \
             urgent.",

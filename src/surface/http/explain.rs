@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::error::{ApiError, quoted};
 use super::{Server, pages};
 use crate::message::{self, Explanation, Forwarded, Sort};
+use crate::surface::ours::Explained;
 use crate::surface::page;
 
 /// The largest message that is taken, in bytes.
@@ -23,7 +24,7 @@ pub(super) const AT_ONCE: usize = 4;
 pub(super) async fn explain(
     Shared(server): Shared<Server>,
     request: Request,
-) -> Result<Json<Explanation>, ApiError> {
+) -> Result<Json<Explained>, ApiError> {
     let body = to_bytes(request.into_body(), LARGEST).await.map_err(|_| {
         ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -40,7 +41,7 @@ async fn explained(
     server: &Server,
     body: Vec<u8>,
     explain: fn(&[u8]) -> Explanation,
-) -> Result<Explanation, ApiError> {
+) -> Result<Explained, ApiError> {
     let busy = |_| {
         ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -58,7 +59,7 @@ async fn explained(
         drop(permit);
         explanation
     });
-    Ok(explained.await?)
+    Ok(Explained::new(&server.snapshot(), explained.await?))
 }
 
 /// What somebody pastes.

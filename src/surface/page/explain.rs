@@ -6,6 +6,7 @@ use super::{Frame, View};
 use crate::message::Explanation;
 use crate::model::State;
 use crate::surface::bounce::{self, Line, Told};
+use crate::surface::ours::{Explained, Ours, texts};
 
 /// The most recipients that are shown.
 const SHOWN: usize = 50;
@@ -30,11 +31,11 @@ pub(super) struct ExplainPage {
 }
 
 impl ExplainPage {
-    pub(super) fn new(view: &View<'_>, message: &str, found: Option<Result<&Explanation, &str>>) -> Self {
+    pub(super) fn new(view: &View<'_>, message: &str, found: Option<Result<&Explained, &str>>) -> Self {
         let (problem, found) = match found {
             None => (None, None),
             Some(Err(problem)) => (Some(problem.to_owned()), None),
-            Some(Ok(explanation)) => (None, Some(Found::new(explanation))),
+            Some(Ok(explained)) => (None, Some(Found::new(&explained.message, &explained.ours))),
         };
         Self {
             frame: Frame::new("A mail came back · mailflow", State::Unknown, view).here("explain"),
@@ -46,11 +47,13 @@ impl ExplainPage {
 }
 
 impl Found {
-    fn new(explanation: &Explanation) -> Self {
-        let told = explanation.recipients.iter().take(SHOWN);
+    fn new(explanation: &Explanation, ours: &[Option<Ours>]) -> Self {
+        let told = explanation.recipients.iter().zip(texts(ours)).take(SHOWN);
         Self {
             no_bounce: bounce::no_bounce(explanation),
-            recipients: told.map(|one| Told::new(one, explanation.kind)).collect(),
+            recipients: told
+                .map(|(one, seen)| Told::new(one, explanation.kind, seen))
+                .collect(),
             more: explanation.recipients.len().saturating_sub(SHOWN),
             about: bounce::about(explanation),
         }

@@ -27,8 +27,8 @@ use askama::Template;
 use aws_lc_rs::digest::{SHA256, digest as hash_of};
 use jiff::Timestamp;
 
+use super::ours::Explained;
 use super::words;
-use crate::message::Explanation;
 use crate::model::{ClientId, Incident, State, Verdict, base64};
 use crate::snapshot::{ClientView, Snapshot};
 
@@ -140,7 +140,7 @@ pub(super) fn check(
 pub(super) fn explain(
     view: &View<'_>,
     message: &str,
-    found: Option<Result<&Explanation, &str>>,
+    found: Option<Result<&Explained, &str>>,
 ) -> askama::Result<String> {
     explain::ExplainPage::new(view, message, found).render()
 }

@@ -212,8 +212,8 @@ fn checked(snapshot: &Snapshot, typed: &str, found: Option<Result<(&Verdict, boo
 
 fn explained(message: &[u8]) -> String {
     let text = String::from_utf8_lossy(message);
-    let explanation = crate::message::explain(message);
-    explain(&view(&sample::calm()), &text, Some(Ok(&explanation))).unwrap()
+    let explained = Explained::new(&sample::calm(), crate::message::explain(message));
+    explain(&view(&sample::calm()), &text, Some(Ok(&explained))).unwrap()
 }
 
 #[test]

@@ -117,6 +117,7 @@ async fn a_pasted_bounce_is_explained() {
         "Not delivered: who@partner.test",
         "recipient.unknown",
         "550 5.1.1 User unknown",
+        "Nobody has us watch partner.test",
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }

@@ -33,6 +33,24 @@ async fn a_bounce_is_explained_in_the_contracts_shape() {
     }
 }
 
+/// ACME's mail to the partner is watched, and so said to pass; nobody's name makes it another client's.
+#[tokio::test]
+async fn what_we_see_ourselves_stands_beside_it() {
+    let (_, told) = explained(&world(sample::fleet()), BOUNCE).await;
+    let ours = &told["ours"][0];
+    assert_eq!(ours["destination"], "partner.test");
+    assert_eq!(ours["agreement"], "unseen");
+    assert_eq!(ours["watched"]["client"], "acme");
+    assert_eq!(ours["watched"]["state"], "flowing");
+    let elsewhere = BOUNCE.replace("partner.test", "nobody-watches.test");
+    let (_, told) = explained(&world(sample::fleet()), elsewhere).await;
+    let ours = &told["ours"][0];
+    assert_eq!(
+        (&ours["agreement"], &ours["watched"]),
+        (&"not-watched".into(), &Value::Null)
+    );
+}
+
 #[tokio::test]
 async fn a_message_may_be_large_but_neither_endless_nor_empty() {
     let world = world(sample::fleet());
