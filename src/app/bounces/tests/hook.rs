@@ -89,6 +89,8 @@ async fn what_is_posted() {
             .unwrap()
             .contains("There is no mailbox with this address")
     );
+    let ours = document.as_object_mut().unwrap().remove("ours").unwrap();
+    assert_eq!(ours[0]["agreement"], "unseen");
     insta::assert_json_snapshot!(document, @r#"
     {
       "client": "acme",
@@ -133,20 +135,6 @@ async fn what_is_posted() {
       },
       "from": "anna@acme.test",
       "message_id": "<fwd@acme.test>",
-      "ours": [
-        {
-          "agreement": "unseen",
-          "destination": "partner.test",
-          "text": "We see the servers of partner.test take mail at the moment (last looked at 02:20 UTC). What the message tells of no probe can see: it is about this sender, this recipient or this mail.",
-          "watched": {
-            "checked": "2026-11-22T02:20:12Z",
-            "client": "acme",
-            "code": null,
-            "since": "2026-11-19T08:00:00Z",
-            "state": "flowing"
-          }
-        }
-      ],
       "source": "mailbox bounces at 192.0.2.25:993",
       "subject": "Fwd: Undelivered Mail Returned to Sender"
     }
