@@ -9,11 +9,12 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 
-use crate::config::{self, Config, StoreUrl};
+use crate::config::{self, Config, DnssecMode, StoreUrl};
 use crate::incident::{Lifecycle, Restored};
 use crate::inventory::{Inventory, Surroundings};
 use crate::model::{Seal, Target};
 use crate::monitor::{Mode, Monitor, Remembered};
+use crate::net::dnssec::{RootKeys, RootKeysError};
 use crate::net::trust::Trust;
 use crate::net::{Net, real};
 use crate::notify::{self, Captured, Clock, Pipeline};
@@ -105,12 +106,21 @@ pub fn vantage(config: &Config, net: &impl Net) -> Result<(Inventory, Context, T
     }
     let context = Context {
         resolvers: Arc::clone(&inventory.resolvers),
+        root_keys: root_keys(&config.resolver).map_err(|error| error.to_string())?,
         helo: helo(config).into(),
         ipv6: inventory.ipv6,
         snmp: Arc::new(snmp::logins(config)),
         canaries: Arc::new(canaries::plans(config)),
     };
     Ok((inventory, context, trust))
+}
+
+/// The root's keys, where signatures are to be checked here.
+fn root_keys(resolver: &config::Resolver) -> Result<Option<RootKeys>, RootKeysError> {
+    match resolver.dnssec {
+        DnssecMode::Validate => RootKeys::load(resolver.trust_anchor.as_deref()).map(Some),
+        DnssecMode::Resolver | DnssecMode::Off => Ok(None),
+    }
 }
 
 /// Every `ca_file` that is named at any level.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::problem::{Draft, Level};
 use super::reader::{Findings, Kind, nearest};
-use super::schema::{Config, Domain, ExpectMx, Gateway, Notifier, NotifierKind};
+use super::schema::{Config, DnssecMode, Domain, ExpectMx, Gateway, Notifier, NotifierKind};
 use super::secret::SecretSource;
 use super::source::Spot;
 use super::value::IpNet;
@@ -19,12 +19,11 @@ pub(super) fn audit(config: Option<&Config>, env: &BTreeMap<String, String>, fin
         digest(config, findings);
         if !findings.drafts.iter().any(|draft| draft.level == Level::Error) {
             nothing_watched(config, findings);
-            server_files(config, findings);
+            needed_files(config, findings);
             alert_paths(config, findings);
         }
     }
     secrets(env, findings);
-    unbuilt(findings);
 }
 
 /// The most names that are compared with a wrong one.
@@ -118,17 +117,17 @@ fn nothing_watched(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// Files of the server's own certificate that are not where they are said to be.
-fn server_files(config: &Config, findings: &mut Findings) {
-    let files = config
-        .server
-        .tls
-        .iter()
-        .flat_map(|tls| [&tls.certificate, &tls.key]);
-    for path in files {
+/// Files that are needed and not where they are said to be: of the server's own certificate, and the root's keys.
+fn needed_files(config: &Config, findings: &mut Findings) {
+    let tls = config.server.tls.iter();
+    let tls = tls.flat_map(|tls| [(&tls.certificate, "server.tls"), (&tls.key, "server.tls")]);
+    let resolver = &config.resolver;
+    let anchor = resolver.trust_anchor.iter();
+    let anchor = anchor.filter(|_| resolver.dnssec == DnssecMode::Validate);
+    for (path, key) in tls.chain(anchor.map(|path| (path, "resolver.trust_anchor"))) {
         if let Err(error) = std::fs::File::open(path) {
             let path = super::render::shown_path(path);
-            let message = format!("the file {path} of `server.tls` cannot be read: {error}");
+            let message = format!("the file {path} of `{key}` cannot be read: {error}");
             findings.drafts.push(Draft::warning(Spot::Nowhere, message));
         }
     }
@@ -231,15 +230,6 @@ fn secrets(env: &BTreeMap<String, String>, findings: &mut Findings) {
             SecretSource::Env(_) | SecretSource::Command(_) => continue,
         };
         findings.drafts.push(draft);
-    }
-}
-
-fn unbuilt(findings: &mut Findings) {
-    for (part, spot) in std::mem::take(&mut findings.unbuilt) {
-        let message = format!("not built yet: {}", part.as_str());
-        findings
-            .drafts
-            .push(Draft::warning(spot, message).label("checked, and otherwise ignored"));
     }
 }
 

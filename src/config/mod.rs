@@ -19,7 +19,6 @@ mod render;
 pub mod schema;
 pub mod secret;
 mod source;
-mod unbuilt;
 pub mod value;
 
 pub use crate::model::Hours;

@@ -16,7 +16,6 @@ use super::mask::SECRET_KEYS;
 use super::problem::Draft;
 use super::secret::Secret;
 use super::source::{File, Origin, Spot};
-use super::unbuilt::Part;
 use super::value::{Word, duration};
 
 /// A type that can be read from the tree. `None` means that a problem has been reported.
@@ -71,8 +70,6 @@ pub(super) struct Findings {
     pub defined: BTreeMap<(Kind, String, String), Spot>,
     /// Names that must be defined somewhere.
     pub referred: Vec<(Kind, String, Spot)>,
-    /// Parts that are used here and not built yet, with the first place that uses each.
-    pub unbuilt: BTreeMap<Part, Spot>,
     /// Secrets with the places that say where they come from.
     pub secrets: Vec<(Secret, Spot)>,
 }
@@ -398,12 +395,6 @@ impl<'a> Node<'a> {
     pub(super) fn remember_secret(self, secret: &Secret) {
         let mut findings = self.reader.findings.borrow_mut();
         findings.secrets.push((secret.clone(), self.spot()));
-    }
-
-    /// Says that this key asks for a part that is not built yet.
-    pub(super) fn unbuilt(self, part: Part) {
-        let mut findings = self.reader.findings.borrow_mut();
-        findings.unbuilt.entry(part).or_insert_with(|| self.key_spot());
     }
 }
 

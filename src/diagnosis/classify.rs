@@ -224,7 +224,8 @@ fn smtp_failure(
         Kind::Timeout if failure.stage.is_opening() => match (evidence.slow_lane, failure.stage) {
             (false, _) => Health::Failed(Code::SmtpSlowGreeting),
             (true, Stage::Greeting) => Health::Settled(Code::SmtpNoGreeting),
-            (true, _) => Health::Settled(Code::SmtpDisconnects),
+            // Unlike a server that never greets, a connection may have been lost in the middle: that is to be seen again.
+            (true, _) => Health::Failed(Code::SmtpDisconnects),
         },
         Kind::Tls(tls) if tls.looks_legacy() => Health::Failed(Code::TlsLegacyProtocol),
         _ if tls_stage => Health::Failed(Code::TlsHandshakeFailed),

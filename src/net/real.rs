@@ -2,6 +2,7 @@
 
 mod clock;
 mod dns;
+mod dnssec;
 mod fetch;
 mod machine;
 mod message;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use tokio::net::TcpStream;
 
 use super::dns::{Answer, AskError, Question};
+use super::dnssec::RootKeys;
 use super::snmp::{Credentials, ObjectId, SnmpValue};
 use super::trust::Trust;
 use super::{
@@ -67,6 +69,16 @@ impl Net for RealNet {
         limit: Duration,
     ) -> Result<Answer, AskError> {
         dns::ask(server, question, limit).await
+    }
+
+    async fn ask_checked(
+        &self,
+        server: SocketAddr,
+        question: &Question,
+        keys: &RootKeys,
+        limit: Duration,
+    ) -> Result<Answer, AskError> {
+        dnssec::ask(server, question, keys, limit).await
     }
 
     async fn dial(&self, peer: SocketAddr, limit: Duration) -> Result<Connection<TcpStream>, DialError> {

@@ -134,7 +134,14 @@ pub(super) async fn ask_resolvers<N: Net>(
     let mut next = context.resolvers.iter().copied();
     let mut asked = FuturesUnordered::new();
     let mut best = Best::default();
-    let ask = async |server| (server, net.ask(server, question, deadline.left(net)).await);
+    let ask = async |server| {
+        let left = deadline.left(net);
+        let told = match &context.root_keys {
+            Some(keys) if !question.unchecked => net.ask_checked(server, question, keys, left).await,
+            _ => net.ask(server, question, left).await,
+        };
+        (server, told)
+    };
     loop {
         let more = next.next();
         let last = more.is_none();

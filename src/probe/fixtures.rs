@@ -68,6 +68,7 @@ pub(super) fn world() -> FakeNet {
 pub(crate) fn context() -> Context {
     Context {
         resolvers: [SocketAddr::new(RESOLVER, 53)].into(),
+        root_keys: None,
         helo: "probe.msp.test".into(),
         ipv6: false,
         snmp: std::sync::Arc::default(),

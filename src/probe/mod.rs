@@ -26,6 +26,7 @@ use std::time::Duration;
 use crate::model::dns::ZoneLook;
 use crate::model::policy::HeldPolicy;
 use crate::model::{ClientId, DomainName, Evidence, Observation, Subject};
+use crate::net::dnssec::RootKeys;
 use crate::net::snmp::SnmpLogin;
 use crate::net::trust::Trust;
 use crate::net::{Net, TracePlan};
@@ -35,6 +36,8 @@ use crate::net::{Net, TracePlan};
 pub struct Context {
     /// The resolvers that we ask, in this order.
     pub resolvers: Arc<[SocketAddr]>,
+    /// The root's keys, where signatures are checked here; else the resolvers' word is taken.
+    pub root_keys: Option<RootKeys>,
     /// The name that we give in EHLO (RFC 5321 4.1.1.1), or an address literal.
     pub helo: Arc<str>,
     /// Whether this vantage can speak IPv6.

@@ -188,6 +188,7 @@ impl World {
         inventory.add_domain(&self.config, domain.clone());
         let context = Context {
             resolvers: Arc::clone(&inventory.resolvers),
+            root_keys: None,
             helo: "probe.msp.test".into(),
             ipv6: false,
             snmp: Arc::default(),

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::config::problem::Draft;
 use crate::config::reader::{Node, Read, Table};
-use crate::config::unbuilt::Part;
 use crate::model::ProbeKind;
 
 /// `[probes]` with its sections for single kinds.
@@ -138,9 +137,6 @@ impl Read for Probes {
                 .filter(|kind| *kind != ProbeKind::Canary);
             let kinds = kinds.filter_map(|kind| {
                 let node = t.entry(kind.as_str())?;
-                if let Some(part) = unbuilt(kind) {
-                    node.unbuilt(part);
-                }
                 Some((kind, ProbeOverrides::read(node)?))
             });
             let kinds = kinds.collect();
@@ -149,24 +145,6 @@ impl Read for Probes {
                 kinds,
             })
         })
-    }
-}
-
-fn unbuilt(kind: ProbeKind) -> Option<Part> {
-    match kind {
-        ProbeKind::Vantage
-        | ProbeKind::Dns
-        | ProbeKind::Nameserver
-        | ProbeKind::Host
-        | ProbeKind::Smtp
-        | ProbeKind::Gateway
-        | ProbeKind::Policy
-        | ProbeKind::Blocklist
-        | ProbeKind::Service
-        | ProbeKind::Recipient
-        | ProbeKind::Canary
-        | ProbeKind::Bounce
-        | ProbeKind::Log => None,
     }
 }
 

@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::config::reader::{Node, Read};
-use crate::config::unbuilt::Part;
 use crate::config::value::words;
 
 /// `[resolver]`
@@ -47,15 +46,11 @@ impl Read for Resolver {
             let servers = t
                 .entry("servers")
                 .and_then(|node| node.items(|item| item.parse("a resolver's address", parse_server)));
-            let resolver = Self {
+            Some(Self {
                 servers: servers.unwrap_or(default.servers),
                 dnssec: t.or("dnssec", default.dnssec),
                 trust_anchor: t.get("trust_anchor"),
-            };
-            if resolver.dnssec == DnssecMode::Validate {
-                t.entry("dnssec")?.unbuilt(Part::Validate);
-            }
-            Some(resolver)
+            })
         })
     }
 }

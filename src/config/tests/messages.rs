@@ -103,6 +103,7 @@ fn warnings_come_with_what_the_configuration_amounts_to() {
     insta::assert_snapshot!(report(
         r#"[resolver]
 dnssec = "validate"
+trust_anchor = "/nowhere/root.key"
 
 [[clients]]
 name = "ACME"
@@ -121,30 +122,27 @@ from = "mailflow@msp.example"
 to = ["oncall@msp.example"]
 "#
     ), @r##"
-        warning: not built yet: checking DNSSEC signatures here; the resolver's
-                 word is taken
-         --> mailflow.toml:2:1
-          |
-        2 | dnssec = "validate"
-          | ^^^^^^ checked, and otherwise ignored
-
         warning: the notifier "mail" stands on what it reports
-          --> mailflow.toml:12:8
+          --> mailflow.toml:13:8
            |
-        12 | name = "mail"
+        13 | name = "mail"
            |        ^^^^^^
            |
            = help: mx.acme.test belongs to acme.test, which is watched: give it a
                    `fallback` that takes another way
 
         warning: this secret stands in the configuration
-          --> mailflow.toml:16:12
+          --> mailflow.toml:17:12
            |
-        16 | password = *********
+        17 | password = *********
            |            ^^^^^^^^^
            |
            = help: write { env = "NAME" }, { file = "PATH" } or { command = ["..."] }
                    instead
+
+        warning: the file /nowhere/root.key of `resolver.trust_anchor` cannot be
+                 read: No such file or directory (os error 2)
+        --> configuration
 
         mailflow.toml: 1 client, 1 domain, 0 gateways, 1 notifier
         no mistakes, 3 warnings

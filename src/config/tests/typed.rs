@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Folder, load_text};
+use super::load_text;
 use crate::config::{
     Alerting, Check, Config, ExpectMx, MailDirection, NotifierKind, PageAfter, Scope, Snmp, SnmpAuth,
     SnmpPrivacy, TlsPolicy,
@@ -214,29 +214,6 @@ fn alert_paths_that_stand_on_what_they_report_are_warned_about() {
         let expected: Vec<_> = why.iter().map(|why| Some(format!("{why}: {remedy}"))).collect();
         assert_eq!(warnings, expected);
     }
-}
-
-/// Each part that is not built yet is told once, however often it is used.
-#[test]
-fn what_is_not_built_yet_is_told_once() {
-    let text = "
-        [[clients]]
-        id = 'a'
-        domains = [{ name = 'a.test', dkim_selectors = ['s1'] }, { name = 'b.test', dkim_selectors = ['s1'] }]
-        [resolver]
-        dnssec = 'validate'
-        [probes.policy]
-        timeout = '1s'";
-    let loaded = Folder::with(&[("mailflow.toml", text)]).load(&[]).unwrap();
-    let warnings: Vec<&str> = loaded
-        .warnings
-        .iter()
-        .map(|warning| warning.message.as_str())
-        .collect();
-    assert_eq!(
-        warnings,
-        ["not built yet: checking DNSSEC signatures here; the resolver's word is taken"]
-    );
 }
 
 #[test]

@@ -7,13 +7,14 @@ use std::io::{self, ErrorKind, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use hickory_proto::op::{Message, Query};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::clock::tick;
-use super::message::{Asked, Reply};
+use super::message::{self, Asked, Manner, Reply};
 use super::notice::{self, Notice};
 use super::tcp::{OWN_FILTER, dial, local_reason, no_way};
 use crate::model::DialError;
@@ -29,7 +30,7 @@ const MOST_STRANGERS: usize = 100;
 
 /// What came over UDP.
 enum Heard {
-    Answer(Answer),
+    Answer(Box<Message>),
     CutOff,
     WithoutEdns,
 }
@@ -40,17 +41,29 @@ pub(super) async fn ask(
     question: &Question,
     limit: Duration,
 ) -> Result<Answer, AskError> {
+    let query = message::query(question)?;
+    let message = exchange(server, &query, Manner::of(question), limit).await?;
+    Ok(message::answer(*message))
+}
+
+/// Likewise, with the answer as it came.
+pub(super) async fn exchange(
+    server: SocketAddr,
+    query: &Query,
+    manner: Manner,
+    limit: Duration,
+) -> Result<Box<Message>, AskError> {
     let start = Instant::from_std(tick());
     let deadline = start + limit;
-    let mut asked = Asked::new(question, true)?;
+    let mut asked = Asked::new(query, manner, true)?;
     let mut heard = over_udp(server, &asked, start, limit).await?;
     if matches!(heard, Heard::WithoutEdns) {
-        asked = Asked::new(question, false)?;
+        asked = Asked::new(query, manner, false)?;
         let again = Instant::from_std(tick());
         heard = over_udp(server, &asked, again, deadline.duration_since(again)).await?;
     }
     match heard {
-        Heard::Answer(answer) => Ok(answer),
+        Heard::Answer(message) => Ok(message),
         Heard::CutOff => over_tcp(server, &asked, deadline).await,
         Heard::WithoutEdns => Err(AskError::Malformed("an answer to a question with EDNS".into())),
     }
@@ -90,7 +103,7 @@ async fn listen(
         // Hundreds wait at the same time: there is room for a datagram only once there is one.
         let received = socket.async_io(Interest::READABLE | Interest::ERROR, || datagram(socket));
         match asked.read(&received.await?) {
-            Reply::Answer(answer) => return Ok(Ok(Heard::Answer(answer))),
+            Reply::Answer(message) => return Ok(Ok(Heard::Answer(message))),
             Reply::CutOff => return Ok(Ok(Heard::CutOff)),
             Reply::WithoutEdns => return Ok(Ok(Heard::WithoutEdns)),
             Reply::Other(reason) => {
@@ -156,7 +169,7 @@ fn verdict(server: SocketAddr, error: &io::Error, said: Option<Notice>) -> AskEr
 }
 
 /// Asks again over TCP (RFC 7766): the message with its length in front.
-async fn over_tcp(server: SocketAddr, asked: &Asked, deadline: Instant) -> Result<Answer, AskError> {
+async fn over_tcp(server: SocketAddr, asked: &Asked, deadline: Instant) -> Result<Box<Message>, AskError> {
     let left = deadline.duration_since(Instant::from_std(tick()));
     let cut =
         |reason: String| AskError::Unreachable(format!("the answer was cut off, and over TCP: {reason}"));
@@ -179,7 +192,7 @@ async fn over_tcp(server: SocketAddr, asked: &Asked, deadline: Instant) -> Resul
         Err(_) => Err(cut("no answer".into())),
         Ok(Err(error)) => Err(cut(error.to_string())),
         Ok(Ok(bytes)) => match asked.read(&bytes) {
-            Reply::Answer(answer) => Ok(answer),
+            Reply::Answer(message) => Ok(message),
             Reply::CutOff => Err(AskError::Malformed("cut off over TCP too".into())),
             Reply::WithoutEdns => Err(AskError::Malformed(
                 "EDNS is known over UDP and not over TCP".into(),

@@ -35,11 +35,53 @@ pub(super) struct Asked {
     edns: bool,
 }
 
+/// How a question is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// RD: whether the server shall find the answer elsewhere.
+    pub recursive: bool,
+    /// CD: whether it shall answer without checking signatures.
+    pub unchecked: bool,
+    /// DO (RFC 3225): whether it shall give the signatures too.
+    pub signed: bool,
+}
+
+impl Manner {
+    /// For whoever checks signatures here.
+    pub(super) const SIGNED: Self = Self {
+        recursive: true,
+        unchecked: true,
+        signed: true,
+    };
+
+    /// As a question asks for it.
+    pub(super) fn of(question: &Question) -> Self {
+        Self {
+            recursive: question.recursive,
+            unchecked: question.unchecked,
+            signed: false,
+        }
+    }
+}
+
+/// What a question asks for.
+///
+/// # Errors
+/// [`AskError::Malformed`] when the name cannot be put into a message.
+pub(super) fn query(question: &Question) -> Result<Query, AskError> {
+    let name = match &question.name {
+        Some(name) => Name::from_ascii(format!("{name}."))
+            .map_err(|error| AskError::Malformed(format!("{name} cannot be asked for: {error}")))?,
+        None => Name::root(),
+    };
+    Ok(Query::query(name, to_wire(question.kind)))
+}
+
 /// What some bytes are to a question.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Reply {
     /// The answer to it.
-    Answer(Answer),
+    Answer(Box<Message>),
     /// The answer to it, cut off (RFC 1035 4.1.1, TC).
     CutOff,
     /// The answer of a server that knows no EDNS, which asks for the question without (RFC 6891 7).
@@ -53,22 +95,17 @@ impl Asked {
     /// signatures that DO would bring.
     ///
     /// # Errors
-    /// [`AskError::Malformed`] when the name cannot be put into a message.
-    pub(super) fn new(question: &Question, edns: bool) -> Result<Self, AskError> {
-        let name = match &question.name {
-            Some(name) => Name::from_ascii(format!("{name}."))
-                .map_err(|error| AskError::Malformed(format!("{name} cannot be asked for: {error}")))?,
-            None => Name::root(),
-        };
-        let query = Query::query(name, to_wire(question.kind));
+    /// [`AskError::Malformed`] when it cannot be put into a message.
+    pub(super) fn new(query: &Query, manner: Manner, edns: bool) -> Result<Self, AskError> {
         let mut message = Message::query();
-        message.metadata.recursion_desired = question.recursive;
-        message.metadata.checking_disabled = question.unchecked;
+        message.metadata.recursion_desired = manner.recursive;
+        message.metadata.checking_disabled = manner.unchecked;
         message.metadata.authentic_data = true;
         message.add_query(query.clone());
         if edns {
             let mut options = Edns::new();
             options.set_max_payload(PAYLOAD).set_version(0);
+            options.set_dnssec_ok(manner.signed);
             message.set_edns(options);
         }
         let bytes = message
@@ -77,7 +114,7 @@ impl Asked {
         Ok(Self {
             bytes,
             id: message.metadata.id,
-            query,
+            query: query.clone(),
             edns,
         })
     }
@@ -111,13 +148,14 @@ impl Asked {
         if self.edns && message.edns.is_none() && BEFORE_EDNS.contains(&rcode) {
             return Reply::WithoutEdns;
         }
-        Reply::Answer(from_wire(message, rcode))
+        Reply::Answer(Box::new(message))
     }
 }
 
-fn from_wire(message: Message, rcode: u16) -> Answer {
+/// What a message says, in our own terms.
+pub(super) fn answer(message: Message) -> Answer {
     Answer {
-        rcode,
+        rcode: u16::from(message.metadata.response_code),
         authoritative: message.metadata.authoritative,
         authentic: message.metadata.authentic_data,
         extended: message.edns.as_ref().map(extended_errors).unwrap_or_default(),
@@ -222,20 +260,15 @@ mod tests {
     use super::*;
 
     fn asked() -> Asked {
-        Asked::new(
-            &Question::recursive(&DomainName::parse("acme.test").unwrap(), RecordType::Mx),
-            true,
-        )
-        .unwrap()
+        let question = Question::recursive(&DomainName::parse("acme.test").unwrap(), RecordType::Mx);
+        Asked::new(&query(&question).unwrap(), Manner::of(&question), true).unwrap()
     }
 
     #[test]
     fn a_name_that_fits_no_message_is_said_to_be_so() {
         let name = DomainName::from_dns(&format!("{}.test", "a".repeat(64))).unwrap();
-        assert!(matches!(
-            Asked::new(&Question::recursive(&name, RecordType::A), true),
-            Err(AskError::Malformed(_))
-        ));
+        let asked = query(&Question::recursive(&name, RecordType::A));
+        assert!(matches!(asked, Err(AskError::Malformed(_))));
     }
 
     #[test]
@@ -253,9 +286,10 @@ mod tests {
         bytes.extend([0, 0, 41, 4, 208, 0, 0, 0, 0]);
         bytes.extend(u16::try_from(error.len() * 20).unwrap().to_be_bytes());
         bytes.extend(error.repeat(20));
-        let Reply::Answer(answer) = asked.read(&bytes) else {
+        let Reply::Answer(message) = asked.read(&bytes) else {
             panic!("no answer");
         };
+        let answer = answer(*message);
         assert_eq!(answer.answers.len(), MOST_RECORDS);
         assert_eq!(answer.extended.len(), MOST_EXTENDED);
         let longest = answer
@@ -276,7 +310,8 @@ mod tests {
         crate::fuzzing::feed("dns", &["\u{0}\u{1}", "\u{7f}"], |rest| {
             let bytes = [&asked.id.to_be_bytes(), rest].concat();
             match asked.read(&bytes) {
-                Reply::Answer(answer) => {
+                Reply::Answer(message) => {
+                    let answer = answer(*message);
                     assert!(answer.answers.len() <= MOST_RECORDS && answer.extended.len() <= MOST_EXTENDED);
                 }
                 Reply::Other(reason) => assert!(!reason.chars().any(char::is_control), "{reason}"),
@@ -296,7 +331,9 @@ mod tests {
             bytes[6..12].copy_from_slice(&[0, 2, 0, 1, 0, 3]);
             bytes.truncate(bytes.len() - 11);
             bytes.extend(&tail);
-            asked.read(&bytes);
+            if let Reply::Answer(message) = asked.read(&bytes) {
+                answer(*message);
+            }
             asked.read(&tail);
         }
 

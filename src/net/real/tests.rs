@@ -43,7 +43,7 @@ fn answer(asked: &Message) -> Message {
 }
 
 /// Serves UDP on a free port: each datagram is answered by what `reply` makes of it.
-async fn serve(mut reply: impl FnMut(Message) -> Vec<Message> + Send + 'static) -> SocketAddr {
+pub(super) async fn serve(mut reply: impl FnMut(Message) -> Vec<Message> + Send + 'static) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let at = socket.local_addr().unwrap();
     tokio::spawn(async move {

@@ -347,6 +347,7 @@ impl Plan {
         };
         let context = Context {
             resolvers: Arc::new([]),
+            root_keys: None,
             helo: Arc::from("probe.msp.example"),
             ipv6: false,
             snmp: Arc::default(),
