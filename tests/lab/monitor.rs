@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::dns;
 use crate::hosts::Host;
 use crate::issuer;
 use crate::post;
@@ -81,6 +82,17 @@ impl<'world> Daemon<'world> {
     /// Has it log in by tokens, by a reload.
     pub fn log_in_by_token(&self) -> Result<()> {
         let text = issuer::by_token(&text_for(self.world));
+        shell::replace(&config(self.world), &text)?;
+        self.reload()
+    }
+
+    /// Has it check signatures itself, by a reload.
+    pub fn check_signatures(&self) -> Result<()> {
+        let own = format!(
+            "[resolver]\ndnssec = \"validate\"\ntrust_anchor = \"{}\"\n",
+            dns::root_key()?.display()
+        );
+        let text = text_for(self.world).replace("[resolver]\n", &own);
         shell::replace(&config(self.world), &text)?;
         self.reload()
     }

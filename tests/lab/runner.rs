@@ -61,6 +61,8 @@ pub struct Runner<'world> {
     active: Active,
     receivers: Option<Receivers>,
     issuer: Option<Issuer>,
+    /// Whether the daemon checks signatures itself.
+    validates: bool,
     lost: bool,
 }
 
@@ -104,6 +106,7 @@ impl<'world> Runner<'world> {
             active: Active::default(),
             receivers: None,
             issuer: None,
+            validates: false,
             lost: false,
         };
         runner.wait_for_calm()?;
@@ -214,6 +217,10 @@ impl<'world> Runner<'world> {
                 self.issuer = Some(Issuer::start(self.world)?);
                 self.daemon.log_in_by_token()?;
             }
+            Some(DaemonAction::Validate) => {
+                self.validates = true;
+                self.daemon.check_signatures()?;
+            }
             None => {}
         }
         if step.daemon.is_some() {
@@ -247,15 +254,16 @@ impl<'world> Runner<'world> {
             self.watch.read(|seen| seen.open.is_empty()),
             "an incident is still open"
         );
-        self.log_in_by_password()
+        self.configure_as_before()
     }
 
     /// As before, where a scenario has had it otherwise.
-    fn log_in_by_password(&mut self) -> Result<()> {
-        match self.issuer.take() {
-            Some(_) => self.daemon.tell(false),
-            None => Ok(()),
+    fn configure_as_before(&mut self) -> Result<()> {
+        let by_token = self.issuer.take().is_some();
+        if by_token || std::mem::take(&mut self.validates) {
+            self.daemon.tell(false)?;
         }
+        Ok(())
     }
 
     /// Waits for everything expected, watches on for a while, then judges all that was seen since the mark.
@@ -419,7 +427,7 @@ impl<'world> Runner<'world> {
         if self.receivers.take().is_some() {
             self.daemon.tell(false)?;
         }
-        self.log_in_by_password()?;
+        self.configure_as_before()?;
         if self.daemon.must_run().is_ok() && self.wait_for_calm().is_ok() {
             return Ok(());
         }

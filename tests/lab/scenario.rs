@@ -109,6 +109,8 @@ pub enum DaemonAction {
     Hush,
     /// It is told, by a reload, to log in by tokens; until everything is healed.
     ByToken,
+    /// It is told, by a reload, to check DNSSEC signatures itself; until everything is healed.
+    Validate,
 }
 
 /// What is done to the receiver of webhooks.
