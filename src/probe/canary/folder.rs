@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time;
 
 use super::STAGE;
 use super::imap::{Mailbox, limited, set, unreachable};
@@ -185,20 +184,8 @@ impl Folder {
     /// # Errors
     /// [`Failed`]: the session is over.
     pub async fn wait(self, most: Duration) -> Result<Self, Failed> {
-        let Self { mut mailbox, name } = self;
-        let mut idle = mailbox.session.idle();
-        let begun = limited(STAGE, async {
-            idle.init().await.map_err(|error| unreachable(&error))
-        });
-        begun.await.map_err(failed)?;
-        let (news, _interrupt) = idle.wait_with_timeout(most);
-        if let Ok(Err(error)) = time::timeout(most, news).await {
-            return Err(failed(unreachable(&error)));
-        }
-        let ended = limited(STAGE, async {
-            idle.done().await.map_err(|error| unreachable(&error))
-        });
-        mailbox.session = ended.await.map_err(failed)?;
+        let Self { mailbox, name } = self;
+        let mailbox = mailbox.wait(most, STAGE).await.map_err(failed)?;
         Ok(Self { mailbox, name })
     }
 

@@ -289,6 +289,36 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Waits until the server tells of something new in the selected folder, no longer than `most` (RFC 2177).
+    pub(super) async fn wait(mut self, most: Duration, timeout: Duration) -> Result<Self, Trouble> {
+        let mut idle = self.session.idle();
+        limited(timeout, async {
+            idle.init().await.map_err(|error| unreachable(&error))
+        })
+        .await?;
+        let (news, _interrupt) = idle.wait_with_timeout(most);
+        if let Ok(Err(error)) = time::timeout(most, news).await {
+            return Err(unreachable(&error));
+        }
+        let ended = limited(timeout, async {
+            idle.done().await.map_err(|error| unreachable(&error))
+        });
+        self.session = ended.await?;
+        Ok(self)
+    }
+
+    /// Likewise, in the inbox.
+    pub(super) async fn wait_for_mail(mut self, most: Duration, timeout: Duration) -> Result<Self, Trouble> {
+        limited(timeout, async {
+            self.session
+                .select("INBOX")
+                .await
+                .map_err(|error| unreachable(&error))
+        })
+        .await?;
+        self.wait(most, timeout).await
+    }
+
     /// Takes leave.
     pub(super) async fn close(mut self, timeout: Duration) {
         let _ = time::timeout(timeout, self.session.logout()).await;

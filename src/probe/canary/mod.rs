@@ -37,6 +37,10 @@ pub use oauth::{Grant, Issuer, Tokens};
 
 /// From one look into a mailbox to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Likewise at the most, where the server tells of new mail by itself (RFC 2177): only the junk folder has to be looked into.
+const LISTEN: Duration = Duration::from_secs(10);
+/// How long a server that says it does may take to begin and to end with it.
+const AGREE: Duration = Duration::from_secs(5);
 /// What one stage of a session may take.
 const STAGE: Duration = Duration::from_secs(30);
 /// How many bytes a mailbox may send in one session.
@@ -86,6 +90,8 @@ struct Shared {
     peer: Option<SocketAddr>,
     looked: Option<Timestamp>,
     waiting: usize,
+    /// It says that it tells of new mail, and did not.
+    is_mute: bool,
 }
 
 impl Canaries {
@@ -243,7 +249,7 @@ impl<N: Net> Run<'_, N> {
                     });
                 }
                 Err(trouble) if waited >= deadline || is_final(&trouble) => break Err(trouble),
-                Ok(None) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                Ok(None) | Err(_) => self.wait_for_news(unsigned(deadline - waited)).await,
             }
         };
         for (shared, _) in self.boxes() {
@@ -256,6 +262,24 @@ impl<N: Net> Run<'_, N> {
             }
         }
         (outcome, late)
+    }
+
+    /// Waits until there may be something new. Of those who share a mailbox one listens for all.
+    async fn wait_for_news(&self, left: Duration) {
+        let heard = async {
+            let mut shared = self.own.0.try_lock().ok()?;
+            let most = LISTEN.min(left / 4);
+            let may_listen = most >= LOOK_EVERY && !shared.is_mute;
+            let session = shared.session.take_if(|session| may_listen && session.idles)?;
+            // A session that has ended is opened anew.
+            shared.session = session.wait_for_mail(most, AGREE).await.ok();
+            shared.is_mute = shared.session.is_none();
+            shared.looked = None;
+            (!shared.is_mute).then_some(())
+        };
+        if heard.await.is_none() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     fn boxes(&self) -> impl Iterator<Item = Shelf<'_>> {

@@ -1,7 +1,7 @@
 //! Test mails from end to end.
 
 use crate::board::{Board, Variable};
-use crate::panel::Panel;
+use crate::panel::{Panel, state};
 
 const CANARY: &str = "client=~\"$client\", canary=~\"$canary\"";
 
@@ -48,6 +48,13 @@ pub fn board() -> Board {
                 )
                 .unit("s")
                 .thresholds(&[(None, "green"), (Some(900.0), "yellow"), (Some(1800.0), "red")]),
+        ],
+    )
+    .row(
+        9,
+        [
+            Panel::timeline("States", "The state of each canary over time: whether mail gets there, late, or not.", 24)
+                .ask(state("mailflow_canary_state", CANARY, by), "{{client}} {{canary}}"),
         ],
     )
     .row(

@@ -1,4 +1,4 @@
-//! One client: its domains, routers, services and addresses.
+//! One client: its domains, routers and services, its mail to others, its addresses.
 
 use super::explained;
 use crate::board::{Board, Variable};
@@ -12,7 +12,7 @@ pub fn board() -> Board {
     let client = Variable::one("client", "Client", "label_values(mailflow_client_info, client)");
     Board::new(
         "client",
-        "One client: each domain, each router, each service.",
+        "One client: each domain, each router, each service, and its mail to others.",
         vec![client],
     )
     .row(4, counts())
@@ -35,6 +35,28 @@ pub fn board() -> Board {
                 12,
             )
             .ask(state("mailflow_service_state", CLIENT, "service"), "{{service}}"),
+        ],
+    )
+    .row(
+        8,
+        [
+            Panel::timeline("Mail to others", "Whether the client's mail gets to the destinations that are watched (routes).", 12)
+                .ask(state("mailflow_route_state", CLIENT, "destination"), "{{destination}}"),
+            Panel::lines(
+                "Put off or returned",
+                "Mail of the client's own server that was deferred or bounced, by its log, and bounces that people forwarded: an hour.",
+                12,
+            )
+            .ask(
+                format!(
+                    "sum by (destination, result) (increase(mailflow_mail_log_deliveries_total{{{CLIENT}, result!=\"sent\"}}[1h]))"
+                ),
+                "{{destination}} {{result}}",
+            )
+            .ask(
+                format!("sum by (destination) (increase(mailflow_bounces_total{{{CLIENT}}}[1h]))"),
+                "{{destination}} forwarded",
+            ),
         ],
     )
     .row(8, [warnings(), listings()])

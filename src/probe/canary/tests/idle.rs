@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::place;
 use super::post::{Idle, Manner, Post};
+use super::{ourselves, place, send};
+use crate::model::CanaryOutcome;
 use crate::net::Net as _;
 use crate::probe::canary::folder::{Failed, Folder};
 use crate::probe::fixtures::context;
@@ -79,4 +80,55 @@ async fn a_session_that_is_dropped_or_not_answered_is_over() {
     let failed = folder.wait(Duration::from_mins(10)).await.map(drop).unwrap_err();
     assert_eq!(failed, Failed::Passing("it does not answer in time".into()));
     assert_eq!(began.elapsed().as_secs(), 30);
+}
+
+/// Where the server tells of new mail a canary is found as soon as it is there, with few looks.
+#[tokio::test(start_paused = true)]
+async fn a_canary_is_heard_of() {
+    let looks = async |idle| {
+        let post = Post::new(Manner {
+            idle,
+            takes: Some(Duration::from_secs(25)),
+            ..Manner::default()
+        });
+        let began = Instant::now();
+        let evidence = send(&post, &ourselves(&["round-trip"], 587), "round-trip").await;
+        assert!(
+            matches!(evidence.outcome, CanaryOutcome::Arrived { .. }),
+            "{evidence:?}"
+        );
+        assert!(post.left().is_empty());
+        let took = began.elapsed().as_secs();
+        assert!((25..30).contains(&took), "{took} s");
+        let heard = post.heard();
+        heard
+            .iter()
+            .filter(|line| line.starts_with("UID SEARCH UNDELETED SUBJECT"))
+            .count()
+    };
+    let (polled, heard_of) = (looks(None).await, looks(Some(Idle::Works)).await);
+    assert!(
+        heard_of * 3 < polled,
+        "{heard_of} looks, and {polled} where nothing is told"
+    );
+}
+
+/// One that says it tells of new mail, and does not, is looked into as often as others.
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_that_does_not_keep_its_word_delays_nothing() {
+    for idle in [Idle::Silent, Idle::Drops(Duration::from_secs(1))] {
+        let post = Post::new(Manner {
+            idle: Some(idle.clone()),
+            takes: Some(Duration::from_secs(20)),
+            ..Manner::default()
+        });
+        let began = Instant::now();
+        let evidence = send(&post, &ourselves(&["round-trip"], 587), "round-trip").await;
+        assert!(
+            matches!(evidence.outcome, CanaryOutcome::Arrived { .. }),
+            "{idle:?}: {evidence:?}"
+        );
+        let took = began.elapsed().as_secs();
+        assert!(took < 25, "{idle:?}: {took} s");
+    }
 }
