@@ -34,7 +34,7 @@ pub fn measure() -> Result<Section> {
     let people: Vec<String> = (0..MAILBOXES).map(|number| format!("box{number}")).collect();
     let _dns = start_dns(dir.path(), &format!("mail A {NAME_SERVER}\n"))?;
     let (mailboxes, _dovecot) = start_mailboxes(dir.path(), &people, PASSWORD, &certificate)?;
-    let _postfix = Postfix::start(dir.path(), None, Some(&mailboxes))?;
+    let _postfix = Postfix::start(dir.path(), None, Some((&mailboxes, &people)))?;
     let settings = format!("interval = \"60s\"\nca_file = \"{}\"\n", pki.root().display());
     let daemon = Daemon::start(dir.path(), &settings, &clients(&people))?;
 

@@ -61,8 +61,12 @@ pub struct Postfix {
 
 impl Postfix {
     /// Starts it. It offers STARTTLS where it has a certificate (with its chain and key in one file), and takes mail for
-    /// everybody in the zone where there are mailboxes.
-    pub fn start(dir: &Path, certificate: Option<&str>, mailboxes: Option<&Path>) -> Result<Self> {
+    /// these people where there are mailboxes.
+    pub fn start(
+        dir: &Path,
+        certificate: Option<&str>,
+        mailboxes: Option<(&Path, &[String])>,
+    ) -> Result<Self> {
         let home = dir.join("postfix");
         let etc = home.join("etc");
         for part in ["etc", "queue", "data"] {
@@ -85,16 +89,20 @@ impl Postfix {
             }
             None => "smtpd_tls_security_level = none\n".to_owned(),
         };
-        let people = mailboxes.map_or(String::new(), |mailboxes| {
-            format!(
+        let (mut people, mut names) = (String::new(), String::new());
+        if let Some((mailboxes, all)) = mailboxes {
+            for name in all {
+                let _ = writeln!(names, "{name}@{ZONE} {name}/");
+            }
+            people = format!(
                 "virtual_mailbox_domains = {ZONE}\nvirtual_transport = virtual\nvirtual_mailbox_base = {}\n\
-                 virtual_mailbox_maps = regexp:{}/people\nvirtual_uid_maps = static:{NOBODY}\n\
+                 virtual_mailbox_maps = texthash:{}/people\nvirtual_uid_maps = static:{NOBODY}\n\
                  virtual_gid_maps = static:{NOBODY}\nvirtual_destination_concurrency_limit = 20\n",
                 mailboxes.display(),
                 home.display()
-            )
-        });
-        std::fs::write(home.join("people"), format!("/^(.*)@{ZONE}$/ $1/\n"))?;
+            );
+        }
+        std::fs::write(home.join("people"), names)?;
         let main = format!(
             "compatibility_level = 3.6\nconfig_directory = {home}/etc\nqueue_directory = {home}/queue\n\
              data_directory = {home}/data\nmaillog_file = /dev/null\nmaillog_file_prefixes = /dev\n\

@@ -18,7 +18,7 @@ use std::sync::{self, Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use super::{Context, Seen};
 use crate::message::canary::{Token, TokenKey, compose, mark};
@@ -45,6 +45,8 @@ const AGREE: Duration = Duration::from_secs(5);
 const STAGE: Duration = Duration::from_secs(30);
 /// How many bytes a mailbox may send in one session.
 const LOOKS: usize = 4 * 1024 * 1024;
+/// Sessions that hand canaries in at one server at a time: a few hundred at once would be an attack, and seen as one.
+const AT_ONE_SERVER: usize = 4;
 /// Canaries that were found and nobody has asked for yet: the oldest go first.
 const MOST_LATE: usize = 5000;
 
@@ -70,6 +72,8 @@ pub struct Plan {
 pub struct Canaries {
     plans: BTreeMap<(ClientId, Arc<str>), Plan>,
     boxes: BTreeMap<String, Mutex<Shared>>,
+    /// Turns at the servers that canaries are handed in at.
+    turns: BTreeMap<String, Semaphore>,
     /// What was found in any of them: two names may lead to one mailbox, and the first look takes all.
     arrived: sync::Mutex<Vec<(Arrival, Timestamp)>>,
     key: OnceLock<TokenKey>,
@@ -101,8 +105,12 @@ impl Canaries {
             .values()
             .flat_map(|plan| plan.sender.iter().chain([&plan.mailbox]));
         let boxes = places.map(|place| (box_of(place), Mutex::default()));
+        let servers = plans.values().map(|plan| server_of(&plan.submit));
         Self {
             boxes: boxes.collect(),
+            turns: servers
+                .map(|server| (server, Semaphore::new(AT_ONE_SERVER)))
+                .collect(),
             plans,
             arrived: sync::Mutex::default(),
             key: OnceLock::new(),
@@ -115,10 +123,15 @@ impl Canaries {
     }
 }
 
+/// Which server a place is at.
+fn server_of(place: &Place) -> String {
+    format!("{}:{}", place.host, place.port)
+}
+
 /// Which mailbox a place is.
 fn box_of(place: &Place) -> String {
     let user = place.identity.as_ref().map(|identity| Arc::clone(&identity.user));
-    format!("{}:{}/{}", place.host, place.port, user.unwrap_or_default())
+    format!("{}/{}", server_of(place), user.unwrap_or_default())
 }
 
 /// Sends one canary and looks for it.
@@ -138,6 +151,11 @@ pub async fn run<N: Net>(
         return Seen::unrunnable("this canary has no mailbox");
     };
     let sender = plan.sender.as_ref();
+    // Nobody closes it. Its time begins when it is its turn.
+    let turn = match context.canaries.turns.get(&server_of(&plan.submit)) {
+        Some(turns) => turns.acquire().await.ok(),
+        None => None,
+    };
     let run = Run {
         net,
         context,
@@ -152,7 +170,7 @@ pub async fn run<N: Net>(
             nonce: nonce(),
         },
     };
-    run.whole().await
+    run.whole(turn).await
 }
 
 /// A moment as a token keeps it: what comes back must be equal to what was sent.
@@ -185,7 +203,7 @@ struct Run<'a, N: Net> {
 }
 
 impl<N: Net> Run<'_, N> {
-    async fn whole(&self) -> Seen {
+    async fn whole(&self, turn: Option<SemaphorePermit<'_>>) -> Seen {
         let domain = self.plan.from.rsplit('@').next().unwrap_or_default();
         let (from, to) = (&*self.plan.from, &*self.plan.to);
         let text = compose(&self.token, self.key, from, to, domain);
@@ -205,6 +223,7 @@ impl<N: Net> Run<'_, N> {
             transcript: Vec::new(),
         };
         let handed = handing.run().await;
+        drop(turn);
         let mut mailbox = None;
         let (outcome, late) = match handed {
             Ok(reply) => self.look_for(&reply.to_string(), &mut mailbox).await,

@@ -316,7 +316,7 @@ async fn what_went_elsewhere_comes_back_to_its_sender() {
 
 /// Many canaries of one mailbox share one session.
 #[tokio::test(start_paused = true)]
-async fn one_session_a_mailbox() {
+async fn one_session_a_mailbox_and_few_that_hand_in() {
     let names: Vec<String> = (0..20).map(|index| format!("c{index}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let post = Post::new(Manner::default());
@@ -332,6 +332,11 @@ async fn one_session_a_mailbox() {
     }
     let state = post.state.lock().unwrap();
     assert_eq!(state.most_open_mailboxes, 1);
+    assert!(
+        state.most_open_submissions <= super::AT_ONE_SERVER,
+        "{}",
+        state.most_open_submissions
+    );
     let looks = state
         .heard
         .iter()

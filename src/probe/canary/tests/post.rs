@@ -104,6 +104,9 @@ pub(crate) struct State {
     pub(crate) connections: Vec<u16>,
     pub(crate) open_mailboxes: usize,
     pub(crate) most_open_mailboxes: usize,
+    /// Sessions that hand something in.
+    pub(crate) open_submissions: usize,
+    pub(crate) most_open_submissions: usize,
     /// Every form that was posted to the token endpoint.
     pub(crate) asked: Vec<String>,
 }
@@ -187,6 +190,7 @@ impl Net for Post {
         };
         let tls = TlsAcceptor::from(Arc::clone(&self.tls));
         tokio::spawn(async move {
+            let _open = (to.port() != 993).then(|| Open::new(&server.state));
             match to.port() {
                 993 => {
                     if let Ok(stream) = tls.accept(theirs).await {
@@ -241,6 +245,24 @@ impl Net for Post {
 }
 
 use tokens::is_token;
+
+/// A session that hands something in, while it lasts.
+struct Open(Arc<Mutex<State>>);
+
+impl Open {
+    fn new(state: &Arc<Mutex<State>>) -> Self {
+        let mut open = state.lock().unwrap();
+        open.open_submissions += 1;
+        open.most_open_submissions = open.most_open_submissions.max(open.open_submissions);
+        Self(Arc::clone(state))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().open_submissions -= 1;
+    }
+}
 
 struct Server {
     manner: Arc<Mutex<Manner>>,
