@@ -9,7 +9,12 @@ use super::style;
 
 /// Sets logging up, once. `quiet` shows only what is wrong unless `RUST_LOG` says otherwise.
 pub fn start(format: LogFormat, quiet: bool) -> anyhow::Result<()> {
-    let usual = if quiet { "error" } else { "info" };
+    // What is wrong with a signature stands in the evidence; the library would log whole answers.
+    let usual = if quiet {
+        "error,hickory_net=off"
+    } else {
+        "info,hickory_net=off"
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let registry = tracing_subscriber::registry().with(filter);
     match format {

@@ -24,7 +24,7 @@ pub(crate) struct Explained {
 impl Explained {
     /// Beside what a message tells what is known at the moment.
     pub(crate) fn new(snapshot: &Snapshot, message: Explanation) -> Self {
-        let ours = ours(snapshot, &message, None);
+        let ours = ours(snapshot, &message);
         Self { message, ours }
     }
 }
@@ -77,17 +77,23 @@ pub(crate) enum Agreement {
     NotWatched,
 }
 
-/// What we see of each recipient's domain; `None` where the message does not name it. `client` is whose mail it is, where that
-/// is known; else it is taken from who sent the mail.
-pub(crate) fn ours(
+/// What we see of each recipient's domain; `None` where the message does not name it. Whose mail it is, is taken from who sent
+/// it. It is for those who may see everything.
+fn ours(snapshot: &Snapshot, explanation: &Explanation) -> Vec<Option<Ours>> {
+    let sender = explanation.sender.as_deref().and_then(domain_of);
+    let client = sender.and_then(|domain| client_of(snapshot, domain));
+    let of = |one| Ours::of(snapshot, one, client, |_| true);
+    explanation.recipients.iter().map(of).collect()
+}
+
+/// Likewise for a client's own people: of what is watched for that client, and nothing of others.
+pub(crate) fn ours_for(
     snapshot: &Snapshot,
     explanation: &Explanation,
     client: Option<&ClientId>,
 ) -> Vec<Option<Ours>> {
-    let sender = explanation.sender.as_deref().and_then(domain_of);
-    let sender = sender.and_then(|domain| client_of(snapshot, domain));
-    let client = client.or(sender);
-    let of = |one| Ours::of(snapshot, one, client);
+    let own = |verdict: &Verdict| client.is_some() && verdict.client.as_ref() == client;
+    let of = |one| Ours::of(snapshot, one, client, own).filter(|ours| ours.watched.is_some());
     explanation.recipients.iter().map(of).collect()
 }
 
@@ -108,7 +114,12 @@ fn client_of(snapshot: &Snapshot, domain: DomainName) -> Option<&ClientId> {
 }
 
 impl Ours {
-    fn of(snapshot: &Snapshot, recipient: &Recipient, client: Option<&ClientId>) -> Option<Self> {
+    fn of(
+        snapshot: &Snapshot,
+        recipient: &Recipient,
+        client: Option<&ClientId>,
+        may_be_told: impl Fn(&Verdict) -> bool,
+    ) -> Option<Self> {
         let whom = recipient
             .original_recipient
             .as_ref()
@@ -116,6 +127,7 @@ impl Ours {
         let destination = domain_of(whom)?;
         let route = client.and_then(|client| snapshot.routes.get(&(client.clone(), destination.clone())));
         let verdict = route.or_else(|| snapshot.domains.get(&destination));
+        let verdict = verdict.filter(|verdict| may_be_told(verdict));
         let says = recipient.cause.map(|cause| cause.0);
         let agreement = verdict.map_or(Agreement::NotWatched, |verdict| agreement(says, verdict));
         let text = match verdict {
@@ -322,7 +334,7 @@ mod tests {
                  --- Below this line is a copy of the message.\n\nFrom: a@{}\nSubject: hello\n\ntext\n",
                 sender.unwrap().0
             );
-            ours(&snapshot, &message::explain(text.as_bytes()), None)
+            ours(&snapshot, &message::explain(text.as_bytes()))
                 .remove(0)
                 .unwrap()
         };
@@ -335,5 +347,29 @@ mod tests {
             "{}",
             unseen.text
         );
+    }
+
+    /// A client's people are told of their own mail, and of nobody else's domains.
+    #[test]
+    fn a_client_is_told_nothing_of_another() {
+        let snapshot = sample::fleet();
+        let told = |to: &str, client: &str| {
+            let text = format!(
+                "Return-Path: <>\nSubject: failure notice\n\nThis is the qmail-send program\n\n<who@{to}>:\n550 5.1.1 unknown\n"
+            );
+            let client = ClientId::parse(client).unwrap();
+            let explanation = message::explain(text.as_bytes());
+            ours_for(&snapshot, &explanation, Some(&client)).remove(0)
+        };
+        let (domain, verdict) = snapshot.domains.iter().next().unwrap();
+        let owner = verdict.client.clone().unwrap();
+        assert!(told(domain.as_str(), owner.as_str()).is_some());
+        let other = snapshot.clients.iter().find(|one| one.id != owner).unwrap();
+        assert_eq!(told(domain.as_str(), other.id.as_str()), None);
+        assert_eq!(
+            told("partner.test", "initech").unwrap().watched.unwrap().client,
+            ClientId::parse("initech").ok()
+        );
+        assert_eq!(told("nobody-watches.test", "acme"), None);
     }
 }

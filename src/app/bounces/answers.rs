@@ -19,7 +19,7 @@ use crate::probe::canary::Place;
 use crate::probe::canary::folder::{Failed, hand_in};
 use crate::snapshot::Snapshot;
 use crate::surface::bounce;
-use crate::surface::ours::ours;
+use crate::surface::ours::ours_for;
 
 use super::Mailbox;
 
@@ -88,7 +88,7 @@ impl Answers {
             tracing::warn!(source = %mailbox.name, "too many answers wait to be handed in: this message gets none");
             return;
         }
-        let ours = ours(&view.snapshot, explanation, view.client.as_ref());
+        let ours = ours_for(&view.snapshot, explanation, view.client.as_ref());
         let text = bounce::letter(explanation, &ours);
         let mut wait = |what| {
             self.waiting.push_back(Waiting {
