@@ -34,7 +34,7 @@ const HEAD: &str = "# Limits
 What strangers send is read up to here and no further: mail servers, name servers, services, routers, senders of mail, and
 whoever reaches a door of ours. Beyond a limit of time or size a dialogue ends and counts as a failure of its kind; of what is
 too many or too long the rest is dropped and the start is kept. Nothing waits longer than its probe's `timeout`
-(`greeting_timeout` for a slow greeting).
+(`greeting_timeout` for a server that is slow to greet, or to answer EHLO).
 
 `tests/limits.rs` writes this page: `MAILFLOW_WRITE=1 cargo test --test limits`.
 ";

@@ -158,8 +158,8 @@ pub struct Explain {
     /// Every cause, as a page of Markdown.
     #[arg(long, conflicts_with = "what")]
     pub all: bool,
-    /// The daemon that is asked what it sees itself of where the message was to go. Without it one on this machine is, if
-    /// there is one. A token, where it wants one, comes from `MAILFLOW_TOKEN`.
+    /// A daemon that is handed the message, and says what it sees itself of where it was to go. A token, where it wants one,
+    /// comes from `MAILFLOW_TOKEN`.
     #[arg(long, env = "MAILFLOW_URL", hide_env_values = true, value_name = "URL", value_parser = url)]
     pub url: Option<Url>,
     /// One JSON document on standard output.
@@ -167,14 +167,11 @@ pub struct Explain {
     pub json: bool,
 }
 
-/// Where a daemon is unless it is told otherwise (`server.listen`).
-pub const HERE: &str = "http://127.0.0.1:9525";
-
 /// Which daemon a command asks.
 #[derive(Debug, Args)]
 pub struct Daemon {
     /// Where the daemon is. A token, where it wants one, comes from `MAILFLOW_TOKEN`.
-    #[arg(long, env = "MAILFLOW_URL", hide_env_values = true, default_value = HERE, value_name = "URL", value_parser = url)]
+    #[arg(long, env = "MAILFLOW_URL", hide_env_values = true, default_value = "http://127.0.0.1:9525", value_name = "URL", value_parser = url)]
     pub url: Url,
 }
 

@@ -14,7 +14,7 @@ use crate::message;
 use crate::model::text::clean;
 use crate::model::{Code, catalogue};
 
-use super::args::{Explain, HERE};
+use super::args::Explain;
 use super::daemon::Daemon;
 use super::{output, style};
 
@@ -99,17 +99,17 @@ fn of_message(bytes: Vec<u8>, explain: &Explain) -> anyhow::Result<String> {
     ))
 }
 
-/// What a daemon sees itself of each recipient's domain; null where none can be asked. That one which nobody named is not
-/// there, or does not let us in, is no mistake.
+/// What a daemon sees itself of each recipient's domain; null where none is named, or it cannot be asked. A mail is handed to
+/// nobody unless that is asked for.
 fn ask(mail: Vec<u8>, url: Option<&Url>) -> anyhow::Result<Value> {
-    let base = url.cloned().map_or_else(|| Url::parse(HERE), Ok)?;
-    let daemon = Daemon::at(&base)?;
+    let Some(url) = url else {
+        return Ok(Value::Null);
+    };
+    let daemon = Daemon::at(url)?;
     match super::runtime()?.block_on(daemon.send_mail(&["explain"], mail)) {
         Ok(mut answer) => Ok(answer.get_mut("ours").map_or(Value::Null, Value::take)),
         Err(error) => {
-            if url.is_some() {
-                eprintln!("What a daemon sees itself is not known: {error}");
-            }
+            eprintln!("What the daemon sees itself is not known: {error}");
             Ok(Value::Null)
         }
     }
