@@ -195,6 +195,11 @@ pub fn start_dns(dir: &Path, records: &str) -> Result<[Running; 2]> {
     );
     let _ = write!(zone, "{records}");
     std::fs::write(dir.join("zone"), zone)?;
+    // What asks whether the resolver works asks it for the root.
+    std::fs::write(
+        dir.join("root"),
+        format!("$TTL 3600\n. SOA ns.{ZONE}. hostmaster.{ZONE}. 1 3600 600 86400 300\n. NS ns.{ZONE}.\n"),
+    )?;
     let home = dir.display();
     std::fs::write(
         dir.join("named.conf"),
@@ -202,7 +207,8 @@ pub fn start_dns(dir: &Path, records: &str) -> Result<[Running; 2]> {
             "options {{ directory \"{home}\"; pid-file \"{home}/named.pid\"; session-keyfile \"{home}/session.key\"; \
              lock-file none; listen-on {{ {NAME_SERVER}; }}; listen-on-v6 {{ none; }}; recursion no; \
              dnssec-validation no; notify no; empty-zones-enable no; }};\ncontrols {{ }};\n\
-             zone \"{ZONE}\" {{ type primary; file \"{home}/zone\"; }};\n"
+             zone \"{ZONE}\" {{ type primary; file \"{home}/zone\"; }};\n\
+             zone \".\" {{ type primary; file \"{home}/root\"; }};\n"
         ),
     )?;
     std::fs::write(
@@ -213,7 +219,8 @@ pub fn start_dns(dir: &Path, records: &str) -> Result<[Running; 2]> {
              num-threads: 1\n  module-config: \"iterator\"\n  do-not-query-localhost: no\n  \
              local-zone: \"test.\" nodefault\n  outgoing-range: 900\n  num-queries-per-thread: 4096\n  \
              rrset-cache-size: 256m\n  msg-cache-size: 128m\n\
-             stub-zone:\n  name: \"{ZONE}\"\n  stub-addr: {NAME_SERVER}\n"
+             stub-zone:\n  name: \"{ZONE}\"\n  stub-addr: {NAME_SERVER}\n\
+             stub-zone:\n  name: \".\"\n  stub-addr: {NAME_SERVER}\n"
         ),
     )?;
     let named = Running::start(

@@ -24,7 +24,7 @@ pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
         Evidence::Service(service) => service.transcript.clone(),
         Evidence::Canary(canary) => canary.transcript.clone(),
         Evidence::NameServers(servers) => {
-            let closer = servers.closer.iter().flat_map(zone_look);
+            let closer = servers.closer.iter().flat_map(|look| zone_look(look));
             servers.servers.iter().map(name_server).chain(closer).collect()
         }
         Evidence::Trace(trace) => trace.hops.iter().map(trace_hop).collect(),

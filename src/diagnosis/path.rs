@@ -1,5 +1,6 @@
 //! The path that mail takes to a domain, hop by hop, as the evidence shows it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -41,7 +42,7 @@ fn policy(parts: &Parts<'_>) -> Hop {
         Some(finding) => finding.detail.clone(),
         None => policies.words.clone(),
     };
-    hop("policy", parts.domain.name.as_str(), policies.state, summary)
+    hop("policy", parts.domain.name.shared(), policies.state, summary)
 }
 
 fn service(view: &ServiceView) -> Hop {
@@ -79,7 +80,7 @@ fn reputation(parts: &Parts<'_>) -> Option<Hop> {
     })
 }
 
-fn hop(hop: &'static str, subject: impl Into<String>, state: State, summary: impl Into<String>) -> Hop {
+fn hop(hop: &'static str, subject: impl Into<Arc<str>>, state: State, summary: impl Into<Arc<str>>) -> Hop {
     Hop {
         hop,
         subject: subject.into(),
@@ -90,7 +91,7 @@ fn hop(hop: &'static str, subject: impl Into<String>, state: State, summary: imp
 }
 
 fn vantage(parts: &Parts<'_>) -> Hop {
-    let name = parts.picture.inventory.vantage.to_string();
+    let name = Arc::clone(&parts.picture.inventory.vantage);
     match parts.own.worst() {
         Some(finding) => hop("vantage", name, State::Broken, finding.detail.clone()),
         None if parts.own.proven => hop("vantage", name, State::Flowing, "our own line works"),
@@ -99,17 +100,17 @@ fn vantage(parts: &Parts<'_>) -> Hop {
 }
 
 fn dns(parts: &Parts<'_>) -> Hop {
-    let name = parts.domain.name.as_str();
+    let name = || parts.domain.name.shared();
     let track = parts.picture.track(&Subject::Mx(parts.domain.name.clone()));
     let seen = track.map(|track| summary(&track.latest)).unwrap_or_default();
     let mut drawn = match &parts.dns {
         DnsState::Known(findings) => match findings.first() {
-            None => hop("dns", name, State::Flowing, seen),
-            Some(finding) => hop("dns", name, State::Degraded, finding.detail.clone()),
+            None => hop("dns", name(), State::Flowing, seen),
+            Some(finding) => hop("dns", name(), State::Degraded, finding.detail.clone()),
         },
-        DnsState::Broken(finding) => hop("dns", name, State::Broken, finding.detail.clone()),
-        DnsState::Unknown(Some(finding)) => hop("dns", name, State::Unknown, finding.detail.clone()),
-        DnsState::Unknown(None) => hop("dns", name, State::Unknown, seen),
+        DnsState::Broken(finding) => hop("dns", name(), State::Broken, finding.detail.clone()),
+        DnsState::Unknown(Some(finding)) => hop("dns", name(), State::Unknown, finding.detail.clone()),
+        DnsState::Unknown(None) => hop("dns", name(), State::Unknown, seen),
     };
     drawn.elapsed = track.map(|track| track.latest.elapsed.as_secs_f64());
     drawn
@@ -121,7 +122,7 @@ fn bare_host(host: &HostView) -> Hop {
         HostState::Unknown(Some(finding)) => (State::Unknown, finding.detail.clone()),
         _ => (State::Unknown, "no address that we can try is known".to_owned()),
     };
-    hop("host", host.name.as_str(), state, summary)
+    hop("host", host.name.shared(), state, summary)
 }
 
 fn address(parts: &Parts<'_>, host: &HostView, view: &AddressView, hops: &mut Vec<Hop>) {

@@ -1,6 +1,7 @@
 //! What DNS answered.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -248,7 +249,7 @@ pub struct NameServerEvidence {
     pub servers: Vec<NameServerAnswer>,
     /// The last closer look at the zone, this one's own or an earlier one's; `None` before there was any.
     #[serde(default)]
-    pub closer: Option<ZoneLook>,
+    pub closer: Option<Arc<ZoneLook>>,
 }
 
 /// What a zone's parent and its own servers say of who serves it, and which version of it they have. Taken seldom, and

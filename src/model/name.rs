@@ -83,6 +83,11 @@ impl DomainName {
         &self.0
     }
 
+    /// The name as text that is shared, not copied.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// The form that people read: U-labels where the name is internationalised and safe to show.
     pub fn display_unicode(&self) -> String {
         let (text, result) = idna::domain_to_unicode(&self.0);

@@ -322,13 +322,13 @@ pub struct Hop {
     /// `vantage`, `dns`, `gateway`, `host`, `smtp`, `tls`, `policy`, `service`, `reputation` or `delivery`.
     pub hop: &'static str,
     /// The thing itself: a name, an address.
-    pub subject: String,
+    pub subject: Arc<str>,
     /// How it is.
     pub state: State,
     /// How long it took, in seconds, where measured.
     pub elapsed: Option<f64>,
     /// In a few words.
-    pub summary: String,
+    pub summary: Arc<str>,
 }
 
 /// The state of a target, with one root cause.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -66,7 +67,7 @@ impl Monitor {
             .find(|evidence| !evidence.servers.is_empty())
     }
 
-    fn closer_look(&self, domain: &DomainName) -> Option<&ZoneLook> {
+    fn closer_look(&self, domain: &DomainName) -> Option<&Arc<ZoneLook>> {
         self.name_server_evidence(domain)
             .filter_map(|evidence| evidence.closer.as_ref())
             .max_by_key(|look| look.at)

@@ -27,6 +27,7 @@ mod reputation;
 mod routes;
 mod services;
 mod track;
+mod tracks;
 mod users;
 mod zone;
 
@@ -53,8 +54,7 @@ pub struct Picture {
     pub accepted: std::collections::HashMap<DomainName, Vec<Accepted>>,
     /// The machine's own default routes.
     pub routes: Routes,
-    /// Boxed, as a table that grows has as much room again.
-    tracks: HashMap<Subject, Box<Track>>,
+    tracks: tracks::Tracks,
     lines: line::Lines,
     boots: boot::Boots,
     zones: zone::Zones,
@@ -96,7 +96,7 @@ impl Picture {
             learnt,
             accepted: std::collections::HashMap::new(),
             routes,
-            tracks: HashMap::default(),
+            tracks: tracks::Tracks::default(),
             zones: zone::Zones::default(),
             leads: Leads::default(),
             users: users::AllUsers::default(),
@@ -110,12 +110,12 @@ impl Picture {
 
     /// What is known of a subject.
     pub fn track(&self, subject: &Subject) -> Option<&Track> {
-        self.tracks.get(subject).map(|track| &**track)
+        self.tracks.get(subject)
     }
 
     /// All that is known.
     pub fn tracks(&self) -> impl Iterator<Item = (&Subject, &Track)> {
-        self.tracks.iter().map(|(subject, track)| (subject, &**track))
+        self.tracks.iter().map(|track| (&track.latest.subject, track))
     }
 
     /// Who leads where.
@@ -143,11 +143,7 @@ impl Picture {
                 .or_default()
                 .insert(name.clone(), Arc::clone(observation));
         }
-        let track = self
-            .tracks
-            .entry(observation.subject.clone())
-            .or_insert_with(|| Box::new(Track::new(observation)));
-        track.record(observation, health, taking);
+        self.tracks.of(observation).record(observation, health, taking);
         match &observation.subject {
             Subject::Mx(domain) => self.relink_domain(&domain.clone(), observation.ended()),
             Subject::Addresses(host) => self.relink_host(&host.clone(), observation.ended()),

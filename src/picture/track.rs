@@ -297,6 +297,8 @@ impl Track {
                 ..before
             },
             Some(before) => {
+                // Most remember one, and there are as many as all that is looked at.
+                self.earlier.reserve_exact(1);
                 self.earlier.push(before);
                 if self.earlier.len() > MOST_EARLIER {
                     self.earlier.remove(0);

@@ -199,7 +199,7 @@ pub enum Detail {
         /// Name and addresses.
         known: Vec<(DomainName, Vec<IpAddr>)>,
         /// The last closer look at the zone.
-        closer: Option<ZoneLook>,
+        closer: Option<Arc<ZoneLook>>,
     },
 }
 

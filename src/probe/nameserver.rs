@@ -8,6 +8,7 @@ mod look;
 mod tests;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
@@ -35,7 +36,7 @@ pub struct Earlier<'a> {
     /// The servers, for when nobody can name them now.
     pub known: &'a [(DomainName, Vec<IpAddr>)],
     /// The last closer look.
-    pub closer: Option<&'a ZoneLook>,
+    pub closer: Option<&'a Arc<ZoneLook>>,
 }
 
 /// Finds the servers of the zone that holds `domain`, and asks each address of each, at the same time and without
@@ -68,7 +69,7 @@ async fn look_at<N: Net>(
     let held = earlier.closer.and_then(|look| look.delegation.clone());
     // Only where the resolver knows the way is it sure which zone is the parent.
     let due = zone.apex.as_ref().filter(|_| zone.found_by == FoundBy::Resolver);
-    let due = due.filter(|_| look::is_due(net, earlier.closer));
+    let due = due.filter(|_| look::is_due(net, earlier.closer.map(|look| &**look)));
     let delegation = match (due, zone.above) {
         (Some(apex), Some(above)) => match look::delegation(net, context, apex, above, deadline).await? {
             Word::Delegates(delegated) => Some(delegated),
@@ -85,11 +86,11 @@ async fn look_at<N: Net>(
     targets.truncate(MOST_ADDRESSES);
     let (servers, copies) = ask_all(net, domain, due, targets, deadline).await?;
     let closer = match due {
-        Some(_) => Some(ZoneLook {
+        Some(_) => Some(Arc::new(ZoneLook {
             at,
             delegation,
             copies,
-        }),
+        })),
         None => earlier.closer.cloned(),
     };
     Ok(NameServerEvidence {
@@ -127,7 +128,12 @@ async fn ask_all<N: Net>(
     match fault {
         // What our own side kept us from asking says nothing of the server.
         Some(fault) if answers.is_empty() => Err(fault),
-        _ => Ok((answers, copies)),
+        _ => {
+            // Kept for every domain until the next look.
+            answers.shrink_to_fit();
+            copies.shrink_to_fit();
+            Ok((answers, copies))
+        }
     }
 }
 

@@ -5,13 +5,15 @@
 //! so that a slow or a small one holds up nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::HashMap;
-use jiff::{SignedDuration, Timestamp};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use crate::model::{DomainName, Subject};
 
@@ -34,6 +36,13 @@ pub enum Budget {
     /// Questions to a blocklist, through our resolver.
     Blocklist(DomainName),
 }
+
+/// Routine probes begin on these beats, several at a time: a processor that is woken for each of two hundred a second
+/// spends nearly half of its time on waking.
+const BEAT_MILLIS: i64 = 50;
+
+/// Shorter intervals than this are kept as they are: a beat would be too much of them.
+const BEATS_FROM: Duration = Duration::from_secs(1);
 
 /// How a subject is paced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,10 +86,11 @@ enum Class {
 struct Entry {
     subject: Subject,
     pace: Pace,
-    budgets: Vec<Budget>,
+    budgets: Box<[Budget]>,
     place: Option<(Place, Spot)>,
-    running_since: Option<Timestamp>,
     last_start: Option<Timestamp>,
+    /// Since then a probe of it has been running.
+    running: bool,
     /// Asked for while running: evidence must begin after the running probe.
     again: bool,
     /// No longer watched, but its probe still runs: it holds its budgets until that ends.
@@ -88,8 +98,8 @@ struct Entry {
     backed_off_until: Option<Timestamp>,
     /// Nobody answered the last time: such a try keeps the pace of budgets, but takes no place in them.
     unanswered: bool,
-    /// In which budgets the running probe has a place.
-    places: Vec<Budget>,
+    /// Whether the running probe has a place in them.
+    takes_place: bool,
     /// What the interval comes to after budgets and back-off.
     effective: Duration,
     runs: u64,
@@ -100,7 +110,8 @@ struct Entry {
 enum Spot {
     Timer,
     Ready,
-    Parked(Budget),
+    /// Boxed, as few ever are.
+    Parked(Box<Budget>),
 }
 
 /// What is due when.
@@ -108,9 +119,11 @@ enum Spot {
 pub struct Agenda {
     /// Boxed, as a table that grows has as much room again.
     entries: HashMap<u64, Box<Entry>>,
-    ids: HashMap<Subject, u64>,
+    /// By subject, which stands in the entry.
+    ids: HashTable<u64>,
+    hasher: RandomState,
     next_id: u64,
-    timer: BTreeSet<(Timestamp, Place)>,
+    timer: BTreeSet<(Timestamp, Class, u64)>,
     ready: BTreeSet<Place>,
     lanes: BTreeMap<Budget, Lane>,
     lane_wakes: BTreeSet<(Timestamp, Budget)>,
@@ -123,7 +136,8 @@ impl Agenda {
     pub fn new(most_at_once: usize) -> Self {
         Self {
             entries: HashMap::default(),
-            ids: HashMap::default(),
+            ids: HashTable::new(),
+            hasher: RandomState::default(),
             next_id: 0,
             timer: BTreeSet::new(),
             ready: BTreeSet::new(),
@@ -146,16 +160,26 @@ impl Agenda {
 
     /// Whether a subject is watched.
     pub fn watches(&self, subject: &Subject) -> bool {
-        let entry = self.ids.get(subject).and_then(|id| self.entries.get(id));
-        entry.is_some_and(|entry| !entry.gone)
+        self.entry(subject).is_some_and(|entry| !entry.gone)
+    }
+
+    fn id(&self, subject: &Subject) -> Option<u64> {
+        let is_of = |id: &u64| {
+            self.entries
+                .get(id)
+                .is_some_and(|entry| entry.subject == *subject)
+        };
+        self.ids.find(self.hasher.hash_one(subject), is_of).copied()
+    }
+
+    fn entry(&self, subject: &Subject) -> Option<&Entry> {
+        self.entries.get(&self.id(subject)?).map(|entry| &**entry)
     }
 
     /// Whether nothing runs and nothing waits that was asked for, but for subjects that are of no matter: `check` is done then.
     pub fn is_quiet(&self, no_matter: impl Fn(&Subject) -> bool) -> bool {
         let mut entries = self.entries.values();
-        entries.all(|entry| {
-            no_matter(&entry.subject) || (entry.place.is_none() && entry.running_since.is_none())
-        })
+        entries.all(|entry| no_matter(&entry.subject) || (entry.place.is_none() && !entry.running))
     }
 
     /// Watches a subject, or changes how. A new one with an interval is due at `first`.
@@ -166,15 +190,14 @@ impl Agenda {
         budgets: Vec<(Budget, Allowance)>,
         first: Timestamp,
     ) {
-        let mut names = Vec::with_capacity(budgets.len());
-        for (budget, allowance) in budgets {
+        for (budget, allowance) in &budgets {
             self.lanes
                 .entry(budget.clone())
-                .or_insert_with(|| Lane::new(allowance))
-                .set(allowance);
-            names.push(budget);
+                .or_insert_with(|| Lane::new(*allowance))
+                .set(*allowance);
         }
-        if let Some(id) = self.ids.get(subject).copied() {
+        let names: Box<[Budget]> = budgets.into_iter().map(|(budget, _)| budget).collect();
+        if let Some(id) = self.id(subject) {
             if let Some(entry) = self.entries.get_mut(&id) {
                 // It comes back while its probe still runs: the next one follows that.
                 if std::mem::take(&mut entry.gone) {
@@ -182,12 +205,12 @@ impl Agenda {
                 }
                 entry.effective = entry.effective.max(pace.interval.unwrap_or_default());
                 // The lanes that a running probe holds must be the ones that it gives back.
-                if entry.running_since.is_none() {
+                if !entry.running {
                     entry.budgets = names;
                 }
                 let quickened = pace.interval != entry.pace.interval;
                 entry.pace = pace;
-                if quickened && entry.running_since.is_none() && entry.backed_off_until.is_none() {
+                if quickened && !entry.running && entry.backed_off_until.is_none() {
                     let due = entry
                         .last_start
                         .map_or(first, |start| after(start, pace.interval.unwrap_or_default()));
@@ -200,23 +223,25 @@ impl Agenda {
         }
         let id = self.next_id;
         self.next_id += 1;
-        self.ids.insert(subject.clone(), id);
         let entry = Entry {
             subject: subject.clone(),
             pace,
             budgets: names,
             place: None,
-            running_since: None,
             last_start: None,
+            running: false,
             again: false,
             gone: false,
             backed_off_until: None,
             unanswered: false,
-            places: Vec::new(),
+            takes_place: false,
             effective: pace.interval.unwrap_or_default(),
             runs: 0,
         };
         self.entries.insert(id, Box::new(entry));
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        let rehash = |id: &u64| entries.get(id).map_or(0, |entry| hasher.hash_one(&entry.subject));
+        self.ids.insert_unique(hasher.hash_one(subject), id, rehash);
         if pace.interval.is_some() {
             self.enter(id, Class::Routine, first);
         }
@@ -225,32 +250,37 @@ impl Agenda {
     /// Watches a subject no longer. A probe of it that runs still ends by [`Agenda::done`], and until then none
     /// of the same subject begins.
     pub fn unwatch(&mut self, subject: &Subject) {
-        let Some(id) = self.ids.get(subject).copied() else {
+        let Some(id) = self.id(subject) else {
             return;
         };
         self.leave(id);
         match self.entries.get_mut(&id) {
-            Some(entry) if entry.running_since.is_some() => entry.gone = true,
+            Some(entry) if entry.running => entry.gone = true,
             _ => self.remove(subject, id),
         }
     }
 
     fn remove(&mut self, subject: &Subject, id: u64) {
-        self.ids.remove(subject);
+        let place = self
+            .ids
+            .find_entry(self.hasher.hash_one(subject), |other| *other == id);
+        if let Ok(place) = place {
+            place.remove();
+        }
         self.entries.remove(&id);
     }
 
     /// Asks for evidence that begins at or after `since`, as soon as budgets allow. A server that refused us is
     /// left alone all the same, and a failure that waits to be confirmed keeps its pause: that will be the evidence.
     pub fn ask(&mut self, subject: &Subject, since: Timestamp, now: Timestamp) {
-        let Some(id) = self.ids.get(subject).copied() else {
+        let Some(id) = self.id(subject) else {
             return;
         };
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if let Some(started) = entry.running_since {
-            entry.again |= started < since && !entry.gone;
+        if entry.running {
+            entry.again |= entry.last_start.is_some_and(|started| started < since) && !entry.gone;
             return;
         }
         if entry.last_start.is_some_and(|start| start >= since)
@@ -277,8 +307,9 @@ impl Agenda {
             };
             self.serve_lane(&budget, now, &mut due);
         }
-        while let Some(&(when, place)) = self.timer.first().filter(|(when, _)| *when <= now) {
-            self.timer.remove(&(when, place));
+        while let Some(&(when, class, id)) = self.timer.first().filter(|(when, ..)| *when <= now) {
+            self.timer.pop_first();
+            let place = (class, when, id);
             self.ready.insert(place);
             if let Some(entry) = self.entries.get_mut(&place.2) {
                 entry.place = Some((place, Spot::Ready));
@@ -298,7 +329,7 @@ impl Agenda {
         if self.running >= self.most_at_once {
             return None;
         }
-        let timer = self.timer.first().map(|(when, _)| *when);
+        let timer = self.timer.first().map(|(when, ..)| *when);
         let lane = self.lane_wakes.first().map(|(when, _)| *when);
         let ready = self.ready.first().map(|(_, due, _)| *due);
         timer.into_iter().chain(lane).chain(ready).min()
@@ -308,24 +339,29 @@ impl Agenda {
     /// nobody, and each takes as long as patience lasts. So they go on at the pace of their budgets, and hold up nothing
     /// that may answer.
     pub fn set_unanswered(&mut self, subject: &Subject, unanswered: bool) {
-        let id = self.ids.get(subject);
-        if let Some(entry) = id.and_then(|id| self.entries.get_mut(id)) {
+        let id = self.id(subject);
+        if let Some(entry) = id.and_then(|id| self.entries.get_mut(&id)) {
             entry.unanswered = unanswered;
         }
     }
 
     /// A probe has ended.
     pub fn done(&mut self, subject: &Subject, next: Next, now: Timestamp) {
-        let Some(id) = self.ids.get(subject).copied() else {
+        let Some(id) = self.id(subject) else {
             return;
         };
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        let Some(started) = entry.running_since.take() else {
+        let Some(started) = entry.last_start.filter(|_| entry.running) else {
             return;
         };
-        let budgets = std::mem::take(&mut entry.places);
+        entry.running = false;
+        let budgets = if entry.takes_place {
+            entry.budgets.clone()
+        } else {
+            Box::default()
+        };
         if entry.gone {
             self.remove(subject, id);
             self.release(&budgets);
@@ -344,7 +380,7 @@ impl Agenda {
             Next::Routine if again => Some((Class::Urgent, now)),
             Next::Routine => entry.pace.interval.map(|interval| {
                 let due = after(started, shortened(interval, &entry.subject, entry.runs));
-                (Class::Routine, due.max(now))
+                (Class::Routine, on_the_beat(due, interval).max(now))
             }),
         };
         self.release(&budgets);
@@ -356,14 +392,14 @@ impl Agenda {
     /// Leaves a subject alone for `pause` from `now` on, as if it had refused us itself; a probe of it that runs
     /// goes on to its end.
     pub fn leave_alone(&mut self, subject: &Subject, pause: Duration, now: Timestamp) {
-        let Some(id) = self.ids.get(subject).copied() else {
+        let Some(id) = self.id(subject) else {
             return;
         };
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
         let until = after(now, pause);
-        if entry.running_since.is_some() || entry.backed_off_until.is_some_and(|already| until <= already) {
+        if entry.running || entry.backed_off_until.is_some_and(|already| until <= already) {
             return;
         }
         entry.backed_off_until = Some(until);
@@ -373,9 +409,7 @@ impl Agenda {
 
     /// What a subject's interval comes to after budgets and back-off.
     pub fn effective_interval(&self, subject: &Subject) -> Duration {
-        self.ids
-            .get(subject)
-            .and_then(|id| self.entries.get(id))
+        self.entry(subject)
             .map(|entry| entry.effective)
             .unwrap_or_default()
     }
@@ -390,7 +424,7 @@ impl Agenda {
         let place = (class, due, id);
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.place = Some((place, Spot::Timer));
-            self.timer.insert((due, place));
+            self.timer.insert((due, class, id));
         }
     }
 
@@ -400,7 +434,7 @@ impl Agenda {
         };
         match spot {
             Spot::Timer => {
-                self.timer.remove(&(place.1, place));
+                self.timer.remove(&(place.1, place.0, place.2));
             }
             Spot::Ready => {
                 self.ready.remove(&place);
@@ -427,7 +461,7 @@ impl Agenda {
             }
         });
         if let Some((budget, free_at)) = short {
-            entry.place = Some((place, Spot::Parked(budget.clone())));
+            entry.place = Some((place, Spot::Parked(Box::new(budget.clone()))));
             if let Some(lane) = self.lanes.get_mut(&budget) {
                 lane.park(place, takes_place);
             }
@@ -437,11 +471,7 @@ impl Agenda {
             return false;
         }
         entry.place = None;
-        entry.places = if takes_place {
-            entry.budgets.clone()
-        } else {
-            Vec::new()
-        };
+        entry.takes_place = takes_place;
         for budget in &entry.budgets {
             if let Some(lane) = self.lanes.get_mut(budget) {
                 lane.begin(now, takes_place);
@@ -454,7 +484,7 @@ impl Agenda {
         } else {
             entry.effective = entry.effective.max(asked);
         }
-        entry.running_since = Some(now);
+        entry.running = true;
         entry.last_start = Some(now);
         entry.runs += 1;
         self.running += 1;
@@ -514,6 +544,20 @@ fn after(start: Timestamp, pause: Duration) -> Timestamp {
 /// From one time to a later one.
 fn span(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+/// The beat at or before the time at which a probe of this interval would be due: never later than promised.
+fn on_the_beat(due: Timestamp, interval: Duration) -> Timestamp {
+    if interval < BEATS_FROM {
+        return due;
+    }
+    due.round(
+        TimestampRound::new()
+            .smallest(Unit::Millisecond)
+            .increment(BEAT_MILLIS)
+            .mode(RoundMode::Trunc),
+    )
+    .unwrap_or(due)
 }
 
 /// The interval less up to a twentieth, never more than it: so that fleets do not march in step, and no

@@ -161,10 +161,10 @@ pub(super) fn path(canary: &Canary, latest: &Observation) -> Vec<Hop> {
     };
     let hop = |subject: String, state, elapsed: Option<Duration>, summary: String| Hop {
         hop: "delivery",
-        subject,
+        subject: subject.into(),
         state,
         elapsed: elapsed.map(|elapsed| elapsed.as_secs_f64()),
-        summary,
+        summary: summary.into(),
     };
     let said = summary(evidence);
     match &evidence.outcome {

@@ -202,10 +202,10 @@ fn failed(
 fn hop(recipient: &Recipient, state: State, summary: String) -> Hop {
     Hop {
         hop: "delivery",
-        subject: recipient.address.to_string(),
+        subject: Arc::clone(&recipient.address),
         state,
         elapsed: None,
-        summary,
+        summary: summary.into(),
     }
 }
 

@@ -264,10 +264,10 @@ fn hop(seen: &Arc<Observation>, evidence: &SenderEvidence, faults: &[String], fr
     };
     Hop {
         hop: "policy",
-        subject,
+        subject: subject.into(),
         state,
         elapsed: Some(seen.elapsed.as_secs_f64()),
-        summary,
+        summary: summary.into(),
     }
 }
 

@@ -11,7 +11,7 @@ async fn look_after(
     net: &FakeNet,
     context: &Context,
     domain: &str,
-    closer: Option<&ZoneLook>,
+    closer: Option<&Arc<ZoneLook>>,
 ) -> NameServerEvidence {
     let known = [
         (name("ns1.acme.test"), vec![NS1]),

@@ -147,10 +147,10 @@ impl HopCard {
                 "delivery" => "Delivery",
                 other => other,
             },
-            subject: hop.subject.clone(),
+            subject: hop.subject.to_string(),
             state: hop.state,
             elapsed: hop.elapsed.map(words::elapsed),
-            summary: hop.summary.clone(),
+            summary: hop.summary.to_string(),
         }
     }
 }

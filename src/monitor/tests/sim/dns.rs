@@ -1,6 +1,7 @@
 //! What DNS answers in the simulated world: our resolver, and the name servers themselves.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::PATIENCE;
@@ -149,7 +150,7 @@ impl World {
             zone: Some(domain.clone()),
             found_by: FoundBy::Resolver,
             servers,
-            closer: self.closer.get(domain.as_str()).cloned(),
+            closer: self.closer.get(domain.as_str()).cloned().map(Arc::new),
         };
         (Evidence::NameServers(evidence), longest)
     }
