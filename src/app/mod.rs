@@ -96,7 +96,7 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
 /// it end before it was told to.
 pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow::Result<()> {
     let Origin { net, read, notice } = origin;
-    let config = read().map_err(Mistakes)?;
+    let config = Arc::new(read().map_err(Mistakes)?);
     let now = net.now();
     let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
     let clock = clock(&net);

@@ -48,7 +48,7 @@ pub fn dns(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestamp, do
         return nothing_known();
     };
     if let Some(since) = track.in_doubt_since() {
-        doubt.want(picture, &subject, since, &domain.dns);
+        doubt.want(picture, &subject, since, &domain.probes.dns);
     }
     let Some(settled) = track.fresh(now) else {
         return nothing_known();
@@ -136,7 +136,7 @@ fn unresolved(
 ) -> DnsState {
     doubt.want_resolvers(picture, settled.doubted);
     let direct = Subject::NameServers(domain.name.clone());
-    doubt.want(picture, &direct, settled.doubted, &domain.nameserver);
+    doubt.want(picture, &direct, settled.doubted, &domain.probes.nameserver);
     let track = picture.track(&direct);
     let observation = track
         .map(|track| &track.latest)
@@ -258,7 +258,7 @@ fn name_server_findings(
     else {
         return Vec::new();
     };
-    if is_left_over(settled, mx, &domain.nameserver) {
+    if is_left_over(settled, mx, &domain.probes.nameserver) {
         return Vec::new();
     }
     doubt.want_line(picture, settled.doubted);

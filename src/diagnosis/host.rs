@@ -96,11 +96,11 @@ fn unresolved(
 ) -> Option<HostState> {
     let subject = Subject::Addresses(name.clone());
     let Some(track) = picture.track(&subject) else {
-        doubt.want_first_look(picture, &subject, &domain.dns);
+        doubt.want_first_look(picture, &subject, &domain.probes.dns);
         return Some(HostState::Unknown(None));
     };
     if let Some(since) = track.in_doubt_since() {
-        doubt.want(picture, &subject, since, &domain.dns);
+        doubt.want(picture, &subject, since, &domain.probes.dns);
     }
     let Some(settled) = track.fresh(now) else {
         return Some(HostState::Unknown(None));

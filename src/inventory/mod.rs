@@ -1,7 +1,7 @@
 //! Clients, domains, gateways and providers as the daemon knows them: the configuration without its secrets
 //! and its layers, every setting settled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,18 +106,8 @@ pub struct Domain {
     pub tls_required: bool,
     /// Services that its people use beside MX, none twice.
     pub services: Vec<Service>,
-    /// Settings by kind of probe.
-    pub dns: ResolvedProbe,
-    /// Settings by kind of probe.
-    pub nameserver: ResolvedProbe,
-    /// Settings by kind of probe.
-    pub smtp: ResolvedProbe,
-    /// Settings by kind of probe.
-    pub host: ResolvedProbe,
-    /// Settings by kind of probe.
-    pub policy: ResolvedProbe,
-    /// Settings by kind of probe.
-    pub service: ResolvedProbe,
+    /// How it is probed; shared by all that are probed alike.
+    pub probes: Arc<Probes>,
     /// The DKIM keys that should be published.
     pub dkim_selectors: Vec<String>,
     /// Known conditions that count neither for its state nor for messages.
@@ -173,6 +163,23 @@ impl Gateway {
     pub fn label(&self) -> String {
         format!("{} ({})", self.name, self.address)
     }
+}
+
+/// Settings by kind of probe.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Probes {
+    /// Of its MX records and its hosts' addresses.
+    pub dns: ResolvedProbe,
+    /// Of its name servers.
+    pub nameserver: ResolvedProbe,
+    /// Of its mail hosts.
+    pub smtp: ResolvedProbe,
+    /// Of the machines that these are.
+    pub host: ResolvedProbe,
+    /// Of what it publishes.
+    pub policy: ResolvedProbe,
+    /// Of the services that its people use.
+    pub service: ResolvedProbe,
 }
 
 /// What the machine itself says, for what the configuration leaves open.
@@ -318,15 +325,16 @@ fn witnesses(anchors: &[Anchor], providers: &Providers) -> Vec<Anchor> {
 }
 
 fn domains(config: &config::Config) -> BTreeMap<DomainName, Arc<Domain>> {
-    config
-        .domains()
-        .map(|(client, domain)| {
-            (
-                domain.name.clone(),
-                Arc::new(settle_domain(config, Some(client), domain)),
-            )
-        })
-        .collect()
+    let mut probed_alike = HashSet::<Arc<Probes>>::new();
+    let settled = config.domains().map(|(client, domain)| {
+        let mut settled = settle_domain(config, Some(client), domain);
+        match probed_alike.get(&settled.probes) {
+            Some(known) => settled.probes = Arc::clone(known),
+            None => _ = probed_alike.insert(Arc::clone(&settled.probes)),
+        }
+        (domain.name.clone(), Arc::new(settled))
+    });
+    settled.collect()
 }
 
 fn settle_domain(
@@ -347,12 +355,14 @@ fn settle_domain(
         sends: domain.mail.sends(),
         tls_required: domain.tls == TlsPolicy::Required,
         services: distinct(&domain.services),
-        dns: config.probes.resolve(ProbeKind::Dns, &levels),
-        nameserver: config.probes.resolve(ProbeKind::Nameserver, &levels),
-        smtp: config.probes.resolve(ProbeKind::Smtp, &levels),
-        host: config.probes.resolve(ProbeKind::Host, &levels),
-        policy: config.probes.resolve(ProbeKind::Policy, &levels),
-        service: config.probes.resolve(ProbeKind::Service, &levels),
+        probes: Arc::new(Probes {
+            dns: config.probes.resolve(ProbeKind::Dns, &levels),
+            nameserver: config.probes.resolve(ProbeKind::Nameserver, &levels),
+            smtp: config.probes.resolve(ProbeKind::Smtp, &levels),
+            host: config.probes.resolve(ProbeKind::Host, &levels),
+            policy: config.probes.resolve(ProbeKind::Policy, &levels),
+            service: config.probes.resolve(ProbeKind::Service, &levels),
+        }),
         dkim_selectors: domain.dkim_selectors.clone(),
         accepted: domain.accept.iter().map(accepted).collect(),
         is_destination: false,

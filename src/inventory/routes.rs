@@ -175,11 +175,12 @@ impl Domain {
     /// Lets one more have its say in how it is probed.
     fn quicken(&mut self, other: &Self) {
         let join = |one: &mut ResolvedProbe, other: &ResolvedProbe| *one = strictest(one.clone(), other);
-        join(&mut self.dns, &other.dns);
-        join(&mut self.nameserver, &other.nameserver);
-        join(&mut self.smtp, &other.smtp);
-        join(&mut self.host, &other.host);
-        join(&mut self.policy, &other.policy);
+        let probes = Arc::make_mut(&mut self.probes);
+        join(&mut probes.dns, &other.probes.dns);
+        join(&mut probes.nameserver, &other.probes.nameserver);
+        join(&mut probes.smtp, &other.probes.smtp);
+        join(&mut probes.host, &other.probes.host);
+        join(&mut probes.policy, &other.probes.policy);
     }
 }
 

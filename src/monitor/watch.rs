@@ -47,7 +47,7 @@ impl Monitor {
             self.watch(&Subject::Service(service), first);
         }
         for (index, domain) in inventory.domains.values().enumerate() {
-            let first = self.spread(index, domain.dns.interval, now);
+            let first = self.spread(index, domain.probes.dns.interval, now);
             self.watch(&Subject::Mx(domain.name.clone()), first);
             self.watch(&Subject::NameServers(domain.name.clone()), first);
             for part in PolicyPart::ALL {
@@ -112,9 +112,9 @@ impl Monitor {
                 .map_or_else(|| inventory.fallback().clone(), |domain| pick(domain).clone())
         };
         match subject {
-            Subject::Mx(name) => of_domain(name, |domain| &domain.dns),
-            Subject::NameServers(name) => of_domain(name, |domain| &domain.nameserver),
-            Subject::Addresses(host) => self.picture.host_settings(host, |domain| &domain.dns),
+            Subject::Mx(name) => of_domain(name, |domain| &domain.probes.dns),
+            Subject::NameServers(name) => of_domain(name, |domain| &domain.probes.nameserver),
+            Subject::Addresses(host) => self.picture.host_settings(host, |domain| &domain.probes.dns),
             Subject::Smtp(address) | Subject::Trace(address) => self.picture.smtp_settings(*address),
             Subject::Host(address) => self.picture.smtp_settings(SocketAddr::new(*address, SMTP_PORT)),
             Subject::Gateway(client, name) => inventory.gateway(client, name).map_or_else(
@@ -122,7 +122,7 @@ impl Monitor {
                 |gateway| gateway.settings.clone(),
             ),
             Subject::Anchor(_) | Subject::Resolver(_) => inventory.vantage_settings.clone(),
-            Subject::Policy(name, _) => of_domain(name, |domain| &domain.policy),
+            Subject::Policy(name, _) => of_domain(name, |domain| &domain.probes.policy),
             Subject::Sender(..) => inventory.sender_settings.clone(),
             Subject::Canary(client, name) => inventory
                 .canary(client, name)
@@ -131,7 +131,7 @@ impl Monitor {
                 let known = inventory.recipients.get(recipient);
                 known.unwrap_or_else(|| inventory.fallback()).clone()
             }
-            Subject::Tlsa(host) => self.picture.host_settings(host, |domain| &domain.policy),
+            Subject::Tlsa(host) => self.picture.host_settings(host, |domain| &domain.probes.policy),
             Subject::Service(service) => self.picture.service_settings(service),
             Subject::Blocklist(_) | Subject::Listing(..) => inventory.blocklist_settings.clone(),
         }

@@ -133,7 +133,7 @@ impl Leads {
 impl Picture {
     /// Brings the hosts of a domain up to date.
     pub(super) fn relink_domain(&mut self, domain: &DomainName, at: Timestamp) -> Change {
-        let Some(settings) = self.domain(domain).map(|domain| domain.smtp.clone()) else {
+        let Some(settings) = self.domain(domain).map(|domain| domain.probes.smtp.clone()) else {
             return Change::default();
         };
         let hosts = self.host_names(domain);
@@ -205,7 +205,7 @@ impl Picture {
             .flat_map(|host| self.leads.domains(host));
         let settings = domains
             .filter_map(|name| self.domain(name))
-            .map(|domain| &domain.smtp);
+            .map(|domain| &domain.probes.smtp);
         let settled = self.inventory.shared_settings(settings, provider);
         self.paces.insert(address, settled);
     }

@@ -41,7 +41,7 @@ impl Picture {
             .domains_with(service)
             .filter_map(|name| self.inventory.domains.get(name));
         self.inventory
-            .shared_settings(domains.map(|domain| &domain.service), false)
+            .shared_settings(domains.map(|domain| &domain.probes.service), false)
     }
 
     /// Where a service was last found.

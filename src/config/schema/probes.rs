@@ -36,7 +36,7 @@ pub struct ProbeOverrides {
 }
 
 /// The settings that hold for one kind of probe of one target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ResolvedProbe {
     /// From one probe to the next.
     pub interval: Duration,
