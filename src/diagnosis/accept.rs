@@ -50,7 +50,7 @@ pub(super) fn warning(finding: &Finding, accepted: &[&Accepted]) -> Warning {
     let mut warning = finding.warning();
     if let Some(one) = accepted.iter().find(|one| one.code == finding.code) {
         let until = one.until.to_zoned(TimeZone::UTC).strftime("%-d %b %Y %H:%M UTC");
-        warning.summary = format!("accepted until {until} ({}): {}", one.reason, finding.detail);
+        warning.summary = format!("accepted until {until} ({}): {}", one.reason, finding.detail).into();
         warning.accepted = true;
     }
     warning

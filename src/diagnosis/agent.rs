@@ -20,8 +20,8 @@ pub fn gateway_warnings(picture: &Picture, gateway: &Gateway, now: Timestamp) ->
     ];
     let warning = |(code, summary): (Code, String)| Warning {
         code,
-        subject: gateway.label(),
-        summary,
+        subject: gateway.label().into(),
+        summary: summary.into(),
         accepted: false,
     };
     told.into_iter().flatten().map(warning).collect()

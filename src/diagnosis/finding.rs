@@ -182,8 +182,8 @@ impl Finding {
     pub fn warning(&self) -> Warning {
         Warning {
             code: self.code,
-            subject: self.subject.clone(),
-            summary: self.detail.clone(),
+            subject: self.subject.as_str().into(),
+            summary: self.detail.as_str().into(),
             accepted: false,
         }
     }

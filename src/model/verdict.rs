@@ -308,9 +308,9 @@ pub struct Warning {
     /// What.
     pub code: Code,
     /// Of what.
-    pub subject: String,
+    pub subject: Arc<str>,
     /// In one line: `9 days left`.
-    pub summary: String,
+    pub summary: Arc<str>,
     /// It would change the state, had nobody accepted it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accepted: bool,

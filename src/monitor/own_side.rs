@@ -76,7 +76,7 @@ impl Monitor {
         if !picture.inventory.ipv6 {
             also.push(Warning {
                 code: Code::VantageNoIpv6,
-                subject: format!("our vantage {}", name_of(target)),
+                subject: format!("our vantage {}", name_of(target)).into(),
                 summary: "This machine has no way to the IPv6 internet: only IPv4 is looked at.".into(),
                 accepted: false,
             });
@@ -102,8 +102,8 @@ impl Monitor {
             };
             Some(Warning {
                 code: Code::VantageRefused,
-                subject: format!("the blocklist {zone}"),
-                summary: format!("What it says is not believed: {}.", evidence.complaint()?),
+                subject: format!("the blocklist {zone}").into(),
+                summary: format!("What it says is not believed: {}.", evidence.complaint()?).into(),
                 accepted: false,
             })
         });

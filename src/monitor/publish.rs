@@ -102,9 +102,13 @@ impl Monitor {
         self.rechecks.insert((at, target.clone()));
     }
 
-    pub(super) fn publish(&mut self, target: Target, draft: Draft, now: Timestamp) {
+    pub(super) fn publish(&mut self, target: Target, mut draft: Draft, now: Timestamp) {
         self.note_turn(&target, draft.state, draft.cause.as_ref());
         let before = self.verdicts.get(&target);
+        if let Some(before) = before {
+            share_texts(&mut draft.path, &before.path);
+            share_warnings(&mut draft.also, &before.also);
+        }
         let code = draft.cause.as_ref().map(|cause| cause.code);
         let same_state = before
             .filter(|before| before.state == draft.state)
@@ -137,6 +141,30 @@ impl Monitor {
         }
         self.verdicts.insert(target, verdict);
     }
+}
+
+/// Has a path say in the very same texts what it said before: a snapshot holds on to the verdict before this one, and most
+/// of a path is the same each time.
+fn share_texts(path: &mut Vec<Hop>, before: &[Hop]) {
+    for (hop, before) in path.iter_mut().zip(before) {
+        if hop.subject == before.subject {
+            hop.subject = Arc::clone(&before.subject);
+        }
+        if hop.summary == before.summary {
+            hop.summary = Arc::clone(&before.summary);
+        }
+    }
+    path.shrink_to_fit();
+}
+
+/// Likewise its warnings.
+fn share_warnings(also: &mut Vec<Warning>, before: &[Warning]) {
+    for (warning, before) in also.iter_mut().zip(before) {
+        if warning == before {
+            *warning = before.clone();
+        }
+    }
+    also.shrink_to_fit();
 }
 
 /// What makes two causes the same one.

@@ -89,8 +89,7 @@ struct Entry {
     budgets: Box<[Budget]>,
     place: Option<(Place, Spot)>,
     last_start: Option<Timestamp>,
-    /// Since then a probe of it has been running.
-    running: bool,
+    run: Run,
     /// Asked for while running: evidence must begin after the running probe.
     again: bool,
     /// No longer watched, but its probe still runs: it holds its budgets until that ends.
@@ -98,11 +97,19 @@ struct Entry {
     backed_off_until: Option<Timestamp>,
     /// Nobody answered the last time: such a try keeps the pace of budgets, but takes no place in them.
     unanswered: bool,
-    /// Whether the running probe has a place in them.
-    takes_place: bool,
     /// What the interval comes to after budgets and back-off.
     effective: Duration,
     runs: u64,
+}
+
+/// Whether a probe runs, since the last start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    No,
+    /// It has a place in its budgets.
+    InPlace,
+    /// It keeps their pace, and takes no place.
+    Beside,
 }
 
 /// Where an entry waits.
@@ -179,7 +186,7 @@ impl Agenda {
     /// Whether nothing runs and nothing waits that was asked for, but for subjects that are of no matter: `check` is done then.
     pub fn is_quiet(&self, no_matter: impl Fn(&Subject) -> bool) -> bool {
         let mut entries = self.entries.values();
-        entries.all(|entry| no_matter(&entry.subject) || (entry.place.is_none() && !entry.running))
+        entries.all(|entry| no_matter(&entry.subject) || (entry.place.is_none() && entry.run == Run::No))
     }
 
     /// Watches a subject, or changes how. A new one with an interval is due at `first`.
@@ -205,12 +212,12 @@ impl Agenda {
                 }
                 entry.effective = entry.effective.max(pace.interval.unwrap_or_default());
                 // The lanes that a running probe holds must be the ones that it gives back.
-                if !entry.running {
+                if entry.run == Run::No {
                     entry.budgets = names;
                 }
                 let quickened = pace.interval != entry.pace.interval;
                 entry.pace = pace;
-                if quickened && !entry.running && entry.backed_off_until.is_none() {
+                if quickened && entry.run == Run::No && entry.backed_off_until.is_none() {
                     let due = entry
                         .last_start
                         .map_or(first, |start| after(start, pace.interval.unwrap_or_default()));
@@ -229,12 +236,11 @@ impl Agenda {
             budgets: names,
             place: None,
             last_start: None,
-            running: false,
+            run: Run::No,
             again: false,
             gone: false,
             backed_off_until: None,
             unanswered: false,
-            takes_place: false,
             effective: pace.interval.unwrap_or_default(),
             runs: 0,
         };
@@ -255,7 +261,7 @@ impl Agenda {
         };
         self.leave(id);
         match self.entries.get_mut(&id) {
-            Some(entry) if entry.running => entry.gone = true,
+            Some(entry) if entry.run != Run::No => entry.gone = true,
             _ => self.remove(subject, id),
         }
     }
@@ -279,7 +285,7 @@ impl Agenda {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if entry.running {
+        if entry.run != Run::No {
             entry.again |= entry.last_start.is_some_and(|started| started < since) && !entry.gone;
             return;
         }
@@ -353,14 +359,12 @@ impl Agenda {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        let Some(started) = entry.last_start.filter(|_| entry.running) else {
+        let Some(started) = entry.last_start.filter(|_| entry.run != Run::No) else {
             return;
         };
-        entry.running = false;
-        let budgets = if entry.takes_place {
-            entry.budgets.clone()
-        } else {
-            Box::default()
+        let budgets = match std::mem::replace(&mut entry.run, Run::No) {
+            Run::InPlace => entry.budgets.clone(),
+            Run::Beside | Run::No => Box::default(),
         };
         if entry.gone {
             self.remove(subject, id);
@@ -399,7 +403,7 @@ impl Agenda {
             return;
         };
         let until = after(now, pause);
-        if entry.running || entry.backed_off_until.is_some_and(|already| until <= already) {
+        if entry.run != Run::No || entry.backed_off_until.is_some_and(|already| until <= already) {
             return;
         }
         entry.backed_off_until = Some(until);
@@ -471,7 +475,7 @@ impl Agenda {
             return false;
         }
         entry.place = None;
-        entry.takes_place = takes_place;
+        entry.run = if takes_place { Run::InPlace } else { Run::Beside };
         for budget in &entry.budgets {
             if let Some(lane) = self.lanes.get_mut(budget) {
                 lane.begin(now, takes_place);
@@ -484,7 +488,6 @@ impl Agenda {
         } else {
             entry.effective = entry.effective.max(asked);
         }
-        entry.running = true;
         entry.last_start = Some(now);
         entry.runs += 1;
         self.running += 1;

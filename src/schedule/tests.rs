@@ -45,6 +45,39 @@ fn an_interval_is_from_start_to_start_and_never_longer() {
 }
 
 #[test]
+fn routine_probes_begin_together_on_the_beat() {
+    let mut agenda = Agenda::new(100);
+    let begun = |n: u8| at(i64::from(n) * 7);
+    for n in 1..=50 {
+        agenda.watch(&smtp(n), every(60), vec![], begun(n));
+        assert_eq!(subjects(agenda.take_due(begun(n))), [smtp(n)]);
+        agenda.done(&smtp(n), Next::Routine, begun(n));
+    }
+    let (mut wakes, mut seen) = (0, 0);
+    while let Some(wake) = agenda.next_wake() {
+        assert_eq!(wake.as_millisecond() % BEAT_MILLIS, 0, "{wake}");
+        wakes += 1;
+        seen += agenda.take_due(wake).len();
+    }
+    assert_eq!(seen, 50);
+    assert!(wakes < 40, "{wakes}");
+}
+
+#[test]
+fn a_short_interval_keeps_its_own_time() {
+    let mut agenda = Agenda::new(10);
+    let quick = Pace {
+        interval: Some(Duration::from_millis(90)),
+        ..every(1)
+    };
+    agenda.watch(&smtp(1), quick, vec![], at(3));
+    agenda.take_due(at(3));
+    agenda.done(&smtp(1), Next::Routine, at(3));
+    let next = agenda.next_wake().unwrap();
+    assert!(next <= at(93) && next > at(85), "{next}");
+}
+
+#[test]
 fn a_failure_is_looked_at_again_soon_and_refusal_is_left_alone() {
     let mut agenda = Agenda::new(10);
     agenda.watch(&smtp(1), every(60), vec![(budget(1), allow(1, 1, 100))], at(0));

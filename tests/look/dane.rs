@@ -151,7 +151,7 @@ fn records_that_nobody_can_use_demand_encryption_alone() {
         publish(&world, "mx.acme.test", &wrong(1));
         let looked = world.look().await;
         assert_eq!(looked.outcome(), (State::Flowing, "", 0), "{:#?}", looked.verdict);
-        let told = looked.verdict.also.iter().map(|one| one.summary.as_str());
+        let told = looked.verdict.also.iter().map(|one| &*one.summary);
         let told: Vec<&str> = told
             .filter(|text| text.contains("check no certificate"))
             .collect();
@@ -177,7 +177,7 @@ fn records_that_are_not_signed_are_told_of() {
         publish(&world, "mx.host.test", &wrong(3));
         let looked = world.look().await;
         assert_eq!(looked.outcome().0, State::Flowing, "{:#?}", looked.verdict);
-        let told = looked.verdict.also.iter().map(|one| one.summary.as_str());
+        let told = looked.verdict.also.iter().map(|one| &*one.summary);
         let told: Vec<&str> = told.filter(|text| text.contains("pay no attention")).collect();
         assert_eq!(told.len(), 1, "{:#?}", looked.verdict.also);
     });

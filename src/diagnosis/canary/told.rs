@@ -141,13 +141,14 @@ pub(super) fn late(canary: &Canary, latest: &Observation) -> Vec<Warning> {
             slowest.map(|(name, took)| format!("; it took longest to come to {name}: {}", brief(*took)));
         Warning {
             code: Code::DeliverySlow,
-            subject: format!("the test message {}", canary.name),
+            subject: format!("the test message {}", canary.name).into(),
             summary: format!(
                 "The message {}, given up as lost, was there after {}{}.",
                 late.id,
                 brief(late.after),
                 slowest.unwrap_or_default()
-            ),
+            )
+            .into(),
             accepted: false,
         }
     };

@@ -169,7 +169,7 @@ fn a_list_that_is_not_to_be_believed(#[case] list: List) {
             view.vantage
                 .also
                 .iter()
-                .any(|one| one.subject == "the blocklist bl.test")
+                .any(|one| &*one.subject == "the blocklist bl.test")
         );
         assert!(sim.monitor.view().counters.probes[&ProbeKind::Blocklist] > 0);
     }

@@ -269,8 +269,8 @@ impl World {
         let flowing = judged(number, State::Flowing, root);
         let also = broken.cause.iter().map(|cause| Warning {
             code: cause.code,
-            subject: String::new(),
-            summary: String::new(),
+            subject: "".into(),
+            summary: "".into(),
             accepted: true,
         });
         let verdict = Verdict {
