@@ -65,6 +65,7 @@ pub async fn run<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task)
     }
 }
 
+/// Every probe that runs takes the room of the largest kind: so those that are large, or rare, have a box of their own.
 async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) -> Seen {
     let timeout = task.timeout;
     match (&task.subject, &task.detail) {
@@ -78,7 +79,7 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
                 },
                 _ => nameserver::Earlier::default(),
             };
-            nameserver::run(net, context, domain, earlier, timeout).await
+            Box::pin(nameserver::run(net, context, domain, earlier, timeout)).await
         }
         (
             Subject::Smtp(peer),
@@ -88,7 +89,7 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
                 slow_lane,
             },
         ) => {
-            smtp::run(
+            Box::pin(smtp::run(
                 net,
                 context,
                 trust,
@@ -97,11 +98,14 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
                 *patience,
                 *slow_lane,
                 timeout,
-            )
+            ))
             .await
         }
         (Subject::Smtp(peer), _) => {
-            smtp::run(net, context, trust, *peer, None, timeout, false, timeout).await
+            Box::pin(smtp::run(
+                net, context, trust, *peer, None, timeout, false, timeout,
+            ))
+            .await
         }
         (Subject::Trace(address), _) => match net.trace(*address, TracePlan::USUAL).await {
             Ok(trace) => Seen::of(Evidence::Trace(trace)),
@@ -110,28 +114,41 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
         (Subject::Host(address), _) => host::run(net, *address, timeout).await,
         (Subject::Gateway(client, name), Detail::Gateway { address, ping, ports }) => {
             let snmp = context.snmp.get(&(client.clone(), Arc::clone(name)));
-            gateway::run(net, context, address, *ping, ports, snmp, timeout).await
+            Box::pin(gateway::run(net, context, address, *ping, ports, snmp, timeout)).await
         }
         (Subject::Gateway(..), _) => Seen::unrunnable("this gateway is no longer configured"),
-        (Subject::Anchor(anchor), _) => vantage::anchor(net, context, anchor, timeout).await,
-        (Subject::Resolver(server), _) => vantage::resolver(net, *server, timeout).await,
+        (Subject::Anchor(anchor), _) => Box::pin(vantage::anchor(net, context, anchor, timeout)).await,
+        (Subject::Resolver(server), _) => Box::pin(vantage::resolver(net, *server, timeout)).await,
         (Subject::Policy(domain, part), detail) => {
-            policy::run(net, context, trust, domain, *part, detail, timeout).await
+            Box::pin(policy::run(net, context, trust, domain, *part, detail, timeout)).await
         }
-        (Subject::Tlsa(host), _) => policy::tlsa(net, context, host, timeout).await,
-        (Subject::Service(service), _) => service::run(net, context, trust, service, timeout).await,
+        (Subject::Tlsa(host), _) => Box::pin(policy::tlsa(net, context, host, timeout)).await,
+        (Subject::Service(service), _) => Box::pin(service::run(net, context, trust, service, timeout)).await,
         (Subject::Sender(_, address), Detail::Sender { greets_as, domains }) => {
-            policy::sender(net, context, *address, greets_as.as_ref(), domains, timeout).await
+            Box::pin(policy::sender(
+                net,
+                context,
+                *address,
+                greets_as.as_ref(),
+                domains,
+                timeout,
+            ))
+            .await
         }
-        (Subject::Sender(_, address), _) => policy::sender(net, context, *address, None, &[], timeout).await,
+        (Subject::Sender(_, address), _) => {
+            Box::pin(policy::sender(net, context, *address, None, &[], timeout)).await
+        }
         (Subject::Recipient(recipient), Detail::Recipient { peers, patience }) => {
-            smtp::ask_for(net, context, trust, recipient, peers, *patience, timeout).await
+            Box::pin(smtp::ask_for(
+                net, context, trust, recipient, peers, *patience, timeout,
+            ))
+            .await
         }
         (Subject::Recipient(_), _) => Seen::unrunnable("no mail server of the recipient's is known"),
-        (Subject::Canary(client, name), _) => canary::run(net, context, trust, client, name).await,
-        (Subject::Blocklist(zone), _) => blocklist::self_test(net, context, zone, timeout).await,
+        (Subject::Canary(client, name), _) => Box::pin(canary::run(net, context, trust, client, name)).await,
+        (Subject::Blocklist(zone), _) => Box::pin(blocklist::self_test(net, context, zone, timeout)).await,
         (Subject::Listing(zone, address), _) => {
-            blocklist::listing(net, context, zone, *address, timeout).await
+            Box::pin(blocklist::listing(net, context, zone, *address, timeout)).await
         }
     }
 }
