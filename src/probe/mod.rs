@@ -81,29 +81,17 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
             };
             Box::pin(nameserver::run(net, context, domain, earlier, timeout)).await
         }
-        (
-            Subject::Smtp(peer),
-            Detail::Smtp {
-                server_name,
-                patience,
-                slow_lane,
-            },
-        ) => {
+        (Subject::Smtp(peer), detail) => {
+            let (name, patience, slow) = match detail {
+                Detail::Smtp {
+                    server_name,
+                    patience,
+                    slow_lane,
+                } => (server_name.as_ref(), *patience, *slow_lane),
+                _ => (None, timeout, false),
+            };
             Box::pin(smtp::run(
-                net,
-                context,
-                trust,
-                *peer,
-                server_name.as_ref(),
-                *patience,
-                *slow_lane,
-                timeout,
-            ))
-            .await
-        }
-        (Subject::Smtp(peer), _) => {
-            Box::pin(smtp::run(
-                net, context, trust, *peer, None, timeout, false, timeout,
+                net, context, trust, *peer, name, patience, slow, timeout,
             ))
             .await
         }
@@ -124,19 +112,15 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
         }
         (Subject::Tlsa(host), _) => Box::pin(policy::tlsa(net, context, host, timeout)).await,
         (Subject::Service(service), _) => Box::pin(service::run(net, context, trust, service, timeout)).await,
-        (Subject::Sender(_, address), Detail::Sender { greets_as, domains }) => {
+        (Subject::Sender(_, address), detail) => {
+            let (greets_as, domains) = match detail {
+                Detail::Sender { greets_as, domains } => (greets_as.as_ref(), &domains[..]),
+                _ => (None, &[][..]),
+            };
             Box::pin(policy::sender(
-                net,
-                context,
-                *address,
-                greets_as.as_ref(),
-                domains,
-                timeout,
+                net, context, *address, greets_as, domains, timeout,
             ))
             .await
-        }
-        (Subject::Sender(_, address), _) => {
-            Box::pin(policy::sender(net, context, *address, None, &[], timeout)).await
         }
         (Subject::Recipient(recipient), Detail::Recipient { peers, patience }) => {
             Box::pin(smtp::ask_for(

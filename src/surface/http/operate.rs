@@ -1,12 +1,15 @@
 //! Metrics, health, and what changes something.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::body::Body;
 use axum::extract::{Extension, State as Shared};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
+use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::door::Done;
@@ -20,11 +23,13 @@ use crate::surface::metrics::{self, Format, ProcessFacts, Wanted};
 pub(super) async fn metrics(Shared(server): Shared<Server>, headers: HeaderMap) -> Response {
     let snapshot = server.snapshot();
     let facts = ProcessFacts::read(snapshot.started);
-    written(
-        &snapshot,
-        Wanted::All(facts, server.external_url.clone()),
-        &headers,
-    )
+    let wanted = Wanted::All(facts, server.external_url.clone());
+    // With very many domains it takes a while, in which this thread would start no probe.
+    let writing = tokio::task::spawn_blocking(move || written(&snapshot, wanted, &headers));
+    writing.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "metrics could not be written");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    })
 }
 
 /// Metrics in the form that `headers` ask for.
@@ -36,7 +41,17 @@ pub(super) fn written(snapshot: &Arc<Snapshot>, wanted: Wanted, headers: &Header
         .collect();
     let format = Format::accepted(&accept.join(","));
     match metrics::render(snapshot, wanted, format) {
-        Ok(text) => ([(CONTENT_TYPE, format.content_type()), (VARY, "accept")], text).into_response(),
+        Ok(text) => {
+            let pieces = text.into_pieces();
+            let length = pieces.iter().map(String::len).sum::<usize>();
+            let headers = [
+                (CONTENT_TYPE, format.content_type().to_owned()),
+                (CONTENT_LENGTH, length.to_string()),
+                (VARY, "accept".to_owned()),
+            ];
+            let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
+            (headers, body).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "metrics could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -2,12 +2,13 @@
 
 use std::fmt::{Error, Write};
 
+use super::Pieces;
 use super::family::{Family, Kind, Label, Sample, Value};
 use crate::snapshot::Histogram;
 
 /// Writes all families that have a series.
-pub(super) fn write(families: Vec<Family<'_>>) -> Result<String, Error> {
-    let mut out = String::new();
+pub(super) fn write(families: Vec<Family<'_>>) -> Result<Pieces, Error> {
+    let mut out = Pieces::default();
     for family in families {
         let mut samples = family.samples.peekable();
         if samples.peek().is_none() {
@@ -26,7 +27,7 @@ pub(super) fn write(families: Vec<Family<'_>>) -> Result<String, Error> {
     Ok(out)
 }
 
-fn write_sample(out: &mut String, name: &str, sample: &Sample<'_>) -> Result<(), Error> {
+fn write_sample(out: &mut Pieces, name: &str, sample: &Sample<'_>) -> Result<(), Error> {
     match sample.value {
         Value::Histogram(histogram) => write_histogram(out, name, &sample.labels, histogram),
         Value::Whole(value) => {
@@ -41,7 +42,7 @@ fn write_sample(out: &mut String, name: &str, sample: &Sample<'_>) -> Result<(),
 }
 
 fn write_histogram(
-    out: &mut String,
+    out: &mut Pieces,
     name: &str,
     labels: &[Label<'_>],
     histogram: &Histogram,
@@ -64,7 +65,7 @@ fn write_histogram(
 }
 
 /// Writes everything of a line but the value, with the blank before it.
-fn write_series(out: &mut String, name: &str, suffix: &str, labels: &[Label<'_>], bound: Option<&str>) {
+fn write_series(out: &mut Pieces, name: &str, suffix: &str, labels: &[Label<'_>], bound: Option<&str>) {
     out.push_str(name);
     out.push_str(suffix);
     let labels = labels.iter().map(|(name, value)| (*name, &**value));

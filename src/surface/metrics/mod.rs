@@ -11,6 +11,7 @@ mod family;
 mod negotiate;
 mod openmetrics;
 mod outbound;
+mod pieces;
 mod process;
 #[cfg(test)]
 mod reference;
@@ -25,6 +26,7 @@ use crate::snapshot::Snapshot;
 
 use family::Family;
 pub use negotiate::Format;
+pub use pieces::Pieces;
 pub use process::ProcessFacts;
 
 /// Which metrics are wanted.
@@ -49,7 +51,7 @@ impl Wanted {
 ///
 /// # Errors
 /// Only if formatting itself fails, which text in memory does not.
-pub fn render(snapshot: &Arc<Snapshot>, wanted: Wanted, format: Format) -> Result<String, std::fmt::Error> {
+pub fn render(snapshot: &Arc<Snapshot>, wanted: Wanted, format: Format) -> Result<Pieces, std::fmt::Error> {
     match format {
         Format::OpenMetrics => openmetrics::write(Arc::clone(snapshot), wanted),
         Format::Classic => classic::write(wanted.families(snapshot)),

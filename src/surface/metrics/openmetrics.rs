@@ -8,15 +8,15 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Wanted;
 use super::family::{Family, Kind, Value};
+use super::{Pieces, Wanted};
 use crate::snapshot::{Histogram, Snapshot};
 
 /// Writes the metrics of one scrape.
-pub(super) fn write(snapshot: Arc<Snapshot>, wanted: Wanted) -> Result<String, Error> {
+pub(super) fn write(snapshot: Arc<Snapshot>, wanted: Wanted) -> Result<Pieces, Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape { snapshot, wanted }));
-    let mut out = String::new();
+    let mut out = Pieces::default();
     text::encode(&mut out, &registry)?;
     Ok(out)
 }
