@@ -109,6 +109,8 @@ impl Monitor {
             share_texts(&mut draft.path, &before.path);
             share_warnings(&mut draft.also, &before.also);
         }
+        draft.path.shrink_to_fit();
+        draft.also.shrink_to_fit();
         let code = draft.cause.as_ref().map(|cause| cause.code);
         let same_state = before
             .filter(|before| before.state == draft.state)
@@ -145,7 +147,7 @@ impl Monitor {
 
 /// Has a path say in the very same texts what it said before: a snapshot holds on to the verdict before this one, and most
 /// of a path is the same each time.
-fn share_texts(path: &mut Vec<Hop>, before: &[Hop]) {
+fn share_texts(path: &mut [Hop], before: &[Hop]) {
     for (hop, before) in path.iter_mut().zip(before) {
         if hop.subject == before.subject {
             hop.subject = Arc::clone(&before.subject);
@@ -154,17 +156,15 @@ fn share_texts(path: &mut Vec<Hop>, before: &[Hop]) {
             hop.summary = Arc::clone(&before.summary);
         }
     }
-    path.shrink_to_fit();
 }
 
 /// Likewise its warnings.
-fn share_warnings(also: &mut Vec<Warning>, before: &[Warning]) {
+fn share_warnings(also: &mut [Warning], before: &[Warning]) {
     for (warning, before) in also.iter_mut().zip(before) {
         if warning == before {
             *warning = before.clone();
         }
     }
-    also.shrink_to_fit();
 }
 
 /// What makes two causes the same one.

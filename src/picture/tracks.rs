@@ -10,7 +10,7 @@ use super::Track;
 use crate::model::{Observation, Subject};
 
 /// All tracks. The subject stands in a track's observation already: a map would hold it a second time, and as it grows
-/// has as much room again. That is most of what a domain costs that is well.
+/// has as much room again.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tracks {
     table: HashTable<Box<Track>>,
