@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::faults::{Active, Fault};
+use crate::guests::{self, Guest, Lodged};
 use crate::hosts::{Host, Service};
 use crate::mail;
 use crate::monitor;
@@ -26,8 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Way {
     /// What the collected messages are called, after their server.
     name: String,
-    /// Whose servers send.
-    from: Vec<Host>,
+    /// Who sends.
+    from: Vec<Sender>,
     /// To whom.
     to: Vec<String>,
     /// What is wrong.
@@ -36,11 +37,46 @@ struct Way {
     /// Other settings of a Postfix that sends.
     #[serde(default)]
     postfix: Vec<[String; 2]>,
+    /// Settings of a guest that sends; its script knows them.
+    #[serde(default)]
+    guest: Vec<[String; 2]>,
+    /// How many servers the message seems to have passed already.
+    #[serde(default)]
+    hops: usize,
     /// What it comes back as; a bounce by default.
     #[serde(default = "bounce")]
     kind: String,
     /// The cause that is to be read from it, for each recipient that it is about.
     code: String,
+}
+
+/// Whose mail comes back.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged)]
+enum Sender {
+    /// That of a host's own server.
+    Host(Host),
+    /// That of a guest.
+    Guest(Guest),
+}
+
+impl Sender {
+    /// The host where what comes back arrives.
+    fn host(self) -> Host {
+        match self {
+            Self::Host(host) => host,
+            Self::Guest(_) => guests::HOME,
+        }
+    }
+
+    /// What its messages are called by.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Host(host) if host.facts().service == Some(Service::Postfix) => "postfix",
+            Self::Host(_) => "exim",
+            Self::Guest(guest) => guest.name(),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,11 +89,21 @@ fn bounce() -> String {
     "bounce".to_owned()
 }
 
-/// Collects every bounce of the table into a folder; returns in how many something else was read than was wrong.
-pub fn collect(world: &World, into: &Path) -> Result<usize> {
+/// Collects every bounce of the table into a folder, or those whose names hold one of the given words; returns in how
+/// many something else was read than was wrong.
+pub fn collect(world: &World, into: &Path, wanted: &[String]) -> Result<usize> {
     let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/bounces.toml");
-    let ways: Ways = toml::from_str(&std::fs::read_to_string(&table)?)
+    let mut ways: Ways = toml::from_str(&std::fs::read_to_string(&table)?)
         .with_context(|| format!("in {}", table.display()))?;
+    for way in &mut ways.way {
+        let name = &way.name;
+        let is_wanted = |sender: &Sender| {
+            let name = format!("lab-{}-{name}", sender.name());
+            wanted.is_empty() || wanted.iter().any(|word| name.contains(word))
+        };
+        way.from.retain(is_wanted);
+    }
+    ways.way.retain(|way| !way.from.is_empty());
     std::fs::create_dir_all(into)?;
     for host in [Host::AcmeMx, Host::BetaMx] {
         post::take_in(world, host, "collector")?;
@@ -68,9 +114,9 @@ pub fn collect(world: &World, into: &Path) -> Result<usize> {
         for fault in &way.faults {
             active.inject(world, fault)?;
         }
-        for host in &way.from {
-            let name = format!("lab-{}-{}", server(*host)?, way.name);
-            match come_back(world, *host, way).and_then(|message| keep(way, into, &name, &message)) {
+        for sender in &way.from {
+            let name = format!("lab-{}-{}", sender.name(), way.name);
+            match come_back(world, *sender, way).and_then(|message| keep(way, into, &name, &message)) {
                 Ok(None) => println!("ok    {name}"),
                 Ok(Some(read)) => {
                     wrong += 1;
@@ -87,19 +133,67 @@ pub fn collect(world: &World, into: &Path) -> Result<usize> {
     Ok(wrong)
 }
 
-fn server(host: Host) -> Result<&'static str> {
-    match host.facts().service {
-        Some(Service::Postfix) => Ok("postfix"),
-        Some(Service::Exim) => Ok("exim"),
-        _ => bail!("{} sends no mail", host.name()),
+/// Sends a message and waits for what comes back of it.
+fn come_back(world: &World, sender: Sender, way: &Way) -> Result<PathBuf> {
+    let host = sender.host();
+    let inbox = world.home(host).join("mail/collector/new");
+    let before = listed(&inbox);
+    let (said, lodged) = match sender {
+        Sender::Guest(guest) => {
+            let lodged = Lodged::start(world, guest, &way.guest)?;
+            let said = lodged.send(&collector(host), &way.to, &letter(host, way))?;
+            (said, Some(lodged))
+        }
+        Sender::Host(host) => (send(world, host, way)?, None),
+    };
+    let mut found = None;
+    let came = shell::wait_for("a bounce", PATIENCE, || {
+        // What could not be delivered at once is given up at a later try.
+        let tried = match &lodged {
+            Some(lodged) => lodged.retry(),
+            None => try_again(world, host),
+        };
+        if let Err(error) = tried {
+            println!("      {error:#}");
+        }
+        // Somebody else's may come late.
+        let own = format!("<{}@", way.name);
+        let is_own = |path: &&PathBuf| std::fs::read_to_string(path).is_ok_and(|text| text.contains(&own));
+        found = listed(&inbox).difference(&before).find(is_own).cloned();
+        found.is_some()
+    });
+    came.with_context(|| match &lodged {
+        Some(lodged) => format!("it said {said:?} and {}", lodged.log()),
+        None => format!("{} said {said:?}", host.name()),
+    })?;
+    if matches!(sender, Sender::Host(_)) {
+        reset(world, host, way)?;
     }
+    found.context("a bounce that was there is gone")
 }
 
-/// Sends a message and waits for what comes back of it.
-fn come_back(world: &World, host: Host, way: &Way) -> Result<PathBuf> {
+/// Whom everything comes back to.
+fn collector(host: Host) -> String {
+    format!("collector@{}", post::domain(host))
+}
+
+/// What is sent.
+fn letter(host: Host, way: &Way) -> String {
+    let hop = "Received: from one.test by another.test; Fri, 6 Nov 2026 09:00:00 +0000\n";
+    format!(
+        "{}From: <{}>\nTo: <{}>\nSubject: An offer\nMessage-ID: <{}@{}>\n\nGood morning,\n\nsee below.\n{}",
+        hop.repeat(way.hops),
+        collector(host),
+        way.to.join(">, <"),
+        way.name,
+        post::domain(host),
+        "It is as good as ever.\n".repeat(50)
+    )
+}
+
+/// Has a host's own server send; returns what it says.
+fn send(world: &World, host: Host, way: &Way) -> Result<String> {
     let home = world.home(host);
-    let inbox = home.join("mail/collector/new");
-    let before = listed(&inbox);
     let mut send = if host.facts().service == Some(Service::Postfix) {
         set(world, host, &way.postfix)?;
         let mut send = world.on(host, "sendmail");
@@ -110,38 +204,33 @@ fn come_back(world: &World, host: Host, way: &Way) -> Result<PathBuf> {
         send.arg("-C").arg(home.join("exim.conf"));
         send
     };
-    let sender = format!("collector@{}", post::domain(host));
-    send.args(["-oi", "-f", &sender]).args(&way.to);
-    let text = format!(
-        "From: <{sender}>\nTo: <{}>\nSubject: An offer\nMessage-ID: <{}@{}>\n\nGood morning,\n\nsee below.\n{}",
-        way.to.join(">, <"),
-        way.name,
-        post::domain(host),
-        "It is as good as ever.\n".repeat(50)
-    );
-    let (_, said) = shell::feed(&mut send, &text)?;
-    let mut found = None;
-    let is_exim = host.facts().service == Some(Service::Exim);
-    shell::wait_for("a bounce", PATIENCE, || {
-        // What could not be delivered at once is given up at a later try.
-        if is_exim && let Ok(mut run) = post::queue_runner(&world.namespace(host), &home) {
-            let _ = shell::output(run.arg("-qf"));
-            std::thread::sleep(Duration::from_millis(500));
-        }
-        found = listed(&inbox).difference(&before).next().cloned();
-        found.is_some()
-    })
-    .with_context(|| format!("{} said {said:?}", host.name()))?;
-    if !way.postfix.is_empty() && host.facts().service == Some(Service::Postfix) {
-        post::empty_queue(world, host)?;
-        let usual: Vec<[String; 2]> = way
-            .postfix
-            .iter()
-            .map(|[name, _]| [name.clone(), String::new()])
-            .collect();
-        set(world, host, &usual)?;
+    send.args(["-oi", "-f", &collector(host)]).args(&way.to);
+    let (_, said) = shell::feed(&mut send, &letter(host, way))?;
+    Ok(said)
+}
+
+/// Has an Exim look at its queue; a Postfix of the lab does so by itself.
+fn try_again(world: &World, host: Host) -> Result<()> {
+    if host.facts().service == Some(Service::Exim) {
+        let mut run = post::queue_runner(&world.namespace(host), &world.home(host))?;
+        let _ = shell::output(run.arg("-qf"));
+        std::thread::sleep(Duration::from_millis(500));
     }
-    found.context("a bounce that was there is gone")
+    Ok(())
+}
+
+/// Sets a Postfix as usual again.
+fn reset(world: &World, host: Host, way: &Way) -> Result<()> {
+    if way.postfix.is_empty() || host.facts().service != Some(Service::Postfix) {
+        return Ok(());
+    }
+    post::empty_queue(world, host)?;
+    let usual: Vec<[String; 2]> = way
+        .postfix
+        .iter()
+        .map(|[name, _]| [name.clone(), String::new()])
+        .collect();
+    set(world, host, &usual)
 }
 
 fn listed(folder: &Path) -> BTreeSet<PathBuf> {

@@ -16,6 +16,7 @@ mod bounces;
 mod dashboards;
 mod dns;
 mod faults;
+mod guests;
 mod hosts;
 mod issuer;
 mod letters;
@@ -104,7 +105,11 @@ enum What {
     /// Builds one world and leaves it, with the faults of a scenario's first step if one is named.
     Up { scenario: Option<String> },
     /// Has the mail servers send mail back in many ways, and keeps what comes back in a folder.
-    Bounces { folder: PathBuf },
+    Bounces {
+        folder: PathBuf,
+        /// Only those whose names hold one of these, as `sendmail` or `exim-full`.
+        wanted: Vec<String>,
+    },
     /// Removes every world.
     Down,
 }
@@ -140,7 +145,7 @@ fn lab(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.what {
         Some(What::Down) => world::down().map(|()| ExitCode::SUCCESS),
         Some(What::Up { scenario }) => up(&scenarios, scenario.as_deref()),
-        Some(What::Bounces { folder }) => bounces(folder),
+        Some(What::Bounces { folder, wanted }) => bounces(folder, wanted),
         Some(What::Run { names }) => play(named(scenarios, names)?, arguments.worlds),
         _ => play(scenarios, arguments.worlds),
     }
@@ -255,10 +260,10 @@ fn up(scenarios: &[Scenario], name: Option<&str>) -> Result<ExitCode> {
 }
 
 /// Collects bounces in a world that carries mail.
-fn bounces(folder: &Path) -> Result<ExitCode> {
+fn bounces(folder: &Path, wanted: &[String]) -> Result<ExitCode> {
     let world = World::build(0, &prepare()?, Setting::Post)?;
     clean_up_when_interrupted()?;
-    let collected = bounces::collect(&world, folder);
+    let collected = bounces::collect(&world, folder, wanted);
     world::down()?;
     let wrong = collected?;
     println!("{wrong} are read otherwise than they were made");
