@@ -843,6 +843,7 @@ const STRONG: Table = &[
         R::DnsFailure,
         &[
             "temporary failure in name resolution",
+            "temporary failure in mx lookup",
             "name service error*try again",
             "dns timeout",
             "dns server failure",

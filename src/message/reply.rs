@@ -303,6 +303,13 @@ const STAGES: &[(&str, Stage)] = &[
     (">>> rcpt to", Stage::Rcpt),
     (">>> mail from", Stage::Mail),
     (">>> data", Stage::Data),
+    ("did not like our connect", Stage::Greeting),
+    ("did not like our ehlo", Stage::Ehlo),
+    ("did not like our helo", Stage::Ehlo),
+    ("did not like our mail from", Stage::Mail),
+    ("did not like our rcpt to", Stage::Rcpt),
+    ("did not like our data", Stage::Data),
+    ("did not like our final data", Stage::Data),
     ("does not like recipient", Stage::Rcpt),
     ("does not like sender", Stage::Mail),
     ("failed after i sent the message", Stage::Data),
@@ -369,11 +376,16 @@ pub(super) fn host(text: &str) -> Option<String> {
         "does not like sender",
         "failed after i sent",
         "gave this error",
+        "did not like our",
         "rejected your message",
     ];
     follows.iter().find_map(|words| {
         let at = lower.find(words)?;
-        let word = lower[..at].split_whitespace().next_back()?;
+        let mut words = lower[..at].split_whitespace().rev();
+        let last = words.next()?;
+        // "mx.partner.test [192.0.2.1] did not like our RCPT TO:"
+        let named = words.next().filter(|_| last.starts_with('['));
+        let word = named.unwrap_or(last);
         host_at_start(word.trim_matches(|c| matches!(c, '(' | ')' | '<' | '>' | '[' | ']')))
     })
 }

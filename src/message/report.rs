@@ -108,16 +108,28 @@ fn merged(group: delivery_status::Group, own: Option<&Found>, late: bool) -> Fou
     let about = diagnostic.unwrap_or_default();
     let stage = super::reply::stage(&about).or(own.stage);
     let remote = group.remote.or_else(|| super::reply::host(&about)).or(own.remote);
+    let action = group.action.unwrap_or(guessed);
+    let is_given_up = reply.as_deref().is_some_and(is_given_up);
     Found {
         recipient: group.recipient.or(group.original.clone()).or(own.recipient),
         original: group.original,
-        action: Some(group.action.unwrap_or(guessed)),
+        action: Some(match action {
+            Action::Delayed if is_given_up => Action::Failed,
+            other => other,
+        }),
         status,
         reply,
         remote,
         stage,
         about: if about.is_empty() { own.about } else { about },
     }
+}
+
+/// Whether what is said of mail means that it is tried no more, whatever else the report says.
+fn is_given_up(said: &str) -> bool {
+    signs::GIVEN_UP
+        .iter()
+        .any(|words| said.trim().eq_ignore_ascii_case(words))
 }
 
 /// A mailbox that rejects a message by a note on what became of it (RFC 5429 2.1.3, by Dovecot also for full mailboxes): the
@@ -226,6 +238,9 @@ fn finish(message: &Part, told: &str, subject: &str, mut known: Known) -> Option
     let said = split.report.join("\n").to_lowercase().replace('\u{2019}', "'");
     let opened = opening(&said);
     let named = is_failure(subject) || is_late_subject(subject);
+    if known.failed.is_empty() && !known.strict {
+        known.failed.extend(named_failed(&split.report));
+    }
     let from = message.headers.get("from").unwrap_or_default();
     // What a mailer daemon sends with a copy of the mail is a bounce, in whatever language.
     let returned = copy.is_found && is_daemon(&from);
@@ -256,6 +271,17 @@ fn finish(message: &Part, told: &str, subject: &str, mut known: Known) -> Option
     }
     let reporting = reporter(&message.headers, told);
     Some(explained(message, &found, reporting.as_deref(), &copy))
+}
+
+/// The one recipient that a report is about, where it says so in words of which no others follow.
+fn named_failed(report: &[String]) -> Option<String> {
+    report.iter().find_map(|line| {
+        let lower = line.to_ascii_lowercase();
+        signs::BEFORE_FAILED.iter().find_map(|words| {
+            let rest = &line[lower.find(words)? + words.len()..];
+            address::first(rest.split('>').next()?)
+        })
+    })
 }
 
 /// Whether a message by a server that calls itself nothing that we know returns mail: subject and first words say so both,
@@ -498,7 +524,7 @@ fn bare_id(id: &str) -> String {
     id.trim().trim_start_matches('<').trim_end_matches('>').to_owned()
 }
 
-/// Words before the reporter's own name, in lower case.
+/// Words before the reporter's own name, in lower case; `*` stands for one word.
 const REPORTERS: &[&str] = &[
     "this is the mail system at host ",
     "this is the postfix program at host ",
@@ -515,15 +541,15 @@ const REPORTERS: &[&str] = &[
     "reporting-mta: dns;",
     "reporting-mta: dns; ",
     "server: ",
+    "this is the dragonfly mail agent * at ",
 ];
 
 /// Who reports, by the words or the address of whoever writes.
 fn reporter(headers: &Headers, told: &str) -> Option<String> {
     let lower = told.to_lowercase();
-    let named = REPORTERS.iter().find_map(|words| {
-        let at = lower.find(words)?;
-        delivery_status::host(lower[at + words.len()..].split_whitespace().next()?)
-    });
+    let named = REPORTERS
+        .iter()
+        .find_map(|words| delivery_status::host(after(&lower, words)?.split_whitespace().next()?));
     let named = named.filter(|name| name.contains('.'));
     let from = || {
         headers
@@ -533,6 +559,17 @@ fn reporter(headers: &Headers, told: &str) -> Option<String> {
             .map(|from| address::domain(&from))
     };
     named.or_else(from)
+}
+
+/// What follows words in a text; `*` among them stands for one word.
+fn after<'a>(text: &'a str, words: &str) -> Option<&'a str> {
+    let (start, end) = words.split_once('*').unwrap_or((words, ""));
+    let rest = &text[text.find(start)? + start.len()..];
+    if end.is_empty() {
+        return Some(rest);
+    }
+    let word = rest.find(char::is_whitespace)?;
+    rest[word..].strip_prefix(end)
 }
 
 /// Puts an explanation together.

@@ -236,8 +236,19 @@ pub(super) const DELAYED: &[&str] = &[
     "delay notification",
 ];
 
+/// What stands right before the one recipient whom a report is about, whatever its headers say, in lower case. The DragonFly
+/// Mail Agent gives each recipient a bounce of their own, with their address in its `X-Original-To`.
+pub(super) const BEFORE_FAILED: &[&str] = &["there was an error delivering your mail to <"];
+
+/// What a server says of mail that it has given up, under a heading that calls it late, in lower case: OpenSMTPD, which
+/// removes it from its queue and then reports a delay of 0 seconds (queue.c).
+pub(super) const GIVEN_UP: &[&str] = &["envelope expired"];
+
 /// First words of reports by those that write them: in lower case, with whether the mail is only late.
 pub(super) const OPENINGS: &[(&str, bool)] = &[
+    // The DragonFly Mail Agent (dma's mail.c).
+    ("this is the dragonfly mail agent", false),
+    ("there was an error delivering your mail to <", false),
     ("was considered to contain a virus", false),
     ("was considered unsolicited bulk", false),
     // qmail and its children (qmail-send.c).

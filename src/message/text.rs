@@ -360,6 +360,7 @@ fn found(name: String, near: &str, (whole, lead): (&str, &str), look: bool, alon
     let words = reply.clone().or_else(|| telling(&paragraphs));
     let words = words.or_else(|| telling(&self::paragraphs(if alone { whole } else { lead })));
     let words = words.or_else(|| plain_words(&paragraphs));
+    let words = words.or_else(|| paragraphs.iter().find(|text| gives_up(text)).cloned());
     let near = first
         .iter()
         .map(|text| text.as_str())
@@ -414,6 +415,14 @@ fn telling(paragraphs: &[String]) -> Option<String> {
         patterns::strong(&lower).is_some() || patterns::network(&lower).is_some()
     };
     paragraphs.iter().find(says).cloned()
+}
+
+/// Whether a paragraph says that the mail was given up for its age.
+fn gives_up(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    patterns::EXPIRED
+        .iter()
+        .any(|words| patterns::holds(&lower, words))
 }
 
 /// Where no code is given, the words themselves: the first paragraph with any.
