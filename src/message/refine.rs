@@ -39,6 +39,15 @@ pub(super) fn refined(reason: Reason, text: &str, case: &Case<'_>) -> Reason {
         {
             Reason::NoMailHost
         }
+        // So does Sendmail, in words that look like a reply.
+        Reason::DomainNotFound
+            if case
+                .domain
+                .zip(unknown_host(&lower))
+                .is_some_and(|(domain, host)| domain != host) =>
+        {
+            Reason::NoMailHost
+        }
         // A domain with a null MX has no server that could say so (RFC 7505 4.1; 556 and X.1.10 are a relay's).
         Reason::NullMx if says_it_itself(&lower, code) => Reason::NoService,
         other => other,
@@ -62,6 +71,13 @@ fn looked_up(lower: &str) -> Option<&str> {
     let (_, rest) = lower.split_once("name service error for name=")?;
     let (host, rest) = rest.split_once(char::is_whitespace)?;
     (!rest.trim_start().starts_with("type=mx")).then(|| host.trim_end_matches('.'))
+}
+
+/// `mx.partner.test` of `Host unknown (Name server: mx.partner.test.: host not found)`.
+fn unknown_host(lower: &str) -> Option<&str> {
+    let (_, rest) = lower.split_once("host unknown (name server: ")?;
+    let (host, _) = rest.split_once(": host not found)")?;
+    Some(host.trim_end_matches('.'))
 }
 
 fn says_it_itself(lower: &str, code: Option<u16>) -> bool {
@@ -104,6 +120,20 @@ mod tests {
     #[case(
         R::DomainNotFound,
         "Host or domain name not found. Name service error for name=partner.test type=A: Host not found",
+        "partner.test",
+        None,
+        R::DomainNotFound
+    )]
+    #[case(
+        R::DomainNotFound,
+        "550 5.1.2 a@partner.test... Host unknown (Name server: gone.partner.test.: host not found)",
+        "partner.test",
+        None,
+        R::NoMailHost
+    )]
+    #[case(
+        R::DomainNotFound,
+        "550 5.1.2 a@partner.test... Host unknown (Name server: partner.test: host not found)",
         "partner.test",
         None,
         R::DomainNotFound

@@ -273,6 +273,12 @@ fn balanced(reply: &str) -> usize {
 
 /// At which step it happened, as reporters say it; in lower case, the more precise first.
 const STAGES: &[(&str, Stage)] = &[
+    // Sendmail sends DATA along with the recipients, and shows it as what was answered.
+    ("valid rcpt command must precede data", Stage::Rcpt),
+    ("no valid recipients", Stage::Rcpt),
+    ("need rcpt", Stage::Rcpt),
+    ("... user unknown <<<", Stage::Rcpt),
+    (">>> (initial greeting)", Stage::Greeting),
     ("in reply to rcpt to", Stage::Rcpt),
     ("in reply to mail from", Stage::Mail),
     ("in reply to end of data", Stage::Data),

@@ -45,7 +45,11 @@ pub(super) fn of_standard(message: &Part) -> Option<Explanation> {
             .filter_map(|group| group.recipient.clone()),
     );
     let worded = text::recipients(&split.report, &known);
-    let late = is_late(&message.headers.lower("subject"), &told.to_lowercase());
+    let lower = told.to_lowercase();
+    let given_up = signs::CALLED_LATE
+        .iter()
+        .any(|(words, late)| lower.contains(words) && !lower.contains(late));
+    let late = !given_up && is_late(&message.headers.lower("subject"), &lower);
     let several = report.recipients.len() > 1;
     let found: Vec<Found> = report
         .recipients
@@ -59,7 +63,11 @@ pub(super) fn of_standard(message: &Part) -> Option<Explanation> {
                 .iter()
                 .find(same)
                 .or_else(|| worded.first().filter(|_| !several));
-            merged(group, own, late)
+            let mut found = merged(group, own, late);
+            if given_up && found.action == Some(Action::Delayed) {
+                found.action = Some(Action::Failed);
+            }
+            found
         })
         .collect();
     let copy = copy(message, &split.copy);
@@ -459,6 +467,7 @@ impl Copied {
         let mut hops: Vec<String> = headers
             .all("received")
             .take(MOST_HOPS)
+            .filter(|received| !is_local(received))
             .filter_map(|received| by(&received))
             .collect();
         hops.reverse();
@@ -503,6 +512,11 @@ fn copy(message: &Part, below: &str) -> Copied {
     let mut copied = Copied::read(&headers);
     copied.is_found |= part.is_some();
     copied
+}
+
+/// Whether a Received header tells of a program on the same machine: "(qmail 123 invoked by uid 0)", and so Nullmailer.
+fn is_local(received: &str) -> bool {
+    received.contains(" invoked by ")
 }
 
 /// The server that took a message, by a Received header (RFC 5321 4.4).

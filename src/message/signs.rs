@@ -244,6 +244,13 @@ pub(super) const BEFORE_FAILED: &[&str] = &["there was an error delivering your 
 /// removes it from its queue and then reports a delay of 0 seconds (queue.c).
 pub(super) const GIVEN_UP: &[&str] = &["envelope expired"];
 
+/// Who reports what they have given up as late where the last answer was for now, in lower case, and what they say of mail
+/// that is late indeed: Nullmailer, which reports when a message has left its queue (nullmailer-dsn.cc).
+pub(super) const CALLED_LATE: &[(&str, &str)] = &[(
+    "this is the nullmailer delivery system",
+    "delivery will continue to be attempted until",
+)];
+
 /// First words of reports by those that write them: in lower case, with whether the mail is only late.
 pub(super) const OPENINGS: &[(&str, bool)] = &[
     // The DragonFly Mail Agent (dma's mail.c).

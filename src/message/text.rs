@@ -361,6 +361,8 @@ fn found(name: String, near: &str, (whole, lead): (&str, &str), look: bool, alon
     let words = words.or_else(|| telling(&self::paragraphs(if alone { whole } else { lead })));
     let words = words.or_else(|| plain_words(&paragraphs));
     let words = words.or_else(|| paragraphs.iter().find(|text| gives_up(text)).cloned());
+    // Courier's mark of an answer, also where nobody answered.
+    let words = words.map(|words| words.trim_start_matches("<<< ").to_owned());
     let near = first
         .iter()
         .map(|text| text.as_str())
