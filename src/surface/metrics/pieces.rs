@@ -51,8 +51,8 @@ mod tests {
         let mut pieces = Pieces::default();
         let mut whole = String::new();
         for number in 0..40_000 {
-            write!(pieces, "line {number}\n").unwrap();
-            write!(whole, "line {number}\n").unwrap();
+            writeln!(pieces, "line {number}").unwrap();
+            writeln!(whole, "line {number}").unwrap();
         }
         let pieces = pieces.into_pieces();
         assert!(pieces.len() > 5, "{}", pieces.len());
