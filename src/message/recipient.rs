@@ -21,6 +21,8 @@ pub(super) struct Reporter<'a> {
     pub(super) host: Option<&'a str>,
     /// How many servers had taken the mail.
     pub(super) hops: usize,
+    /// Whether the mail has come past the same server again and again.
+    pub(super) goes_round: bool,
 }
 
 /// What is known of one recipient.
@@ -53,6 +55,8 @@ pub(super) fn recipient(found: &Found, reporter: &Reporter) -> Recipient {
         reporter: reporter.host,
         remote,
     };
+    // Exim returns such mail without a word on why.
+    let judged = judged.or(reporter.goes_round.then_some((Reason::Loop, judge::Basis::Text)));
     let judged = judged.map(|(reason, basis)| (refined(reason, text, &case), basis));
     let (reason, basis) = judged.map_or((None, None), |(reason, basis)| (Some(reason), Some(basis)));
     let stage = found.stage.or(match reason {

@@ -376,6 +376,9 @@ pub(super) fn host(text: &str) -> Option<String> {
             }
         }
     }
+    if let Some(found) = heading(&lower) {
+        return Some(found);
+    }
     // "192.0.2.1 does not like recipient.", "mx.partner.test gave this error:", "mx.partner.test #550 5.1.1"
     let follows = [
         "does not like recipient",
@@ -394,6 +397,14 @@ pub(super) fn host(text: &str) -> Option<String> {
         let word = named.unwrap_or(last);
         host_at_start(word.trim_matches(|c| matches!(c, '(' | ')' | '<' | '>' | '[' | ']')))
     })
+}
+
+/// The name in `mx.partner.test [192.0.2.1]:` at the start of a text, which Courier writes over what was answered there.
+fn heading(text: &str) -> Option<String> {
+    let (name, rest) = text.trim_start().split_once(' ')?;
+    let (address, _) = rest.strip_prefix('[')?.split_once("]:")?;
+    address.parse::<std::net::IpAddr>().ok()?;
+    host_at_start(name)
 }
 
 /// A host's name with at least one dot, or an address, at the start of a text in lower case.

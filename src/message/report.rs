@@ -16,6 +16,8 @@ const COPY: usize = 128 * 1024;
 const MOST_TEXTS: usize = 4;
 /// How many servers on the way are named.
 const MOST_HOPS: usize = 30;
+/// How often a server may take one mail that does not go round in circles, if it has come past as many servers as that.
+const MOST_PASSES: usize = 10;
 
 /// A bounce, delay or receipt in the standard form (RFC 3464).
 pub(super) fn of_standard(message: &Part) -> Option<Explanation> {
@@ -453,6 +455,7 @@ struct Copied {
     message_id: Option<String>,
     subject: Option<String>,
     hops: Vec<String>,
+    goes_round: bool,
 }
 
 impl Copied {
@@ -471,6 +474,8 @@ impl Copied {
             .filter_map(|received| by(&received))
             .collect();
         hops.reverse();
+        let passes = |host: &String| hops.iter().filter(|hop| *hop == host).count();
+        let goes_round = hops.len() >= MOST_HOPS && hops.iter().any(|hop| passes(hop) >= MOST_PASSES);
         Self {
             is_found: !headers.is_empty(),
             from: sender.or(path),
@@ -482,6 +487,7 @@ impl Copied {
             message_id: headers.get("message-id").map(|id| bare_id(&id)),
             subject: headers.get("subject"),
             hops,
+            goes_round,
         }
     }
 }
@@ -602,6 +608,7 @@ fn explained(message: &Part, found: &[Found], reporting: Option<&str>, copy: &Co
     let reporter = Reporter {
         host: reporting,
         hops: copy.hops.len(),
+        goes_round: copy.goes_round,
     };
     let told = matches!(kind, Kind::Bounce | Kind::Delay);
     let recipients = if told {

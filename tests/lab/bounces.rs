@@ -46,8 +46,8 @@ struct Way {
     /// What it comes back as; a bounce by default.
     #[serde(default = "bounce")]
     kind: String,
-    /// The cause that is to be read from it, for each recipient that it is about; none where it does not say any.
-    code: Option<String>,
+    /// The cause that is to be read from it, for each recipient that it is about.
+    code: String,
 }
 
 /// Whose mail comes back.
@@ -120,8 +120,7 @@ pub fn collect(world: &World, into: &Path, wanted: &[String]) -> Result<usize> {
                 Ok(None) => println!("ok    {name}"),
                 Ok(Some(read)) => {
                     wrong += 1;
-                    let code = way.code.as_deref().unwrap_or("without a cause");
-                    println!("FAIL  {name}: {} {code}, not as read: {read}", way.kind);
+                    println!("FAIL  {name}: {} {}, not as read: {read}", way.kind, way.code);
                 }
                 Err(error) => {
                     wrong += 1;
@@ -277,16 +276,13 @@ fn keep(way: &Way, into: &Path, name: &str, message: &Path) -> Result<Option<Str
                 expected += &format!("{key} = {value:?}\n");
             }
         }
-        expected += &match &way.code {
-            Some(code) => format!("code = {code:?}\n"),
-            None => "no_cause = true\n".to_owned(),
-        };
+        expected += &format!("code = {:?}\n", way.code);
     }
     std::fs::write(into.join(name).with_extension("toml"), expected)?;
     let is_right = read["kind"] == way.kind.as_str()
         && !recipients.is_empty()
         && recipients
             .iter()
-            .all(|one| one["cause"]["code"].as_str() == way.code.as_deref());
+            .all(|one| one["cause"]["code"] == way.code.as_str());
     Ok((!is_right).then(|| said.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
