@@ -308,7 +308,13 @@ fn returns(message: &Part, subject: &str, told: &str) -> bool {
     is_failure(subject)
         && !talk.iter().any(|name| headers.has(name))
         && forward::unforwarded(subject).is_none()
-        && opening(&told.to_lowercase().replace('\u{2019}', "'")).is_some()
+        && opening(&unquoted(told).to_lowercase().replace('\u{2019}', "'")).is_some()
+}
+
+/// A text without what stands in quotation marks: somebody who asks about a bounce may quote its words.
+fn unquoted(text: &str) -> String {
+    let marks = ['"', '\u{201c}', '\u{201d}'];
+    text.split(marks).step_by(2).collect::<Vec<_>>().join(" ")
 }
 
 /// The first words of a server's report that are known, and whether they say that the mail is only late.

@@ -255,7 +255,6 @@ pub(super) const CALLED_LATE: &[(&str, &str)] = &[(
 pub(super) const OPENINGS: &[(&str, bool)] = &[
     // The DragonFly Mail Agent (dma's mail.c).
     ("this is the dragonfly mail agent", false),
-    ("there was an error delivering your mail to <", false),
     ("was considered to contain a virus", false),
     ("was considered unsolicited bulk", false),
     // qmail and its children (qmail-send.c).
