@@ -142,7 +142,7 @@ fn block(lines: &[&str], start: usize) -> Option<Forwarded> {
     }
     let mut found = Forwarded {
         from,
-        subject: String::new(),
+        subject: subject_above(lines, start).unwrap_or_default(),
         to: String::new(),
         body: String::new(),
     };
@@ -183,6 +183,15 @@ fn block(lines: &[&str], start: usize) -> Option<Forwarded> {
     }
     found.body = body(&lines[end..]);
     Some(found)
+}
+
+/// The subject of a block that names it before the sender, as Thunderbird writes it.
+fn subject_above(lines: &[&str], start: usize) -> Option<String> {
+    let above = lines[..start].iter().rev().take(4);
+    above
+        .map_while(|line| labelled(line))
+        .find(|(label, _)| SUBJECT.contains(&label.as_str()))
+        .map(|(_, subject)| subject)
 }
 
 /// The lines without the marks of quoting, where most are quoted.

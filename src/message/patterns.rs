@@ -713,6 +713,7 @@ const STRONG: Table = &[
             "encrypted connection",
             "not offer tls",
             "set, but tls is not available",
+            // Sendmail, of a session without any.
             "encryption too weak 0 less than",
             "requiretls",
             "secure connection",
@@ -720,6 +721,8 @@ const STRONG: Table = &[
             "plaintext",
         ],
     ),
+    // Less of it than is wanted.
+    (R::TlsFailed, &["encryption too weak"]),
     (
         R::SubmissionFailed,
         &[

@@ -175,6 +175,8 @@ fn is_permanent(
     }
     let code = reply::code(said).map(|(_, code)| code);
     match (status, code) {
+        // Courier and Nullmailer state 5.0.0 of whatever they give up.
+        (Some(status), Some(code)) if status::is_bare(status) => code >= 500,
         (Some(status), _) => status.0 == 5,
         (None, Some(code)) => code >= 500,
         (None, None) => reason.is_none_or(Reason::is_lasting),

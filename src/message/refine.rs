@@ -48,6 +48,10 @@ pub(super) fn refined(reason: Reason, text: &str, case: &Case<'_>) -> Reason {
         {
             Reason::NoMailHost
         }
+        // Courier's words for whatever goes wrong without a reply; it names a host only where it had a connection.
+        Reason::Unreachable if lower.trim() == "network is down" && case.remote.is_some() => {
+            Reason::Disconnected
+        }
         // A domain with a null MX has no server that could say so (RFC 7505 4.1; 556 and X.1.10 are a relay's).
         Reason::NullMx if says_it_itself(&lower, code) => Reason::NoService,
         other => other,
@@ -138,6 +142,14 @@ mod tests {
         None,
         R::DomainNotFound
     )]
+    #[case(
+        R::Unreachable,
+        "Network is down",
+        "partner.test",
+        Some("mx.partner.test"),
+        R::Disconnected
+    )]
+    #[case(R::Unreachable, "Network is down", "partner.test", None, R::Unreachable)]
     #[case(
         R::NullMx,
         "554 5.3.2 mx.partner.test does not accept mail",

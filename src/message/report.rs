@@ -48,9 +48,7 @@ pub(super) fn of_standard(message: &Part) -> Option<Explanation> {
     );
     let worded = text::recipients(&split.report, &known);
     let lower = told.to_lowercase();
-    let given_up = signs::CALLED_LATE
-        .iter()
-        .any(|(words, late)| lower.contains(words) && !lower.contains(late));
+    let given_up = is_called_late(&lower);
     let late = !given_up && is_late(&message.headers.lower("subject"), &lower);
     let several = report.recipients.len() > 1;
     let found: Vec<Found> = report
@@ -65,11 +63,7 @@ pub(super) fn of_standard(message: &Part) -> Option<Explanation> {
                 .iter()
                 .find(same)
                 .or_else(|| worded.first().filter(|_| !several));
-            let mut found = merged(group, own, late);
-            if given_up && found.action == Some(Action::Delayed) {
-                found.action = Some(Action::Failed);
-            }
-            found
+            told_of(merged(group, own, late), given_up)
         })
         .collect();
     let copy = copy(message, &split.copy);
@@ -135,11 +129,35 @@ fn merged(group: delivery_status::Group, own: Option<&Found>, late: bool) -> Fou
     }
 }
 
+/// Whether a report comes from who calls late what they have given up.
+fn is_called_late(said: &str) -> bool {
+    signs::CALLED_LATE
+        .iter()
+        .any(|(words, late)| said.contains(words) && !said.contains(late))
+}
+
+/// What is called late has failed where it is given up.
+fn told_of(found: Found, given_up: bool) -> Found {
+    let action = found.action.map(|action| {
+        if given_up && action == Action::Delayed {
+            Action::Failed
+        } else {
+            action
+        }
+    });
+    Found { action, ..found }
+}
+
 /// Whether what is said of mail means that it is tried no more, whatever else the report says.
 fn is_given_up(said: &str) -> bool {
     signs::GIVEN_UP
         .iter()
         .any(|words| said.trim().eq_ignore_ascii_case(words))
+}
+
+/// Whether a line says so of the recipient at its start.
+fn ends_given_up(line: &str) -> bool {
+    line.rsplit_once(": ").is_some_and(|(_, said)| is_given_up(said))
 }
 
 /// A mailbox that rejects a message by a note on what became of it (RFC 5429 2.1.3, by Dovecot also for full mailboxes): the
@@ -222,12 +240,15 @@ fn read_text_of(message: &Part, body: &str, subject: &str, to: &[String]) -> Opt
             .iter()
             .any(|group| group.recipient.is_some() && group.action.is_some())
     }) {
-        let late = is_late(subject, &body.to_lowercase());
+        let lower = body.to_lowercase();
+        let late = is_late(subject, &lower);
+        // Beside the fields the words of the report are pasted as well.
+        let given_up = is_called_late(&lower) || body.lines().any(ends_given_up);
         let found: Vec<Found> = report
             .recipients
             .into_iter()
             .filter(|group| group.recipient.is_some())
-            .map(|group| merged(group, None, late))
+            .map(|group| told_of(merged(group, None, late), given_up))
             .collect();
         let split = text::split(&body);
         let (copy, _) = Headers::parse(split.copy.as_bytes());
@@ -276,8 +297,14 @@ fn finish(message: &Part, told: &str, subject: &str, mut known: Known) -> Option
     if found.is_empty() || !(sure || found.iter().any(says)) {
         return None;
     }
+    let late = late && !is_called_late(&said);
     for found in &mut found {
-        found.action = Some(if late { Action::Delayed } else { Action::Failed });
+        let given_up = found.reply.as_deref().is_some_and(is_given_up);
+        found.action = Some(if late && !given_up {
+            Action::Delayed
+        } else {
+            Action::Failed
+        });
     }
     let reporting = reporter(&message.headers, told);
     Some(explained(message, &found, reporting.as_deref(), &copy))

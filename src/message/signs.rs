@@ -255,6 +255,14 @@ pub(super) const CALLED_LATE: &[(&str, &str)] = &[(
 pub(super) const OPENINGS: &[(&str, bool)] = &[
     // The DragonFly Mail Agent (dma's mail.c).
     ("this is the dragonfly mail agent", false),
+    // OpenSMTPD (bounce.c).
+    (
+        "an error has occurred while attempting to deliver a message for the following",
+        false,
+    ),
+    ("please note that this is only a temporary failure report", true),
+    // Nullmailer (nullmailer-dsn.cc), which has given up also where it says otherwise.
+    ("this is the nullmailer delivery system", false),
     ("was considered to contain a virus", false),
     ("was considered unsolicited bulk", false),
     // qmail and its children (qmail-send.c).

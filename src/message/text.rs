@@ -361,8 +361,7 @@ fn found(name: String, near: &str, (whole, lead): (&str, &str), look: bool, alon
     let words = words.or_else(|| telling(&self::paragraphs(if alone { whole } else { lead })));
     let words = words.or_else(|| plain_words(&paragraphs));
     let words = words.or_else(|| paragraphs.iter().find(|text| gives_up(text)).cloned());
-    // Courier's mark of an answer, also where nobody answered.
-    let words = words.map(|words| words.trim_start_matches("<<< ").to_owned());
+    let words = words.map(|words| said(&words).to_owned());
     let near = first
         .iter()
         .map(|text| text.as_str())
@@ -387,6 +386,19 @@ fn found(name: String, near: &str, (whole, lead): (&str, &str), look: bool, alon
         },
         ..Found::default()
     }
+}
+
+/// What Sendmail writes of its queue below what it was told.
+const TAILS: &[&str] = &[
+    " Message could not be delivered for ",
+    " Warning: message still undelivered after ",
+];
+
+/// What was said, without Courier's mark of an answer, which stands also where nobody answered, and without what the
+/// reporter writes below.
+fn said(words: &str) -> &str {
+    let end = TAILS.iter().filter_map(|tail| words.find(tail)).min();
+    words[..end.unwrap_or(words.len())].trim_start_matches("<<< ")
 }
 
 /// Whether a paragraph holds more of a reply than a number.

@@ -26,7 +26,7 @@ END
 send)
     from=$2
     shift 2
-    /usr/libexec/sendmail/sendmail -C /etc/mail/sendmail.cf -odb -oi -f "$from" "$@"
+    /usr/libexec/sendmail/sendmail -C /etc/mail/sendmail.cf -odb -oi -f "$from" "$@" || true
     ;;
 retry)
     /usr/libexec/sendmail/sendmail -C /etc/mail/sendmail.cf -q
