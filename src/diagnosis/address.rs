@@ -124,27 +124,32 @@ fn failed(
             if let GatewayState::Down(finding) = gateway(picture, front, now, doubt) {
                 return AddressState::Behind(finding);
             }
-            doubt.want(picture, &front.subject(), settled.doubted, &front.settings);
+            doubt.want(picture, &front.subject(), settled.doubted(), &front.settings);
             if let Some(back) = back_behind(picture, front) {
                 let settings = picture.smtp_settings(address);
                 doubt.want(picture, &Subject::Smtp(address), back, &settings);
             }
         }
     }
-    doubt.want_port25(picture, settled.doubted);
+    doubt.want_port25(picture, settled.doubted());
     if !silent {
         return AddressState::Failed(code);
     }
     let settings = picture.smtp_settings(address);
-    doubt.want(picture, &Subject::Host(address.ip()), settled.doubted, &settings);
-    if code == Code::HostUnreachable && host_lives(picture, address.ip(), settled.doubted) {
+    doubt.want(
+        picture,
+        &Subject::Host(address.ip()),
+        settled.doubted(),
+        &settings,
+    );
+    if code == Code::HostUnreachable && host_lives(picture, address.ip(), settled.doubted()) {
         // A host that has only just come back may well take mail again: what failed before says nothing.
         let lives = picture
             .track(&Subject::Host(address.ip()))
             .and_then(|track| track.settled.as_ref());
         let smtp = Subject::Smtp(address);
         if let Some(lives) = lives {
-            doubt.want(picture, &smtp, lives.since, &settings);
+            doubt.want(picture, &smtp, lives.since(), &settings);
         }
         return AddressState::Failed(Code::HostPort25Filtered);
     }

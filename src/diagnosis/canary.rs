@@ -211,9 +211,9 @@ fn explained(
     let Some(place) = silent_at(evidence) else {
         return finding;
     };
-    doubt.want_line(picture, settled.doubted);
+    doubt.want_line(picture, settled.doubted());
     for front in picture.gateways_of(place) {
-        doubt.want(picture, &front.subject(), settled.doubted, &front.settings);
+        doubt.want(picture, &front.subject(), settled.doubted(), &front.settings);
         if let GatewayState::Down(down) = gateway(picture, front, now, doubt) {
             return down.giving(finding.state);
         }
@@ -224,7 +224,7 @@ fn explained(
         doubt.want(
             picture,
             &Subject::Smtp(socket),
-            settled.doubted,
+            settled.doubted(),
             &picture.smtp_settings(socket),
         );
         let view = address(picture, socket, now, doubt);

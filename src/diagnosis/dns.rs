@@ -56,7 +56,7 @@ pub fn dns(picture: &Picture, own: &OwnSide, domain: &Domain, now: Timestamp, do
     let Health::Failed(code) = settled.health else {
         return DnsState::Known(name_server_findings(picture, domain, settled, now, doubt));
     };
-    doubt.want_line(picture, settled.doubted);
+    doubt.want_line(picture, settled.doubted());
     // A resolver that cannot even name the root's servers proves nothing by what it says of others.
     if let Some(masked) = own.masks_dns() {
         return DnsState::Unknown(Some(masked.clone()));
@@ -134,9 +134,9 @@ fn unresolved(
     settled: &Settled,
     doubt: &mut Doubt,
 ) -> DnsState {
-    doubt.want_resolvers(picture, settled.doubted);
+    doubt.want_resolvers(picture, settled.doubted());
     let direct = Subject::NameServers(domain.name.clone());
-    doubt.want(picture, &direct, settled.doubted, &domain.probes.nameserver);
+    doubt.want(picture, &direct, settled.doubted(), &domain.probes.nameserver);
     let track = picture.track(&direct);
     let observation = track
         .map(|track| &track.latest)
@@ -210,8 +210,8 @@ fn wait_for_memory(picture: &Picture, domain: &Domain, doubt: &mut Doubt) {
     if resolved.is_some_and(|track| track.last_good.is_some())
         && let Some(serving) = serving.and_then(|track| track.settled.as_ref())
     {
-        let until = serving.since.checked_add(REMEMBERED_FAILURE);
-        doubt.wait(until.unwrap_or(serving.since));
+        let until = serving.since().checked_add(REMEMBERED_FAILURE);
+        doubt.wait(until.unwrap_or(serving.since()));
     }
 }
 
@@ -261,7 +261,7 @@ fn name_server_findings(
     if is_left_over(settled, mx, &domain.probes.nameserver) {
         return Vec::new();
     }
-    doubt.want_line(picture, settled.doubted);
+    doubt.want_line(picture, settled.doubted());
     let root = name_server_root(domain, Some(evidence));
     let failing: Vec<&NameServerAnswer> = evidence
         .servers
@@ -317,8 +317,8 @@ fn name_server_findings(
 fn is_left_over(settled: &Settled, mx: &Settled, settings: &ResolvedProbe) -> bool {
     let confirming = settings.confirm_interval * settings.confirm;
     let confirming = SignedDuration::try_from(confirming).unwrap_or(SignedDuration::MAX);
-    let lasted = mx.since.checked_add(confirming).unwrap_or(mx.since);
-    settled.since < mx.since && settled.observation.at < lasted
+    let lasted = mx.since().checked_add(confirming).unwrap_or(mx.since());
+    settled.since() < mx.since() && settled.observation.at < lasted
 }
 
 /// Whether the resolver answers from memory that ends within a minute: then it will say so itself.

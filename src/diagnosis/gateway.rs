@@ -47,12 +47,12 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
     let behind = picture.addresses_behind(gateway);
     if behind
         .iter()
-        .any(|address| has_replied(picture, *address, settled.doubted))
+        .any(|address| has_replied(picture, *address, settled.doubted()))
     {
         return GatewayState::Up;
     }
     let services = picture.services_behind(gateway);
-    let answered = |service: &Service| service_has_replied(picture, gateway, service, settled.doubted);
+    let answered = |service: &Service| service_has_replied(picture, gateway, service, settled.doubted());
     if services.iter().any(answered) {
         return GatewayState::Up;
     }
@@ -61,7 +61,7 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
         doubt.want(
             picture,
             &Subject::Service(service.clone()),
-            settled.doubted,
+            settled.doubted(),
             &settings,
         );
     }
@@ -70,14 +70,14 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
         doubt.want(
             picture,
             &subject,
-            settled.doubted,
+            settled.doubted(),
             &picture.smtp_settings(*address),
         );
     }
     if code == Code::GatewayUnproven || (behind.is_empty() && is_known_by_agent_alone(track)) {
         return GatewayState::Unproven;
     }
-    doubt.want_line(picture, settled.doubted);
+    doubt.want_line(picture, settled.doubted());
     let others = control::others(picture, &behind.iter().copied().collect(), now);
     GatewayState::Down(Box::new(
         down(picture, gateway, &settled.observation, &behind).beside(others),

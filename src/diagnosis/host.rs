@@ -108,13 +108,13 @@ fn unresolved(
     let Health::Failed(code) = settled.health else {
         return None;
     };
-    doubt.want_line(picture, settled.doubted);
+    doubt.want_line(picture, settled.doubted());
     if code != Code::DnsMxDangling {
         if let Some(state) = zone_failure(picture, own, domain, name, now, doubt) {
             return Some(state);
         }
         wait_for_memory(picture, domain, name, doubt);
-        doubt.want_resolvers(picture, settled.doubted);
+        doubt.want_resolvers(picture, settled.doubted());
         if let Some(masked) = own.masks_dns() {
             return Some(HostState::Unknown(Some(masked.clone())));
         }

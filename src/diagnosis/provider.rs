@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::inventory::Provider;
 use crate::model::{ClientId, Code, Root, RootKind, Subject};
-use crate::picture::{Health, Picture, Users};
+use crate::picture::{Health, Picture, Settled, Users};
 
 use super::address::{AddressView, address};
 use super::doubt::Doubt;
@@ -159,9 +159,7 @@ fn wait_for_peers(picture: &Picture, users: &Users, views: &Views, doubt: &mut D
 fn failing_since(picture: &Picture, view: &AddressView) -> Option<Timestamp> {
     let track = picture.track(&Subject::Smtp(view.address))?;
     let settled = track.settled.as_ref().filter(|_| view.has_failed());
-    track
-        .in_doubt_since()
-        .or_else(|| settled.map(|settled| settled.doubted))
+    track.in_doubt_since().or_else(|| settled.map(Settled::doubted))
 }
 
 /// The first addresses of an outage are back: the others may be as well, and are not blamed by themselves before they

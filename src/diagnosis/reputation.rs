@@ -114,7 +114,7 @@ fn listed(
         doubt.want(
             picture,
             &itself,
-            settled.doubted,
+            settled.doubted(),
             &picture.inventory.blocklist_settings,
         );
     }

@@ -167,7 +167,7 @@ impl Judging<'_> {
                 for other in self.domain.services.iter().filter(|other| *other != self.service) {
                     self.hear_itself_after(&Subject::Service(other.clone()), &mut view.doubt);
                 }
-                view.since = settled.since;
+                view.since = settled.since();
             }
         }
         view
@@ -188,7 +188,7 @@ impl Judging<'_> {
             return;
         }
         view.state = State::Broken;
-        view.since = settled.since;
+        view.since = settled.since();
         if !evidence.has_replied()
             && !no_address
             && let Some(finding) = self.behind(settled, now, &mut view.doubt)
@@ -214,7 +214,7 @@ impl Judging<'_> {
                     let finding = finding.on([Arc::clone(&settled.observation)]);
                     return Some(finding.giving(State::Degraded));
                 }
-                doubt.want(self.picture, &front.subject(), settled.doubted, &front.settings);
+                doubt.want(self.picture, &front.subject(), settled.doubted(), &front.settings);
                 if let Some(back) = back_behind(self.picture, front) {
                     let itself = Subject::Service(self.service.clone());
                     let settings = self.picture.service_settings(self.service);
@@ -229,12 +229,12 @@ impl Judging<'_> {
     /// services. And what has just recovered beside it says that the service may have recovered as well.
     fn hear_others(&self, settled: &Settled, no_address: bool, doubt: &mut Doubt) {
         let picture = self.picture;
-        doubt.want_line(picture, settled.doubted);
+        doubt.want_line(picture, settled.doubted());
         if self.service.port == SMTP_PORT {
-            doubt.want_port25(picture, settled.doubted);
+            doubt.want_port25(picture, settled.doubted());
         }
         if no_address {
-            doubt.want_resolvers(picture, settled.doubted);
+            doubt.want_resolvers(picture, settled.doubted());
         }
         let mail = picture
             .service_addresses(self.service)
@@ -247,7 +247,7 @@ impl Judging<'_> {
             if picture.track(&subject).is_none() {
                 continue;
             }
-            doubt.want(picture, &subject, settled.doubted, &settings);
+            doubt.want(picture, &subject, settled.doubted(), &settings);
             self.hear_itself_after(&subject, doubt);
         }
     }

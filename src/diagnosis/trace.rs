@@ -30,7 +30,7 @@ pub fn unreachable(picture: &Picture, domain: &DomainName) -> Option<(SocketAddr
 fn unreachable_since(picture: &Picture, address: SocketAddr) -> Option<Timestamp> {
     let settled = picture.track(&Subject::Smtp(address))?.settled.as_ref()?;
     match settled.health {
-        Health::Failed(code) if is_traced(code) => Some(settled.since),
+        Health::Failed(code) if is_traced(code) => Some(settled.since()),
         _ => None,
     }
 }

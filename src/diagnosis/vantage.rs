@@ -199,7 +199,7 @@ fn ask<'a>(picture: &Picture, now: Timestamp, anchors: impl Iterator<Item = &'a 
             Health::Good => told.answered = true,
             Health::Failed(_) => {
                 told.failed.push(Arc::clone(&settled.observation));
-                told.since = told.since.max(Some(settled.since));
+                told.since = told.since.max(Some(settled.since()));
             }
             _ => {}
         }
@@ -280,7 +280,7 @@ fn resolver_failed(picture: &Picture, now: Timestamp, doubt: &mut Doubt) -> Opti
         }
         evidence.push(Arc::clone(&settled.observation));
         // A resolver beyond a dead line does not answer either: first the line is heard.
-        doubt.want_line(picture, settled.doubted);
+        doubt.want_line(picture, settled.doubted());
     }
     if evidence.is_empty() && !picture.inventory.resolvers.is_empty() {
         return None;

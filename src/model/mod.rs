@@ -1,6 +1,7 @@
 //! The vocabulary as types: names, subjects, observations, evidence, causes, verdicts and incidents.
 //!
-//! No I/O, no clocks, no async. Times are [`jiff::Timestamp`] (UTC); spans are [`std::time::Duration`].
+//! No I/O, no clocks, no async. Times are [`jiff::Timestamp`] (UTC); spans are [`std::time::Duration`]. Where a fleet has a
+//! million of them, they are kept as a [`Moment`] and a [`Length`].
 
 pub mod base64;
 pub mod blocklist;
@@ -15,6 +16,7 @@ mod incident;
 mod json;
 pub mod links;
 mod message;
+mod moment;
 mod name;
 mod observation;
 pub mod policy;
@@ -43,6 +45,7 @@ pub use incident::{
     Severity, Told,
 };
 pub use message::{Message, MessageId, Notice, Outcome};
+pub use moment::{Length, Moment};
 pub use name::{ClientId, DomainName, NameError};
 pub use observation::{Evidence, Observation, StageTiming};
 pub use report::{Fate, Report, ReportSource};

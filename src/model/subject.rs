@@ -43,8 +43,8 @@ pub enum Subject {
     Listing(DomainName, IpAddr),
     /// An address that a client's mail leaves from: its name, and whether the client's domains let it send.
     Sender(ClientId, IpAddr),
-    /// Whether somebody who agreed to it would be given mail.
-    Recipient(Recipient),
+    /// Whether somebody who agreed to it would be given mail. Boxed, as these are few, and all others would be as large.
+    Recipient(Box<Recipient>),
     /// A small message that we send and look for.
     Canary(ClientId, Arc<str>),
 }

@@ -294,7 +294,7 @@ impl Monitor {
         accepted_until: Option<Timestamp>,
         now: Timestamp,
     ) {
-        let stale = subjects.filter_map(|subject| Some(self.picture.track(&subject)?.fresh_until));
+        let stale = subjects.filter_map(|subject| Some(self.picture.track(&subject)?.fresh_until()));
         let soonest = stale.chain(accepted_until);
         let soonest = soonest.filter(|at| *at > now && *at < Timestamp::MAX).min();
         if let Some(stale) = soonest

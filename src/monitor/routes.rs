@@ -35,7 +35,12 @@ impl Monitor {
         let soonest = judged.accepted_until.into_iter().chain(said_until).min();
         self.settle(target.clone(), Draft::from(judged), &doubt, now);
         self.follow_way(&target, to, now);
-        let of_recipient = route.recipient.iter().cloned().map(Subject::Recipient);
+        let of_recipient = route
+            .recipient
+            .iter()
+            .cloned()
+            .map(Box::new)
+            .map(Subject::Recipient);
         let subjects = std::iter::once(Subject::Mx(to.clone())).chain(of_recipient);
         self.recheck_when_stale(&target, subjects, soonest, now);
     }
@@ -64,7 +69,7 @@ impl Monitor {
         let Some((first, _)) = peers.first() else {
             return;
         };
-        let subject = Subject::Recipient(recipient.clone());
+        let subject = Subject::Recipient(Box::new(recipient.clone()));
         if self.asked_at.get(recipient) != Some(first) || !self.agenda.watches(&subject) {
             self.asked_at.insert(recipient.clone(), *first);
             self.watch(&subject, now);
@@ -73,7 +78,7 @@ impl Monitor {
 
     /// What the probe of a recipient needs to know.
     pub(super) fn recipient_detail(&self, recipient: &Recipient) -> Detail {
-        let settings = self.settings(&Subject::Recipient(recipient.clone()));
+        let settings = self.settings(&Subject::Recipient(Box::new(recipient.clone())));
         Detail::Recipient {
             peers: self.picture.recipient_peers(recipient),
             patience: settings.greeting_timeout.max(settings.timeout),
@@ -124,7 +129,7 @@ impl Monitor {
         let gone = gone.filter(|one| !inventory.recipients.contains_key(*one));
         for recipient in gone {
             self.asked_at.remove(recipient);
-            self.unwatch(&Subject::Recipient(recipient.clone()));
+            self.unwatch(&Subject::Recipient(Box::new(recipient.clone())));
         }
         for (client, of) in &before.clients {
             for address in &of.senders {

@@ -13,7 +13,7 @@ use crate::picture::Track;
 pub(super) struct Turning {
     subjects: BTreeSet<Subject>,
     /// How often each had been observed when the target was found well; `None`: it is not well.
-    well: Option<BTreeMap<Subject, u64>>,
+    well: Option<BTreeMap<Subject, u32>>,
 }
 
 impl Monitor {
@@ -39,7 +39,7 @@ impl Monitor {
             .filter_map(|(subject, then)| Some(self.heard(subject)?.saturating_sub(*then)))
             .min();
         if let Some(seen) = seen {
-            return u32::try_from(seen).unwrap_or(u32::MAX).saturating_add(1);
+            return seen.saturating_add(1);
         }
         // After a restart, or when nobody looks at those any more.
         let subjects = self.what_shows(target);
@@ -115,11 +115,11 @@ impl Monitor {
         }
     }
 
-    fn heard(&self, subject: &Subject) -> Option<u64> {
+    fn heard(&self, subject: &Subject) -> Option<u32> {
         self.picture.track(subject).map(Track::heard)
     }
 
-    fn heard_so_far(&self, subjects: &BTreeSet<Subject>) -> BTreeMap<Subject, u64> {
+    fn heard_so_far(&self, subjects: &BTreeSet<Subject>) -> BTreeMap<Subject, u32> {
         let heard = subjects
             .iter()
             .filter_map(|subject| Some((subject.clone(), self.heard(subject)?)));

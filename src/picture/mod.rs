@@ -333,7 +333,8 @@ impl Picture {
         if let Some(track) = self.tracks.get_mut(subject)
             && let Some(settled) = &track.settled
         {
-            track.fresh_until = track.fresh_until.max(fresh_until(settled));
+            let until = fresh_until(settled);
+            track.stretch_freshness(until);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{Code, Observation};
+use crate::model::{Code, Moment, Observation};
 
 /// What an observation means by itself, before anything else explains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,19 +134,46 @@ pub struct Settled {
     pub observation: Arc<Observation>,
     /// What it means.
     pub health: Health,
-    /// When it was first seen to be so.
-    pub since: Timestamp,
-    /// For a failure: when it had been seen for the last time but one before it counted. Whatever could explain it
-    /// is asked after each failure, and what it said before this one may be over: what clears it is newer.
-    pub doubted: Timestamp,
-    /// When enough had been seen of it.
-    pub confirmed: Timestamp,
+    since: Moment,
+    doubted: Moment,
+    confirmed: Moment,
 }
 
 impl Settled {
+    /// When it was first seen to be so.
+    pub fn since(&self) -> Timestamp {
+        self.since.into()
+    }
+
+    /// For a failure: when it had been seen for the last time but one before it counted. Whatever could explain it
+    /// is asked after each failure, and what it said before this one may be over: what clears it is newer.
+    pub fn doubted(&self) -> Timestamp {
+        self.doubted.into()
+    }
+
+    /// When enough had been seen of it.
+    pub fn confirmed(&self) -> Timestamp {
+        self.confirmed.into()
+    }
+
     /// Whether it is a failure; that they refuse us is none.
     fn is_failure(&self) -> bool {
         matches!(self.health, Health::Failed(_) | Health::Settled(_))
+    }
+}
+
+/// What counted earlier, the newest last. Most subjects have nothing of the kind.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Earlier(Vec<Settled>);
+
+impl Earlier {
+    fn push(&mut self, settled: Settled) {
+        // Most of those that remember any remember one.
+        self.0.reserve_exact(1);
+        self.0.push(settled);
+        if self.0.len() > MOST_EARLIER {
+            self.0.remove(0);
+        }
     }
 }
 
@@ -165,7 +192,7 @@ pub struct Taking {
 /// How many earlier settled states a track remembers.
 const MOST_EARLIER: usize = 4;
 
-/// What is known of one subject.
+/// What is known of one subject. A fleet has a million of these, so each is kept small.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {
     /// The newest observation.
@@ -173,17 +200,15 @@ pub struct Track {
     /// The newest good one.
     pub last_good: Option<Arc<Observation>>,
     /// The row of failures that it stands in.
-    pub streak: Option<Streak>,
+    pub streak: Option<Box<Streak>>,
     /// What counts.
     pub settled: Option<Settled>,
-    /// What counted before that, the newest last.
-    earlier: Vec<Settled>,
-    /// Until when that is fresh (`semantics` 2).
-    pub fresh_until: Timestamp,
+    /// What counted before that.
+    earlier: Option<Box<Earlier>>,
+    fresh_until: Moment,
     /// Failures that began before do not count.
-    heard_from: Option<Timestamp>,
-    /// How often it was observed.
-    heard: u64,
+    heard_from: Option<Moment>,
+    heard: u32,
 }
 
 impl Track {
@@ -194,8 +219,8 @@ impl Track {
             last_good: None,
             streak: None,
             settled: None,
-            earlier: Vec::new(),
-            fresh_until: observation.ended(),
+            earlier: None,
+            fresh_until: observation.ended().into(),
             heard_from: None,
             heard: 0,
         }
@@ -204,24 +229,24 @@ impl Track {
     /// Takes in an observation.
     pub fn record(&mut self, observation: &Arc<Observation>, health: Health, taking: Taking) {
         self.latest = Arc::clone(observation);
-        self.heard += u64::from(health != Health::Unrunnable);
+        self.heard = self.heard.saturating_add((health != Health::Unrunnable).into());
         match health {
             Health::Good => {
                 self.streak = None;
                 self.last_good = Some(Arc::clone(observation));
                 self.settle(observation, health, observation.at, observation.at);
-                self.fresh_until = taking.fresh_until;
+                self.fresh_until = taking.fresh_until.into();
             }
             Health::Refused => {
                 self.streak = None;
                 self.settle(observation, health, taking.seen, taking.seen);
-                self.fresh_until = taking.fresh_until;
+                self.fresh_until = taking.fresh_until.into();
             }
             Health::Settled(code) => {
                 let streak = self.lengthen(code, taking);
                 let (since, doubted) = (streak.first_seen(), streak.last_but_one_seen());
                 self.settle(observation, Health::Failed(code), since, doubted);
-                self.fresh_until = taking.fresh_until;
+                self.fresh_until = taking.fresh_until.into();
             }
             Health::Failed(code) => self.record_failure(observation, code, taking),
             Health::Unrunnable => {}
@@ -242,10 +267,10 @@ impl Track {
                 since,
                 streak.last_but_one_seen(),
             );
-            self.fresh_until = taking.fresh_until;
-        } else if observation.at <= self.fresh_until {
+            self.fresh_until = taking.fresh_until.into();
+        } else if observation.at <= self.fresh_until() {
             // While it is being found out, what counted goes on counting; what had lapsed is not revived by it.
-            self.fresh_until = taking.fresh_until;
+            self.fresh_until = taking.fresh_until.into();
         }
     }
 
@@ -270,11 +295,10 @@ impl Track {
         let enough = usize::try_from(taking.confirm).map_or(usize::MAX, |confirm| confirm.saturating_add(1));
         match &mut self.streak {
             Some(streak) => streak.lengthen(code, taking.seen, enough),
-            none => *none = Some(Streak::new(code, taking.seen)),
+            none => *none = Some(Box::new(Streak::new(code, taking.seen))),
         }
-        self.streak
-            .clone()
-            .unwrap_or_else(|| Streak::new(code, taking.seen))
+        let streak = self.streak.as_deref().cloned();
+        streak.unwrap_or_else(|| Streak::new(code, taking.seen))
     }
 
     fn settle(
@@ -287,9 +311,9 @@ impl Track {
         let turned = Settled {
             observation: Arc::clone(observation),
             health,
-            since,
-            doubted,
-            confirmed: observation.ended(),
+            since: since.into(),
+            doubted: doubted.into(),
+            confirmed: observation.ended().into(),
         };
         self.settled = Some(match self.settled.take() {
             Some(before) if before.health == health => Settled {
@@ -297,12 +321,7 @@ impl Track {
                 ..before
             },
             Some(before) => {
-                // Most remember one, and there are as many as all that is looked at.
-                self.earlier.reserve_exact(1);
-                self.earlier.push(before);
-                if self.earlier.len() > MOST_EARLIER {
-                    self.earlier.remove(0);
-                }
+                self.earlier.get_or_insert_default().push(before);
                 turned
             }
             None => turned,
@@ -321,19 +340,19 @@ impl Track {
         now: Timestamp,
         fresh_until: impl Fn(Option<&Settled>) -> Timestamp,
     ) -> bool {
-        self.heard_from = Some(now);
+        self.heard_from = Some(now.into());
         let Some(row) = self.streak.take() else {
             return false;
         };
-        self.streak = row.before(from);
-        let doubtful = |settled: &mut Settled| settled.is_failure() && settled.confirmed >= from;
+        self.streak = row.before(from).map(Box::new);
+        let doubtful = |settled: &mut Settled| settled.is_failure() && settled.confirmed() >= from;
         let mut taken_back = false;
         while self.settled.take_if(doubtful).is_some() {
-            self.settled = self.earlier.pop();
+            self.settled = self.earlier.as_mut().and_then(|earlier| earlier.0.pop());
             taken_back = true;
         }
         if taken_back {
-            self.fresh_until = fresh_until(self.settled.as_ref());
+            self.fresh_until = fresh_until(self.settled.as_ref()).into();
         }
         true
     }
@@ -341,12 +360,22 @@ impl Track {
     /// Whether a failure that was seen by an observation says nothing any more: it began before something that
     /// it stands on recovered.
     pub fn is_outdated(&self, observation: &Observation) -> bool {
-        self.heard_from.is_some_and(|from| observation.at < from)
+        self.heard_from.is_some_and(|from| observation.at < from.into())
     }
 
     /// How often it was observed, whatever came of it.
-    pub fn heard(&self) -> u64 {
+    pub fn heard(&self) -> u32 {
         self.heard
+    }
+
+    /// Until when what counts is fresh (`semantics` 2).
+    pub fn fresh_until(&self) -> Timestamp {
+        self.fresh_until.into()
+    }
+
+    /// What counts is to count until then at the least.
+    pub(super) fn stretch_freshness(&mut self, until: Timestamp) {
+        self.fresh_until = self.fresh_until.max(until.into());
     }
 
     /// Since when it is being found out how it is, where that is not settled: since the first doubtful failure, or
@@ -354,7 +383,7 @@ impl Track {
     pub fn being_found_out_since(&self) -> Option<Timestamp> {
         let in_doubt = self.in_doubt_since();
         if in_doubt.is_some() || self.is_outdated(&self.latest) {
-            in_doubt.max(self.heard_from)
+            in_doubt.max(self.heard_from.map(Timestamp::from))
         } else {
             None
         }
@@ -386,9 +415,13 @@ impl Track {
             .settled
             .as_ref()
             .filter(|settled| settled.health == Health::Good)?;
-        self.earlier.last().filter(|before| before.is_failure())?;
+        self.earlier
+            .as_ref()?
+            .0
+            .last()
+            .filter(|before| before.is_failure())?;
         // Its probe may have begun while it was still away, and had patience.
-        Some(good.confirmed)
+        Some(good.confirmed())
     }
 
     /// Whether there is evidence that began at or after `when` and is not in doubt.
@@ -398,7 +431,7 @@ impl Track {
 
     /// What counts, unless it is older than it may be.
     pub fn fresh(&self, now: Timestamp) -> Option<&Settled> {
-        self.settled.as_ref().filter(|_| now <= self.fresh_until)
+        self.settled.as_ref().filter(|_| now <= self.fresh_until())
     }
 }
 

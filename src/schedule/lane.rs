@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Place;
+use super::entry::Place;
 
 /// What a budget allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,11 +15,14 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
-use crate::model::{DomainName, Subject};
+use crate::model::{DomainName, Length, Moment, Subject};
 
+mod entry;
 mod lane;
 
 pub use lane::Allowance;
+
+use entry::{Class, Entry, Id, Place, Run, Wait};
 use lane::Lane;
 
 /// Something with a budget.
@@ -73,64 +76,16 @@ pub struct Due {
     pub late: Duration,
 }
 
-/// A place in line: what was asked for goes before routine, then the earlier before the later.
-type Place = (Class, Timestamp, u64);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    Urgent,
-    Routine,
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    subject: Subject,
-    pace: Pace,
-    budgets: Box<[Budget]>,
-    place: Option<(Place, Spot)>,
-    last_start: Option<Timestamp>,
-    run: Run,
-    /// Asked for while running: evidence must begin after the running probe.
-    again: bool,
-    /// No longer watched, but its probe still runs: it holds its budgets until that ends.
-    gone: bool,
-    backed_off_until: Option<Timestamp>,
-    /// Nobody answered the last time: such a try keeps the pace of budgets, but takes no place in them.
-    unanswered: bool,
-    /// What the interval comes to after budgets and back-off.
-    effective: Duration,
-    runs: u64,
-}
-
-/// Whether a probe runs, since the last start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Run {
-    No,
-    /// It has a place in its budgets.
-    InPlace,
-    /// It keeps their pace, and takes no place.
-    Beside,
-}
-
-/// Where an entry waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Spot {
-    Timer,
-    Ready,
-    /// Boxed, as few ever are.
-    Parked(Box<Budget>),
-}
-
 /// What is due when.
 #[derive(Debug, Clone)]
 pub struct Agenda {
     /// Boxed, as a table that grows has as much room again.
-    entries: HashMap<u64, Box<Entry>>,
+    entries: HashMap<Id, Box<Entry>>,
     /// By subject, which stands in the entry.
-    ids: HashTable<u64>,
+    ids: HashTable<Id>,
     hasher: RandomState,
-    next_id: u64,
-    timer: BTreeSet<(Timestamp, Class, u64)>,
+    next_id: Id,
+    timer: BTreeSet<(Moment, Class, Id)>,
     ready: BTreeSet<Place>,
     lanes: BTreeMap<Budget, Lane>,
     lane_wakes: BTreeSet<(Timestamp, Budget)>,
@@ -170,8 +125,8 @@ impl Agenda {
         self.entry(subject).is_some_and(|entry| !entry.gone)
     }
 
-    fn id(&self, subject: &Subject) -> Option<u64> {
-        let is_of = |id: &u64| {
+    fn id(&self, subject: &Subject) -> Option<Id> {
+        let is_of = |id: &Id| {
             self.entries
                 .get(id)
                 .is_some_and(|entry| entry.subject == *subject)
@@ -186,7 +141,7 @@ impl Agenda {
     /// Whether nothing runs and nothing waits that was asked for, but for subjects that are of no matter: `check` is done then.
     pub fn is_quiet(&self, no_matter: impl Fn(&Subject) -> bool) -> bool {
         let mut entries = self.entries.values();
-        entries.all(|entry| no_matter(&entry.subject) || (entry.place.is_none() && entry.run == Run::No))
+        entries.all(|entry| no_matter(&entry.subject) || (entry.wait.is_none() && !entry.is_running()))
     }
 
     /// Watches a subject, or changes how. A new one with an interval is due at `first`.
@@ -210,17 +165,19 @@ impl Agenda {
                 if std::mem::take(&mut entry.gone) {
                     entry.again = pace.interval.is_some();
                 }
-                entry.effective = entry.effective.max(pace.interval.unwrap_or_default());
+                entry.effective = entry.effective.max(pace.interval.unwrap_or_default().into());
                 // The lanes that a running probe holds must be the ones that it gives back.
-                if entry.run == Run::No {
+                if !entry.is_running() {
                     entry.budgets = names;
                 }
-                let quickened = pace.interval != entry.pace.interval;
-                entry.pace = pace;
-                if quickened && entry.run == Run::No && entry.backed_off_until.is_none() {
-                    let due = entry
-                        .last_start
-                        .map_or(first, |start| after(start, pace.interval.unwrap_or_default()));
+                let interval = pace.interval.map(Length::from);
+                let quickened = interval != entry.interval;
+                entry.interval = interval;
+                entry.confirm_interval = pace.confirm_interval.into();
+                if quickened && !entry.is_running() && entry.backed_off_until.is_none() {
+                    let due = entry.last_start.map_or(first, |start| {
+                        after(start.into(), pace.interval.unwrap_or_default())
+                    });
                     if pace.interval.is_some() {
                         self.enter(id, Class::Routine, due.max(first));
                     }
@@ -228,29 +185,24 @@ impl Agenda {
             }
             return;
         }
-        let id = self.next_id;
-        self.next_id += 1;
-        let entry = Entry {
-            subject: subject.clone(),
-            pace,
-            budgets: names,
-            place: None,
-            last_start: None,
-            run: Run::No,
-            again: false,
-            gone: false,
-            backed_off_until: None,
-            unanswered: false,
-            effective: pace.interval.unwrap_or_default(),
-            runs: 0,
-        };
+        let id = self.new_id();
+        let entry = Entry::new(subject.clone(), pace, names);
         self.entries.insert(id, Box::new(entry));
         let (entries, hasher) = (&self.entries, &self.hasher);
-        let rehash = |id: &u64| entries.get(id).map_or(0, |entry| hasher.hash_one(&entry.subject));
+        let rehash = |id: &Id| entries.get(id).map_or(0, |entry| hasher.hash_one(&entry.subject));
         self.ids.insert_unique(hasher.hash_one(subject), id, rehash);
         if pace.interval.is_some() {
             self.enter(id, Class::Routine, first);
         }
+    }
+
+    fn new_id(&mut self) -> Id {
+        while self.entries.contains_key(&self.next_id) {
+            self.next_id = self.next_id.wrapping_add(1);
+        }
+        let id = self.next_id;
+        self.next_id = self.next_id.wrapping_add(1);
+        id
     }
 
     /// Watches a subject no longer. A probe of it that runs still ends by [`Agenda::done`], and until then none
@@ -261,12 +213,12 @@ impl Agenda {
         };
         self.leave(id);
         match self.entries.get_mut(&id) {
-            Some(entry) if entry.run != Run::No => entry.gone = true,
+            Some(entry) if entry.is_running() => entry.gone = true,
             _ => self.remove(subject, id),
         }
     }
 
-    fn remove(&mut self, subject: &Subject, id: u64) {
+    fn remove(&mut self, subject: &Subject, id: Id) {
         let place = self
             .ids
             .find_entry(self.hasher.hash_one(subject), |other| *other == id);
@@ -285,13 +237,16 @@ impl Agenda {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if entry.run != Run::No {
+        let since = Moment::from(since);
+        if entry.is_running() {
             entry.again |= entry.last_start.is_some_and(|started| started < since) && !entry.gone;
             return;
         }
         if entry.last_start.is_some_and(|start| start >= since)
-            || entry.backed_off_until.is_some_and(|until| now < until)
-            || matches!(&entry.place, Some(((Class::Urgent, ..), _)))
+            || entry
+                .backed_off_until
+                .is_some_and(|until| Moment::from(now) < until)
+            || entry.is_urgent()
         {
             return;
         }
@@ -313,12 +268,12 @@ impl Agenda {
             };
             self.serve_lane(&budget, now, &mut due);
         }
-        while let Some(&(when, class, id)) = self.timer.first().filter(|(when, ..)| *when <= now) {
+        let by_now = Moment::from(now);
+        while let Some(&(when, class, id)) = self.timer.first().filter(|(when, ..)| *when <= by_now) {
             self.timer.pop_first();
-            let place = (class, when, id);
-            self.ready.insert(place);
-            if let Some(entry) = self.entries.get_mut(&place.2) {
-                entry.place = Some((place, Spot::Ready));
+            self.ready.insert((class, when, id));
+            if let Some(wait) = self.entries.get_mut(&id).and_then(|entry| entry.wait.as_mut()) {
+                wait.ready = true;
             }
         }
         while self.running < self.most_at_once {
@@ -336,9 +291,10 @@ impl Agenda {
             return None;
         }
         let timer = self.timer.first().map(|(when, ..)| *when);
-        let lane = self.lane_wakes.first().map(|(when, _)| *when);
         let ready = self.ready.first().map(|(_, due, _)| *due);
-        timer.into_iter().chain(lane).chain(ready).min()
+        let lane = self.lane_wakes.first().map(|(when, _)| *when);
+        let soonest = timer.into_iter().chain(ready).min().map(Timestamp::from);
+        soonest.into_iter().chain(lane).min()
     }
 
     /// Whether anybody answered a subject at all. What nobody answers is no session: many that are tried at once burden
@@ -359,7 +315,7 @@ impl Agenda {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        let Some(started) = entry.last_start.filter(|_| entry.run != Run::No) else {
+        let Some(started) = entry.last_start.filter(|_| entry.is_running()) else {
             return;
         };
         let budgets = match std::mem::replace(&mut entry.run, Run::No) {
@@ -376,14 +332,15 @@ impl Agenda {
         let place = match next {
             Next::BackOff(pause) => {
                 let until = after(now, pause);
-                entry.backed_off_until = Some(until);
-                entry.effective = pause;
+                entry.backed_off_until = Some(until.into());
+                entry.effective = pause.into();
                 Some((Class::Routine, until))
             }
-            Next::Confirm => Some((Class::Urgent, after(now, entry.pace.confirm_interval))),
+            Next::Confirm => Some((Class::Urgent, after(now, entry.confirm_interval.into()))),
             Next::Routine if again => Some((Class::Urgent, now)),
-            Next::Routine => entry.pace.interval.map(|interval| {
-                let due = after(started, shortened(interval, &entry.subject, entry.runs));
+            Next::Routine => entry.interval.map(|interval| {
+                let interval = interval.into();
+                let due = after(started.into(), shortened(interval, &entry.subject, entry.runs));
                 (Class::Routine, on_the_beat(due, interval).max(now))
             }),
         };
@@ -403,18 +360,19 @@ impl Agenda {
             return;
         };
         let until = after(now, pause);
-        if entry.run != Run::No || entry.backed_off_until.is_some_and(|already| until <= already) {
+        let already = entry.backed_off_until;
+        if entry.is_running() || already.is_some_and(|already| Moment::from(until) <= already) {
             return;
         }
-        entry.backed_off_until = Some(until);
-        entry.effective = entry.effective.max(pause);
+        entry.backed_off_until = Some(until.into());
+        entry.effective = entry.effective.max(pause.into());
         self.enter(id, Class::Routine, until);
     }
 
     /// What a subject's interval comes to after budgets and back-off.
     pub fn effective_interval(&self, subject: &Subject) -> Duration {
         self.entry(subject)
-            .map(|entry| entry.effective)
+            .map(|entry| entry.effective.into())
             .unwrap_or_default()
     }
 
@@ -423,30 +381,36 @@ impl Agenda {
         self.lanes.values().map(Lane::waiting).sum()
     }
 
-    fn enter(&mut self, id: u64, class: Class, due: Timestamp) {
+    fn enter(&mut self, id: Id, class: Class, due: Timestamp) {
         self.leave(id);
-        let place = (class, due, id);
+        let due = Moment::from(due);
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.place = Some((place, Spot::Timer));
+            entry.wait = Some(Wait {
+                class,
+                due,
+                ready: false,
+                line: None,
+            });
             self.timer.insert((due, class, id));
         }
     }
 
-    fn leave(&mut self, id: u64) {
-        let Some((place, spot)) = self.entries.get_mut(&id).and_then(|entry| entry.place.take()) else {
+    fn leave(&mut self, id: Id) {
+        let Some(wait) = self.entries.get_mut(&id).and_then(|entry| entry.wait.take()) else {
             return;
         };
-        match spot {
-            Spot::Timer => {
-                self.timer.remove(&(place.1, place.0, place.2));
-            }
-            Spot::Ready => {
-                self.ready.remove(&place);
-            }
-            Spot::Parked(budget) => {
+        let place = (wait.class, wait.due, id);
+        match wait.line {
+            Some(budget) => {
                 if let Some(lane) = self.lanes.get_mut(&budget) {
                     lane.leave(&place);
                 }
+            }
+            None if wait.ready => {
+                self.ready.remove(&place);
+            }
+            None => {
+                self.timer.remove(&(wait.due, wait.class, id));
             }
         }
     }
@@ -465,7 +429,9 @@ impl Agenda {
             }
         });
         if let Some((budget, free_at)) = short {
-            entry.place = Some((place, Spot::Parked(Box::new(budget.clone()))));
+            if let Some(wait) = &mut entry.wait {
+                wait.line = Some(Box::new(budget.clone()));
+            }
             if let Some(lane) = self.lanes.get_mut(&budget) {
                 lane.park(place, takes_place);
             }
@@ -474,26 +440,26 @@ impl Agenda {
             }
             return false;
         }
-        entry.place = None;
+        entry.wait = None;
         entry.run = if takes_place { Run::InPlace } else { Run::Beside };
         for budget in &entry.budgets {
             if let Some(lane) = self.lanes.get_mut(budget) {
                 lane.begin(now, takes_place);
             }
         }
-        let asked = entry.pace.interval.unwrap_or_default();
+        let asked = entry.interval.map(Duration::from).unwrap_or_default();
         // A longer gap than the interval is what budgets have made of it.
         if let (Some(last), Class::Routine) = (entry.last_start, place.0) {
-            entry.effective = asked.max(span(last, now));
+            entry.effective = asked.max(span(last.into(), now)).into();
         } else {
-            entry.effective = entry.effective.max(asked);
+            entry.effective = entry.effective.max(asked.into());
         }
-        entry.last_start = Some(now);
-        entry.runs += 1;
+        entry.last_start = Some(now.into());
+        entry.runs = entry.runs.wrapping_add(1);
         self.running += 1;
         due.push(Due {
             subject: entry.subject.clone(),
-            late: span(place.1, now),
+            late: span(place.1.into(), now),
         });
         true
     }
@@ -565,9 +531,9 @@ fn on_the_beat(due: Timestamp, interval: Duration) -> Timestamp {
 
 /// The interval less up to a twentieth, never more than it: so that fleets do not march in step, and no
 /// verdict comes later than promised (`semantics` 5).
-fn shortened(interval: Duration, subject: &Subject, run: u64) -> Duration {
+fn shortened(interval: Duration, subject: &Subject, run: u32) -> Duration {
     let mut hasher = DefaultHasher::new();
-    (subject, run).hash(&mut hasher);
+    (subject, u64::from(run)).hash(&mut hasher);
     let parts = u32::try_from(hasher.finish() % 50).unwrap_or(0);
     interval.saturating_sub(interval / 1000 * parts)
 }

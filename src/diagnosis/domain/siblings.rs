@@ -12,12 +12,12 @@ pub(super) fn wait_for_siblings(picture: &Picture, hosts: &[HostView], doubt: &m
     let addresses = || hosts.iter().flat_map(|host| &host.addresses);
     let settled_since = |view: &AddressView| {
         let track = picture.track(&Subject::Smtp(view.address))?;
-        Some(track.settled.as_ref()?.since)
+        Some(track.settled.as_ref()?.since())
     };
     // A probe that found it good may have begun while it was still away, and had patience: its end counts.
     let good_since = |view: &AddressView| {
         let track = picture.track(&Subject::Smtp(view.address))?;
-        Some(track.settled.as_ref()?.confirmed)
+        Some(track.settled.as_ref()?.confirmed())
     };
     let newest = addresses()
         .filter(|view| view.state == AddressState::Usable)

@@ -153,7 +153,7 @@ pub(super) fn judge(
         if let Some(settled) = confirmed.filter(|_| misfits_now) {
             for view in &host.addresses {
                 let settings = picture.smtp_settings(view.address);
-                doubt.want(picture, &Subject::Smtp(view.address), settled.since, &settings);
+                doubt.want(picture, &Subject::Smtp(view.address), settled.since(), &settings);
             }
             misfits.push((&host.name, seen, evidence));
         } else {

@@ -218,7 +218,7 @@ fn parts_of(
         all.first_look |= unconfirmed && is_unfinished(track);
         if let Some(fault) = opinion.fault.filter(|fault| confirmed == Some(fault.code)) {
             if let Some(settled) = track.settled.as_ref().filter(|_| fault.inferred) {
-                doubt.want_line(picture, settled.doubted);
+                doubt.want_line(picture, settled.doubted());
             }
             all.findings.push(finding(picture, domain, seen, &fault));
         }

@@ -77,7 +77,7 @@ pub(in crate::diagnosis) fn asked(
     now: Timestamp,
     doubt: &mut Doubt,
 ) -> Asked {
-    let subject = Subject::Recipient(recipient.clone());
+    let subject = Subject::Recipient(Box::new(recipient.clone()));
     let Some(track) = picture.track(&subject) else {
         return Asked::default();
     };
@@ -165,8 +165,13 @@ fn wait_for_server(picture: &Picture, settled: &Settled, code: Code, doubt: &mut
     };
     if matches!(code, Code::SmtpDisconnects | Code::SmtpProtocolError) {
         let settings = picture.smtp_settings(session.peer);
-        doubt.want(picture, &Subject::Smtp(session.peer), settled.doubted, &settings);
-        doubt.want_line(picture, settled.doubted);
+        doubt.want(
+            picture,
+            &Subject::Smtp(session.peer),
+            settled.doubted(),
+            &settings,
+        );
+        doubt.want_line(picture, settled.doubted());
     }
 }
 
@@ -182,7 +187,7 @@ fn failed(
     let finding = about(code, format!("Asked for {}, it {seen}.", recipient.address));
     match code {
         Code::SmtpGreylisted => {
-            let since = now.duration_since(settled.doubted);
+            let since = now.duration_since(settled.doubted());
             let state = if since >= GREYLISTED_FOR {
                 State::Degraded
             } else {
@@ -348,7 +353,7 @@ const ABOUT_SENDER: &[(&str, &str)] = &[
 
 /// The address that was asked, where a recipient's failure is about the server rather than about the recipient.
 pub(in crate::diagnosis) fn server(picture: &Picture, recipient: &Recipient) -> Option<Subject> {
-    let track = picture.track(&Subject::Recipient(recipient.clone()))?;
+    let track = picture.track(&Subject::Recipient(Box::new(recipient.clone())))?;
     match &track.latest.evidence {
         Evidence::Recipient(session) if !matches!(&session.failure, Some(failure) if matches!(failure.kind, SmtpFailureKind::Reply(_))) => {
             Some(Subject::Smtp(std::net::SocketAddr::new(

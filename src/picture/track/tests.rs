@@ -75,9 +75,13 @@ fn a_failure_counts_once_it_is_confirmed() {
     record(&mut track, 30, REFUSED);
     assert_eq!(health(&track), Some(REFUSED), "three failures, of whatever kind");
     let settled = track.settled.as_ref().unwrap();
-    assert_eq!(settled.since, seen(10).ended(), "it failed from the first one on");
     assert_eq!(
-        settled.doubted,
+        settled.since(),
+        seen(10).ended(),
+        "it failed from the first one on"
+    );
+    assert_eq!(
+        settled.doubted(),
         seen(20).ended(),
         "and was in doubt until the second one"
     );
@@ -169,7 +173,7 @@ proptest! {
         let now = i64::try_from(healths.len()).unwrap() * 10;
         recovered(&mut track, cut, now);
         if let Some(settled) = &track.settled && settled.is_failure() {
-            prop_assert!(settled.confirmed < at(cut), "{:?}", settled.health);
+            prop_assert!(settled.confirmed() < at(cut), "{:?}", settled.health);
         }
         if let Some(streak) = &track.streak {
             prop_assert!(streak.first_seen() < at(cut));
