@@ -14,6 +14,7 @@ use crate::model::{
 };
 use crate::monitor::Unapprovable;
 use crate::notify::{Clock, Notifiers, Order, Pipeline, attempt};
+use crate::picture::MxSet;
 use crate::store::{Batch, IncidentFilter};
 use crate::surface::http::{
     ApproveError, Approver, History, HistoryError, NotifierTester, OperateError, Operator, Reloader,
@@ -184,7 +185,8 @@ impl Approvals {
         let sent = self.0.send(Command::Approve(domain, done)).await;
         sent.map_err(|_| ApproveError::Stopping)?;
         let approved = answer.await.map_err(|_| ApproveError::Stopping)?;
-        approved.map_err(|reason| match reason {
+        let names = |set: MxSet| set.iter().map(ToString::to_string).collect();
+        approved.map(names).map_err(|reason| match reason {
             Unapprovable::Unwatched => ApproveError::Unwatched,
             Unapprovable::Configured => ApproveError::Configured,
             Unapprovable::Unanswered => ApproveError::Unanswered,

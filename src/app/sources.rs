@@ -318,7 +318,7 @@ pub(super) fn verdict(name: &Arc<str>, code: Code, detail: Option<String>, now: 
         since: now,
         checked: Some(now),
         proven_by: Vec::new(),
-        cause,
+        cause: cause.map(Arc::new),
         symptoms: Vec::new(),
         also: Vec::new(),
         provider: None,

@@ -34,7 +34,7 @@ pub struct CanaryJudgement {
     /// How it is.
     pub state: State,
     /// Why; `None` when flowing.
-    pub cause: Option<Cause>,
+    pub cause: Option<Arc<Cause>>,
     /// What else somebody should know.
     pub also: Vec<Warning>,
     /// What it rests on.

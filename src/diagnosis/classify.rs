@@ -9,8 +9,8 @@ use crate::inventory::Domain;
 use crate::model::dns::{AddressEvidence, Exchange, ExtendedError, Lookup, MxEvidence, NameServerEvidence};
 use crate::model::reach::LifeCheck;
 use crate::model::smtp::{SmtpEvidence, SmtpFailure, SmtpFailureKind};
-use crate::model::{Anchor, Code, DialError, DomainName, Evidence, Observation, SmtpStage, Subject};
-use crate::picture::{Health, MxSet, Picture, mx_set};
+use crate::model::{Anchor, Code, DialError, Evidence, Observation, SmtpStage, Subject};
+use crate::picture::{Health, MxSet, Picture};
 
 use super::policy;
 use super::refusal::{self, Refusal};
@@ -87,7 +87,7 @@ fn mx(picture: &Picture, domain: &Domain, evidence: &MxEvidence) -> Health {
                 .filter(|record| matches!(record.exchange, Exchange::Host(_)))
                 .count();
             let null = records.iter().all(|record| record.exchange == Exchange::Null);
-            let set = mx_set(records);
+            let set = MxSet::of(records);
             match expected_set(picture, domain) {
                 Some(expected) if expected == set => Health::Good,
                 _ if null && domain.receives => Health::Failed(Code::DnsNullMx),
@@ -108,8 +108,8 @@ fn mx(picture: &Picture, domain: &Domain, evidence: &MxEvidence) -> Health {
 /// The set that a domain should have: as configured, else as learnt.
 pub(super) fn expected_set(picture: &Picture, domain: &Domain) -> Option<MxSet> {
     match &domain.expect_mx {
-        Some(ExpectMx::Null) => Some(MxSet::from([".".to_owned()])),
-        Some(ExpectMx::Hosts(hosts)) => Some(hosts.iter().map(DomainName::to_string).collect()),
+        Some(ExpectMx::Null) => Some(MxSet::null()),
+        Some(ExpectMx::Hosts(hosts)) => Some(hosts.iter().collect()),
         None => picture.learnt.mx(&domain.name).cloned(),
     }
 }
@@ -146,7 +146,7 @@ fn name_servers(evidence: &NameServerEvidence) -> Health {
         server
             .answer
             .records()
-            .map(|records| mx_set(records))
+            .map(|records| MxSet::of(records))
             .unwrap_or_default()
     });
     let serving = told().filter(|server| server.serves()).count();

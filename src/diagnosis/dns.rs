@@ -8,7 +8,7 @@ use crate::config::ResolvedProbe;
 use crate::inventory::Domain;
 use crate::model::dns::{Lookup, NameServerAnswer, NameServerEvidence, NamedBy};
 use crate::model::{Code, DomainName, Evidence, Observation, Root, RootKind, State, Subject};
-use crate::picture::{Health, Picture, Settled};
+use crate::picture::{Health, MxSet, Picture, Settled};
 
 use super::classify::expected_set;
 use super::doubt::Doubt;
@@ -102,18 +102,11 @@ fn not_found(picture: &Picture, domain: &Domain, settled: &Settled) -> Finding {
 
 /// The set differs from the one that is expected, approved or learnt.
 fn changed(picture: &Picture, domain: &Domain, observation: &Arc<Observation>) -> Finding {
-    let before: Vec<String> = expected_set(picture, domain)
-        .into_iter()
-        .flatten()
-        .take(10)
-        .collect();
+    let list = |set: &MxSet| set.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+    let before = expected_set(picture, domain).map(|set| list(&set));
     let now = match &observation.evidence {
         Evidence::Mx(mx) => match &mx.answer {
-            Lookup::Found { records, .. } => crate::picture::mx_set(records)
-                .into_iter()
-                .take(10)
-                .collect::<Vec<_>>()
-                .join(", "),
+            Lookup::Found { records, .. } => list(&MxSet::of(records)),
             _ => "none".to_owned(),
         },
         _ => "none".to_owned(),
@@ -121,7 +114,7 @@ fn changed(picture: &Picture, domain: &Domain, observation: &Arc<Observation>) -
     let detail = format!(
         "The MX hosts of {} were {}; now: {now}.",
         domain.name,
-        before.join(", ")
+        before.unwrap_or_default()
     );
     finding(Code::DnsMxChanged, domain, detail).on([Arc::clone(observation)])
 }

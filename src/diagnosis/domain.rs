@@ -34,7 +34,7 @@ pub struct Judgement {
     /// How it is.
     pub state: State,
     /// Why; `None` when flowing.
-    pub cause: Option<Cause>,
+    pub cause: Option<Arc<Cause>>,
     /// What the cause explains.
     pub symptoms: Vec<Code>,
     /// What else somebody should know.

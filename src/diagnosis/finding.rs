@@ -35,8 +35,8 @@ pub struct Finding {
     pub notes: Vec<EvidenceNote>,
     /// Who else answered meanwhile.
     pub control: Option<String>,
-    /// The evidence as people see it, where it is the same for many.
-    pub shown: Option<Arc<[EvidenceNote]>>,
+    /// The whole cause, where it is the same for all.
+    pub alike: Option<Arc<Cause>>,
 }
 
 impl Finding {
@@ -53,7 +53,7 @@ impl Finding {
             evidence: Vec::new(),
             notes: Vec::new(),
             control: None,
-            shown: None,
+            alike: None,
         }
     }
 
@@ -61,7 +61,7 @@ impl Finding {
     #[must_use]
     pub fn on(mut self, evidence: impl IntoIterator<Item = Arc<Observation>>) -> Self {
         self.evidence.extend(evidence);
-        self.shown = None;
+        self.alike = None;
         self
     }
 
@@ -76,14 +76,14 @@ impl Finding {
     #[must_use]
     pub fn beside(mut self, control: Option<String>) -> Self {
         self.control = control;
-        self.shown = None;
+        self.alike = None;
         self
     }
 
-    /// Puts the evidence into words once, for all that it will be the cause of.
+    /// Puts it into words once, for all that it will be the cause of; to be said last. The fault is this provider's.
     #[must_use]
-    pub fn shown_alike(mut self, picture: &Picture) -> Self {
-        self.shown = Some(self.show(picture));
+    pub fn alike(mut self, picture: &Picture, provider: &str) -> Self {
+        self.alike = Some(self.cause(picture, None, Some(provider)));
         self
     }
 
@@ -91,6 +91,7 @@ impl Finding {
     #[must_use]
     pub fn probable(mut self, reason: impl Into<String>) -> Self {
         self.confidence = Confidence::Probable;
+        self.alike = None;
         self.confidence_reason = Some(reason.into());
         self
     }
@@ -103,13 +104,16 @@ impl Finding {
     }
 
     /// As the cause of a verdict about something of `client`, whose mail hosts `provider` operates.
-    pub fn cause(&self, picture: &Picture, client: Option<&ClientId>, provider: Option<&str>) -> Cause {
+    pub fn cause(&self, picture: &Picture, client: Option<&ClientId>, provider: Option<&str>) -> Arc<Cause> {
+        if let Some(alike) = &self.alike {
+            return Arc::clone(alike);
+        }
         let owner = match self.owner(provider) {
             Owner::Recipient => Owner::Client,
             other => other,
         };
         let contact = contact(picture, &self.root, owner, client, provider);
-        self.caused(picture, owner, contact)
+        Arc::new(self.caused(picture, owner, contact))
     }
 
     /// As the cause of a verdict about a route (`semantics` 20): the sender is the client, and `receiver` the client that
@@ -120,7 +124,7 @@ impl Finding {
         sender: &ClientId,
         receiver: Option<&ClientId>,
         provider: Option<&str>,
-    ) -> Cause {
+    ) -> Arc<Cause> {
         let is_sent = matches!(self.root.kind, RootKind::Route | RootKind::Canary);
         let own = self.root.client.as_ref() == Some(sender) && !is_sent;
         let owner = match self.owner(provider) {
@@ -133,10 +137,10 @@ impl Finding {
             _ => Some(sender),
         };
         let contact = contact(picture, &self.root, owner, whose, provider);
-        Cause {
+        Arc::new(Cause {
             on_route: true,
             ..self.caused(picture, owner, contact)
-        }
+        })
     }
 
     /// Whose it is by role: the client sends, the recipient receives.
@@ -162,7 +166,10 @@ impl Finding {
             contact,
             confidence: self.confidence,
             confidence_reason: self.confidence_reason.clone(),
-            evidence: self.shown.clone().unwrap_or_else(|| self.show(picture)),
+            evidence: match &self.alike {
+                Some(alike) => Arc::clone(&alike.evidence),
+                None => self.show(picture),
+            },
             on_route: false,
             stands_on: self.evidence.iter().map(|seen| seen.subject.clone()).collect(),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::inventory::Domain;
-use crate::model::dns::{AddressEvidence, Lookup};
+use crate::model::dns::Lookup;
 use crate::model::{Code, Confidence, DomainName, Evidence, Root, RootKind, State, Subject};
 use crate::picture::{Health, Picture, Track};
 
@@ -127,8 +127,8 @@ fn unresolved(
     let found = Finding::new(code, root(name), name.as_str(), detail)
         .giving(State::Broken)
         .on([settled.observation.clone()]);
-    let certain = matches!(&settled.observation.evidence, Evidence::Addresses(AddressEvidence { v4, .. })
-        if matches!(v4, Lookup::NxDomain { authentic: true, .. }));
+    let certain = matches!(&settled.observation.evidence, Evidence::Addresses(evidence)
+        if matches!(evidence.v4, Lookup::NxDomain { authentic: true, .. }));
     Some(HostState::Failed(if certain {
         found
     } else {
@@ -173,10 +173,8 @@ fn wait_for_memory(picture: &Picture, domain: &Domain, name: &DomainName, doubt:
 fn warn_of_alias(picture: &Picture, name: &DomainName, view: &mut HostView) {
     let track = picture.track(&Subject::Addresses(name.clone()));
     if let Some(observation) = track.map(|track| &track.latest)
-        && let Evidence::Addresses(AddressEvidence {
-            alias_of: Some(target),
-            ..
-        }) = &observation.evidence
+        && let Evidence::Addresses(evidence) = &observation.evidence
+        && let Some(target) = &evidence.alias_of
     {
         let detail = format!("{name} is an alias of {target}; MX hosts must not be (RFC 2181 10.3).");
         let found = Finding::new(Code::DnsMxIsCname, root(name), name.as_str(), detail);
@@ -237,7 +235,7 @@ fn failure(picture: &Picture, name: &DomainName, view: &AddressView, all: usize)
                 .chain(&view.observation)
                 .cloned()
                 .collect(),
-            shown: None,
+            alike: None,
             ..(**finding).clone()
         };
     }

@@ -100,7 +100,7 @@ pub fn outage(
             .on(evidence)
             .beside(control.or_else(|| super::control::others(picture, &failed, now)))
             .seen_from(picture)
-            .shown_alike(picture),
+            .alike(picture, &provider.name),
     )
 }
 

@@ -136,9 +136,9 @@ fn listed(
 /// `bl.test (127.0.0.4: "Spam seen")`
 fn words(zone: &DomainName, observation: &Observation) -> String {
     match &observation.evidence {
-        Evidence::Listing(ListingEvidence { answer, reason }) => match reason {
-            Some(reason) => format!("{zone} ({}: \"{reason}\")", answer.outcome()),
-            None => format!("{zone} ({})", answer.outcome()),
+        Evidence::Listing(said) => match &said.reason {
+            Some(reason) => format!("{zone} ({}: \"{reason}\")", said.answer.outcome()),
+            None => format!("{zone} ({})", said.answer.outcome()),
         },
         _ => zone.to_string(),
     }

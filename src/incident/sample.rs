@@ -64,7 +64,7 @@ pub(crate) fn verdict(target: &Target, state: State, cause: Option<Cause>) -> Ve
         since: at(0),
         checked: None,
         proven_by: Vec::new(),
-        cause,
+        cause: cause.map(std::sync::Arc::new),
         symptoms: Vec::new(),
         also: Vec::new(),
         provider: None,

@@ -40,46 +40,47 @@ impl Observation {
     }
 }
 
-/// What a probe saw, by the kind of its subject.
+/// What a probe saw, by the kind of its subject. What is large is boxed: a fleet keeps half a million of these, and each
+/// takes as much room as the largest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "probe", rename_all = "kebab-case")]
 pub enum Evidence {
     /// Of [`Subject::Mx`].
     Mx(MxEvidence),
     /// Of [`Subject::Addresses`].
-    Addresses(AddressEvidence),
+    Addresses(Box<AddressEvidence>),
     /// Of [`Subject::NameServers`].
     NameServers(NameServerEvidence),
     /// Of [`Subject::Smtp`].
     Smtp(Box<SmtpEvidence>),
     /// Of [`Subject::Host`].
-    Host(HostEvidence),
+    Host(Box<HostEvidence>),
     /// Of [`Subject::Trace`].
-    Trace(Trace),
+    Trace(Box<Trace>),
     /// Of [`Subject::Gateway`].
-    Gateway(GatewayEvidence),
+    Gateway(Box<GatewayEvidence>),
     /// Of [`Subject::Anchor`].
-    Anchor(AnchorEvidence),
+    Anchor(Box<AnchorEvidence>),
     /// Of [`Subject::Resolver`].
     Resolver(ResolverEvidence),
     /// Of [`Subject::Policy`].
-    Spf(SpfEvidence),
+    Spf(Box<SpfEvidence>),
     /// Of [`Subject::Policy`].
-    Dmarc(DmarcEvidence),
+    Dmarc(Box<DmarcEvidence>),
     /// Of [`Subject::Policy`].
     Dkim(DkimEvidence),
     /// Of [`Subject::Policy`].
     Sts(Box<StsEvidence>),
     /// Of [`Subject::Tlsa`].
-    Tlsa(TlsaEvidence),
+    Tlsa(Box<TlsaEvidence>),
     /// Of [`Subject::Service`].
     Service(Box<ServiceEvidence>),
     /// Of [`Subject::Blocklist`].
-    Blocklist(BlocklistEvidence),
+    Blocklist(Box<BlocklistEvidence>),
     /// Of [`Subject::Listing`].
-    Listing(ListingEvidence),
+    Listing(Box<ListingEvidence>),
     /// Of [`Subject::Sender`].
-    Sender(SenderEvidence),
+    Sender(Box<SenderEvidence>),
     /// Of [`Subject::Recipient`]: the session, up to RCPT where it came so far.
     Recipient(Box<SmtpEvidence>),
     /// Of [`Subject::Canary`].

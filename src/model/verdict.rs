@@ -346,8 +346,8 @@ pub struct Verdict {
     pub checked: Option<Timestamp>,
     /// What it rests on.
     pub proven_by: Vec<Proof>,
-    /// Why; `None` when flowing.
-    pub cause: Option<Cause>,
+    /// Why; `None` when flowing. Shared, as one cause may be that of tens of thousands.
+    pub cause: Option<Arc<Cause>>,
     /// What else was seen that the cause explains.
     pub symptoms: Vec<Code>,
     /// What else somebody should know.

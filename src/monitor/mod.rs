@@ -17,7 +17,7 @@ use crate::model::{
     State, Subject, Target, Verdict,
 };
 use crate::net::Routes;
-use crate::picture::{Change, FactKey, Health, Learnt, Line, MxSet, NewFact, Picture, Taking, mx_set};
+use crate::picture::{Change, FactKey, Health, Learnt, Line, MxSet, NewFact, Picture, Taking};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
 use crate::snapshot::{Histogram, HostView, ServiceView};
@@ -373,8 +373,8 @@ impl Monitor {
         let latest = self.picture.track(&subject).map(|track| &track.latest.evidence);
         let set = match latest {
             Some(Evidence::Mx(mx)) => match &mx.answer {
-                Lookup::Found { records, .. } => mx_set(records),
-                Lookup::NoData { .. } => MxSet::new(),
+                Lookup::Found { records, .. } => MxSet::of(records),
+                Lookup::NoData { .. } => MxSet::default(),
                 // An empty set here would make the outage the rule.
                 _ => return Err(Unapprovable::Unanswered),
             },

@@ -16,7 +16,7 @@ impl Monitor {
         let code = draft.cause.as_ref().map(|cause| cause.code);
         let turns = self.verdicts.get(&target).is_none_or(|before| {
             before.state != draft.state
-                || before.cause.as_ref().map(identity) != draft.cause.as_ref().map(identity)
+                || before.cause.as_deref().map(identity) != draft.cause.as_deref().map(identity)
         });
         let known = self
             .verdicts
@@ -103,7 +103,7 @@ impl Monitor {
     }
 
     pub(super) fn publish(&mut self, target: Target, mut draft: Draft, now: Timestamp) {
-        self.note_turn(&target, draft.state, draft.cause.as_ref());
+        self.note_turn(&target, draft.state, draft.cause.as_deref());
         let before = self.verdicts.get(&target);
         if let Some(before) = before {
             share_texts(&mut draft.path, &before.path);
@@ -135,7 +135,7 @@ impl Monitor {
         let verdict = draft.verdict(target.clone(), client, since);
         let turned = before.is_none_or(|before| {
             before.state != verdict.state
-                || before.cause.as_ref().map(identity) != verdict.cause.as_ref().map(identity)
+                || before.cause.as_deref().map(identity) != verdict.cause.as_deref().map(identity)
         });
         let verdict = Arc::new(verdict);
         if turned {
@@ -176,7 +176,7 @@ fn identity(cause: &Cause) -> (Code, &Root) {
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
     pub(super) state: State,
-    pub(super) cause: Option<Cause>,
+    pub(super) cause: Option<Arc<Cause>>,
     pub(super) symptoms: Vec<Code>,
     pub(super) also: Vec<Warning>,
     pub(super) proven_by: Vec<Proof>,

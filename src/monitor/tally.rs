@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Monitor;
 use crate::model::policy::PolicyPart;
 use crate::model::{DomainName, Evidence, Observation, Subject, Target};
-use crate::picture::{Health, Line, Offered, mx_set};
+use crate::picture::{Health, Line, MxSet, Offered};
 
 impl Monitor {
     pub(super) fn count(&mut self, observation: &Observation) {
@@ -75,7 +75,7 @@ impl Monitor {
                 let set = mx
                     .answer
                     .records()
-                    .map(|records| mx_set(records))
+                    .map(|records| MxSet::of(records))
                     .unwrap_or_default();
                 learnt.see_mx(domain, &set)
             }

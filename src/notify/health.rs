@@ -91,7 +91,7 @@ impl Watch {
             since,
             checked: Some(now),
             proven_by: Vec::new(),
-            cause,
+            cause: cause.map(Arc::new),
             symptoms: Vec::new(),
             also: Vec::new(),
             provider: None,

@@ -14,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::boot::Boot;
+use super::mx_set::MxSet;
 use super::offers::{Offered, Offers};
 use crate::inventory::{Gateway, Inventory};
-use crate::model::dns::{Exchange, MxRecord};
 use crate::model::policy::HeldPolicy;
 use crate::model::{ClientId, DomainName};
 
@@ -27,20 +27,6 @@ const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// The usual delay is written down when it differs from what the store holds by this part of it and this much.
 const DELAY_PART: u32 = 10;
 const DELAY_BY: Duration = Duration::from_millis(1);
-
-/// The hosts of an MX set, without preferences. `["."]` is a null MX.
-pub type MxSet = BTreeSet<String>;
-
-/// The names of a set of records.
-pub fn mx_set(records: &[MxRecord]) -> MxSet {
-    records
-        .iter()
-        .map(|record| match &record.exchange {
-            Exchange::Host(name) => name.to_string(),
-            other => other.to_string(),
-        })
-        .collect()
-}
 
 /// One fact about one thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

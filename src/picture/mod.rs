@@ -20,6 +20,7 @@ pub(crate) mod fixtures;
 mod graph;
 mod learnt;
 mod line;
+mod mx_set;
 mod offers;
 mod outside;
 mod reports;
@@ -33,8 +34,9 @@ mod zone;
 
 pub use graph::Change;
 pub use graph::Leads;
-pub use learnt::{FactKey, Learnt, MxSet, NewFact, mx_set};
+pub use learnt::{FactKey, Learnt, NewFact};
 pub use line::{Impaired, Line};
+pub use mx_set::MxSet;
 pub use offers::Offered;
 pub use track::{Health, Settled, Streak, Taking, Track};
 pub use users::Users;

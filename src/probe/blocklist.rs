@@ -50,7 +50,7 @@ pub async fn self_test<N: Net>(net: &N, context: &Context, zone: &DomainName, ti
         })
     };
     match all() {
-        Ok(evidence) => Seen::of(Evidence::Blocklist(evidence)),
+        Ok(evidence) => Seen::of(Evidence::Blocklist(Box::new(evidence))),
         Err(LocalFault(reason)) => Seen::unrunnable(reason),
     }
 }
@@ -72,7 +72,7 @@ pub async fn listing<N: Net>(
         Listing::Listed => why(net, context, zone, address, deadline.left(net)).await,
         _ => None,
     };
-    Seen::of(Evidence::Listing(ListingEvidence { answer, reason }))
+    Seen::of(Evidence::Listing(Box::new(ListingEvidence { answer, reason })))
 }
 
 async fn ask<N: Net>(

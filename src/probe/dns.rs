@@ -30,10 +30,10 @@ pub async fn addresses<N: Net>(net: &N, context: &Context, host: &DomainName, ti
         Ok(told) => told,
         Err(LocalFault(reason)) => return Seen::unrunnable(reason),
     };
-    Seen::of(Evidence::Addresses(AddressEvidence {
+    Seen::of(Evidence::Addresses(Box::new(AddressEvidence {
         server: told.v4.server,
         v4: told.v4(host),
         v6: told.v6(host),
         alias_of: ask::alias_of(&told.v4.outcome, host).or_else(|| ask::alias_of(&told.v6.outcome, host)),
-    }))
+    })))
 }

@@ -36,10 +36,10 @@ pub async fn run<N: Net>(
     let found = match locate(net, context, address, timeout / 2).await {
         Ok(found) => found,
         Err(NoAddress::None(_)) => {
-            return Seen::of(Evidence::Gateway(GatewayEvidence {
+            return Seen::of(Evidence::Gateway(Box::new(GatewayEvidence {
                 address: None,
                 checks: Vec::new(),
-            }));
+            })));
         }
         Err(NoAddress::Untold(reason) | NoAddress::Local(reason)) => return Seen::unrunnable(reason),
     };
@@ -53,9 +53,9 @@ pub async fn run<N: Net>(
     let ((mut checks, source), agent) = join(check(net, found, ping, ports, left), agent).await;
     checks.extend(agent);
     conclude(checks, source, |checks| {
-        Evidence::Gateway(GatewayEvidence {
+        Evidence::Gateway(Box::new(GatewayEvidence {
             address: Some(found),
             checks,
-        })
+        }))
     })
 }

@@ -20,7 +20,9 @@ const PORTS: [u16; 3] = [443, 587, 993];
 /// Pings the host and tries its ports, all at once.
 pub async fn run<N: Net>(net: &N, host: IpAddr, timeout: Duration) -> Seen {
     let (checks, source) = check(net, host, true, &PORTS, timeout).await;
-    conclude(checks, source, |checks| Evidence::Host(HostEvidence { checks }))
+    conclude(checks, source, |checks| {
+        Evidence::Host(Box::new(HostEvidence { checks }))
+    })
 }
 
 /// Pings a host (where `ping`) and tries its ports, all at once; gives what came of each, and the address that we

@@ -96,7 +96,7 @@ async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task) ->
             .await
         }
         (Subject::Trace(address), _) => match net.trace(*address, TracePlan::USUAL).await {
-            Ok(trace) => Seen::of(Evidence::Trace(trace)),
+            Ok(trace) => Seen::of(Evidence::Trace(Box::new(trace))),
             Err(error) => Seen::unrunnable(error.to_string()),
         },
         (Subject::Host(address), _) => host::run(net, *address, timeout).await,

@@ -44,11 +44,11 @@ pub async fn anchor<N: Net>(net: &N, context: &Context, anchor: &Anchor, timeout
     };
     match outcome {
         Ok((outcome, pings)) => Seen {
-            evidence: Evidence::Anchor(AnchorEvidence {
+            evidence: Evidence::Anchor(Box::new(AnchorEvidence {
                 address: Some(address),
                 outcome,
                 pings,
-            }),
+            })),
             source,
         },
         Err(reason) => Seen::unrunnable(reason),
@@ -64,11 +64,11 @@ async fn find<N: Net>(
     locate(net, context, host, limit).await.map_err(|why| {
         Box::new(match why {
             NoAddress::None(reason) | NoAddress::Untold(reason) => {
-                Seen::of(Evidence::Anchor(AnchorEvidence {
+                Seen::of(Evidence::Anchor(Box::new(AnchorEvidence {
                     address: None,
                     outcome: AnchorOutcome::Silent { reason },
                     pings: None,
-                }))
+                })))
             }
             NoAddress::Local(reason) => Seen::unrunnable(reason),
         })

@@ -239,9 +239,11 @@ mod tests {
     fn partner(state: State, code: Option<Code>) -> Verdict {
         let mut verdict = (**sample::fleet().routes.values().next().unwrap()).clone();
         verdict.state = state;
-        verdict.cause = code.map(|code| crate::model::Cause {
-            code,
-            ..sample::router_down()
+        verdict.cause = code.map(|code| {
+            std::sync::Arc::new(crate::model::Cause {
+                code,
+                ..sample::router_down()
+            })
         });
         verdict
     }

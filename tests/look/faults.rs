@@ -98,7 +98,7 @@ fn hosts(#[case] fault: Fault, #[case] state: State, #[case] code: &str) {
 )]
 #[case::changed(
     |w: &mut World| {
-        let set = ["old.acme.test".to_owned()].into();
+        let set = vec!["old.acme.test".into()].into();
         w.learnt.approve_mx(&name("acme.test"), set);
     },
     Degraded,

@@ -77,7 +77,7 @@ impl Parts<'_> {
 
     /// The cause of a route's verdict. Of what everybody who sends there meets it is said that it is not about this
     /// client.
-    fn on_route(&self, finding: &Finding, route: &Beside<'_>, provider: Option<&str>) -> Cause {
+    fn on_route(&self, finding: &Finding, route: &Beside<'_>, provider: Option<&str>) -> Arc<Cause> {
         let mut finding = finding.clone();
         let theirs = finding.root.client.as_ref() != Some(route.client) && finding.code.layer() != "vantage";
         if theirs && finding.control.is_none() && route.others.clients > 0 {

@@ -24,7 +24,7 @@ fn moved() -> Sim {
 fn approval_ends_it_and_the_old_set_is_now_the_change() {
     let mut sim = moved();
     let set = sim.monitor.approve(&beta(), sim.now);
-    assert_eq!(set, Ok(MxSet::from(["mx.acme.test".to_owned()])));
+    assert_eq!(set, Ok(MxSet::from(vec!["mx.acme.test".into()])));
     let facts = sim.monitor.take_changes().facts;
     assert_eq!(facts.len(), 1, "it must outlive a restart: {facts:?}");
     sim.run(10.0);

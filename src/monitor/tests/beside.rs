@@ -112,7 +112,7 @@ fn the_cause_stays_while_another_service_joins_it() {
     let mut sim = SETTLED.clone();
     sim.world.services.insert(587, Server::Stopped);
     sim.run(30.0);
-    let root = sim.verdict("acme.test").cause.unwrap().root;
+    let root = sim.verdict("acme.test").cause.unwrap().root.clone();
     assert_eq!(
         (root.kind, &*root.name),
         (RootKind::Service, "submission:mail.acme.test:587")

@@ -52,7 +52,9 @@ fn loss_begins_and_ends_as_one_incident_of_the_gateway() {
         world.lossy.insert(ROUTER, 2);
     });
     assert_eq!(turns(&sim), all_of_acme(Degraded, Some(GatewayLossy)));
-    let roots = ACME.iter().map(|name| sim.verdict(name).cause.unwrap().root);
+    let roots = ACME
+        .iter()
+        .map(|name| sim.verdict(name).cause.unwrap().root.clone());
     for root in roots {
         assert_eq!((root.kind, &*root.name), (RootKind::Gateway, "hq-router"));
     }

@@ -154,7 +154,7 @@ fn two_clients_within_an_hour_are_one_thing() {
     let second = report("beta", Code::SenderRateLimited, "who", sim.now);
     hear(&mut sim, &second);
     let roots: Vec<_> = ["acme", "beta"]
-        .map(|client| sim.route(client, "partner.test").cause.unwrap().root)
+        .map(|client| sim.route(client, "partner.test").cause.unwrap().root.clone())
         .into();
     assert_eq!(roots[0], roots[1]);
     assert_eq!((roots[0].kind, &roots[0].client), (RootKind::Domain, &None));
@@ -167,7 +167,7 @@ fn two_clients_within_an_hour_are_one_thing() {
     );
     hear(&mut sim, &first);
     hear(&mut sim, &second);
-    let roots = ["acme", "beta"].map(|client| sim.route(client, "partner.test").cause.unwrap().root);
+    let roots = ["acme", "beta"].map(|client| sim.route(client, "partner.test").cause.unwrap().root.clone());
     assert_ne!(roots[0], roots[1]);
 }
 
@@ -192,7 +192,7 @@ fn two_destinations_of_one_provider_are_one_thing() {
             now - SignedDuration::from_mins(ago),
         )
     };
-    let root = |sim: &Sim, client: &str, to: &str| sim.route(client, to).cause.unwrap().root;
+    let root = |sim: &Sim, client: &str, to: &str| sim.route(client, to).cause.unwrap().root.clone();
     let now = sim.now;
     // At another provider's, or by itself, it is the route's own.
     hear(&mut sim, &to("acme", "gamma.test", 50, now));

@@ -120,7 +120,7 @@ fn a_host_in_a_zone_that_fails_is_that_zones_fault() {
         sim.forget();
         sim.world.name_servers.insert("acme.test", NameServers::Down);
         sim.run(45.0);
-        let root = |domain: &str| sim.verdict(domain).cause.unwrap().root;
+        let root = |domain: &str| sim.verdict(domain).cause.unwrap().root.clone();
         for domain in ACME {
             assert_eq!(
                 sim.state(domain),
@@ -262,7 +262,7 @@ fn roots_are_shared_by_what_shares_the_fault() {
     sim.world.routers.insert("198.51.100.1", false);
     sim.world.servers.insert("192.0.2.61", Server::LineDown);
     sim.run(40.0);
-    let root = |sim: &Sim, domain: &str| sim.verdict(domain).cause.unwrap().root;
+    let root = |sim: &Sim, domain: &str| sim.verdict(domain).cause.unwrap().root.clone();
     assert_eq!(root(&sim, "acme.test"), root(&sim, "acme-shop.test"));
     assert_eq!(root(&sim, "acme.test").kind, RootKind::Gateway);
     assert_eq!(root(&sim, "gamma.test"), root(&sim, "zeta.test"));

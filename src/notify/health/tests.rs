@@ -21,7 +21,9 @@ fn failing(since: u64, for_good: bool) -> NotifierHealth {
 fn said(watch: &mut Watch, health: NotifierHealth, blind: bool, now: u64) -> Option<(State, String)> {
     let mut verdicts = watch.judge(&counts(health), |_| true, blind, at(now));
     let verdict = verdicts.pop()?;
-    let detail = verdict.cause.map_or_else(String::new, |cause| cause.detail);
+    let detail = verdict
+        .cause
+        .map_or_else(String::new, |cause| cause.detail.clone());
     Some((verdict.state, detail))
 }
 

@@ -50,7 +50,7 @@ fn gateway(address: IpAddr) -> Evidence {
         address: Some(address),
         checks: vec![LifeCheck::Ping { report: Ok(report) }],
     };
-    Evidence::Gateway(evidence)
+    Evidence::Gateway(Box::new(evidence))
 }
 
 /// Where the anchors are silent over one family of addresses, what answers over the other proves nothing: the two may
@@ -80,7 +80,7 @@ fn what_answers_proves_its_own_line(
         take(
             &mut picture,
             Subject::Anchor(witness),
-            Evidence::Anchor(silent),
+            Evidence::Anchor(Box::new(silent)),
             10,
             failed,
         );

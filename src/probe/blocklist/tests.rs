@@ -22,7 +22,7 @@ fn list(zone: &str) -> FakeNet {
 
 async fn test_of(net: &FakeNet) -> BlocklistEvidence {
     match self_test(net, &context(), &name("bl.test"), LIMIT).await.evidence {
-        Evidence::Blocklist(evidence) => evidence,
+        Evidence::Blocklist(evidence) => *evidence,
         other => panic!("{other:?}"),
     }
 }
@@ -33,7 +33,7 @@ async fn said_of(net: &FakeNet, address: &str) -> ListingEvidence {
         .await
         .evidence
     {
-        Evidence::Listing(evidence) => evidence,
+        Evidence::Listing(evidence) => *evidence,
         other => panic!("{other:?}"),
     }
 }

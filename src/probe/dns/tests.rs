@@ -14,7 +14,7 @@ async fn ask_mx(net: &FakeNet, context: &Context, domain: &str) -> MxEvidence {
 
 async fn ask_addresses(net: &FakeNet, host: &str) -> AddressEvidence {
     match addresses(net, &context(), &name(host), LIMIT).await.evidence {
-        Evidence::Addresses(evidence) => evidence,
+        Evidence::Addresses(evidence) => *evidence,
         other => panic!("{other:?}"),
     }
 }

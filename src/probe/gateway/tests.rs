@@ -12,7 +12,7 @@ async fn look(net: &FakeNet, address: &str, ping: bool, ports: &[u16]) -> Seen {
 
 fn evidence(seen: Seen) -> GatewayEvidence {
     match seen.evidence {
-        Evidence::Gateway(evidence) => evidence,
+        Evidence::Gateway(evidence) => *evidence,
         other => panic!("{other:?}"),
     }
 }

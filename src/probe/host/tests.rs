@@ -4,7 +4,7 @@ use crate::probe::fixtures::{LIMIT, MX};
 
 async fn look(net: &FakeNet) -> HostEvidence {
     match run(net, MX, LIMIT).await.evidence {
-        Evidence::Host(evidence) => evidence,
+        Evidence::Host(evidence) => *evidence,
         other => panic!("{other:?}"),
     }
 }

@@ -49,8 +49,11 @@ pub async fn run<N: Net>(
         deadline,
     };
     let seen = match (part, detail) {
-        (PolicyPart::Spf, _) => spf::look(&looker, domain).await.map(Evidence::Spf),
-        (PolicyPart::Dmarc, _) => dmarc::look(&looker, domain).await.map(Evidence::Dmarc),
+        (PolicyPart::Spf, _) => spf::look(&looker, domain).await.map(Box::new).map(Evidence::Spf),
+        (PolicyPart::Dmarc, _) => dmarc::look(&looker, domain)
+            .await
+            .map(Box::new)
+            .map(Evidence::Dmarc),
         (PolicyPart::Dkim, Detail::Dkim { selectors }) => {
             dkim::look(&looker, domain, selectors).await.map(Evidence::Dkim)
         }
@@ -73,7 +76,7 @@ pub async fn tlsa<N: Net>(net: &N, context: &Context, host: &DomainName, timeout
         context,
         deadline,
     };
-    conclude(tlsa::look(&looker, host).await.map(Evidence::Tlsa))
+    conclude(tlsa::look(&looker, host).await.map(Box::new).map(Evidence::Tlsa))
 }
 
 /// Looks up an address that mail leaves from, as its receivers do. `greets_as` is the name that it says it is, and
@@ -93,7 +96,7 @@ pub async fn sender<N: Net>(
         deadline,
     };
     let seen = sender::look(&looker, address, greets_as, domains).await;
-    conclude(seen.map(Evidence::Sender))
+    conclude(seen.map(Box::new).map(Evidence::Sender))
 }
 
 fn conclude(seen: Result<Evidence, LocalFault>) -> Seen {

@@ -16,7 +16,7 @@ async fn look(net: &FakeNet, address: &str) -> SenderEvidence {
     let domains = [name("acme.test")];
     let seen = super::sender(net, &context(), address, Some(&greets), &domains, LIMIT).await;
     match seen.evidence {
-        Evidence::Sender(evidence) => evidence,
+        Evidence::Sender(evidence) => *evidence,
         other => panic!("{other:?}"),
     }
 }

@@ -17,7 +17,7 @@ fn smtp_anchor() -> Anchor {
 
 async fn ask(net: &FakeNet, witness: &Anchor) -> AnchorEvidence {
     match anchor(net, &context(), witness, LIMIT).await.evidence {
-        Evidence::Anchor(evidence) => evidence,
+        Evidence::Anchor(evidence) => *evidence,
         other => panic!("{other:?}"),
     }
 }

@@ -16,7 +16,7 @@ use crate::snapshot::{CanaryView, GatewayView, HostView, ServiceView};
 pub(super) fn brief(verdict: &Verdict) -> Verdict {
     Verdict {
         path: Vec::new(),
-        cause: verdict.cause.as_ref().map(brief_cause),
+        cause: verdict.cause.as_deref().map(brief_cause).map(Arc::new),
         target: verdict.target.clone(),
         client: verdict.client.clone(),
         proven_by: verdict.proven_by.clone(),

@@ -57,7 +57,7 @@ impl Plain {
         let headline = match worst.state {
             State::Flowing => "Your mail works.".to_owned(),
             State::Degraded => format!("{whose} works, but something has to be mended."),
-            State::Broken if hit.iter().all(|one| waits(one.cause.as_ref())) => {
+            State::Broken if hit.iter().all(|one| waits(one.cause.as_deref())) => {
                 format!("{whose} is delayed: nothing comes in at the moment.")
             }
             State::Broken => format!("{whose} does not come in at the moment."),
@@ -84,7 +84,7 @@ impl Thing {
                 other => other.to_string(),
             },
             state: verdict.state,
-            words: word(verdict.state, waits(verdict.cause.as_ref())),
+            words: word(verdict.state, waits(verdict.cause.as_deref())),
             since: ill.then(|| Moment::new(verdict.since, now)),
             why: why(snapshot, verdict),
         }

@@ -198,7 +198,7 @@ fn healthy(name: &str, owner: &str, mx: &str, address: &str) -> Verdict {
 fn behind_router(name: &str) -> Verdict {
     Verdict {
         since: minutes_ago(6),
-        cause: Some(router_down()),
+        cause: Some(Arc::new(router_down())),
         symptoms: vec![Code::HostUnreachable],
         incident: Some(IncidentId(482)),
         path: router_path(),
@@ -210,7 +210,7 @@ fn behind_router(name: &str) -> Verdict {
 fn at_bigmail(name: &str, owner: &str) -> Verdict {
     Verdict {
         since: minutes_ago(47),
-        cause: Some(provider_host_down()),
+        cause: Some(Arc::new(provider_host_down())),
         incident: Some(IncidentId(481)),
         provider: Some("BIGMAIL".into()),
         path: healthy_path("mx2.bigmail.test", "203.0.113.26"),
@@ -227,7 +227,7 @@ fn domains() -> Vec<Verdict> {
         at_bigmail("umbrella.test", "umbrella"),
         Verdict {
             since: minutes_ago(60 * 26),
-            cause: Some(expired()),
+            cause: Some(Arc::new(expired())),
             incident: Some(IncidentId(477)),
             path: healthy_path("mail.initech.test", "198.51.100.77"),
             ..verdict(
@@ -276,7 +276,7 @@ fn gateways() -> Vec<Arc<GatewayView>> {
     let down = GatewayView {
         verdict: Verdict {
             since: minutes_ago(6),
-            cause: Some(router_down()),
+            cause: Some(Arc::new(router_down())),
             incident: Some(IncidentId(482)),
             ..verdict(
                 Target::Gateway(client("acme"), "hq-router".into()),
@@ -559,7 +559,7 @@ fn routes() -> BTreeMap<(ClientId, DomainName), Arc<Verdict>> {
         name: "partner.test".into(),
     };
     let detail = "Asked for old@partner.test, it answered \"550 5.1.1 User unknown\" at stage rcpt.";
-    broken.cause = Some(Cause {
+    broken.cause = Some(Arc::new(Cause {
         on_route: true,
         ..cause(
             Code::RecipientUnknown,
@@ -568,7 +568,7 @@ fn routes() -> BTreeMap<(ClientId, DomainName), Arc<Verdict>> {
             detail,
             Owner::Client,
         )
-    });
+    }));
     let (flowing, well) = route("acme", "partner.test", State::Flowing);
     [(unknown, Arc::new(broken)), (flowing, Arc::new(well))].into()
 }

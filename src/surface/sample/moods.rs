@@ -27,14 +27,14 @@ pub(crate) fn blind() -> Snapshot {
         let verdict = Arc::make_mut(verdict);
         verdict.state = State::Unknown;
         verdict.since = minutes_ago(3);
-        verdict.cause = Some(because.clone());
+        verdict.cause = Some(Arc::new(because.clone()));
         verdict.incident = Some(IncidentId(483));
     }
     let vantage = Arc::make_mut(&mut snapshot.vantage);
     vantage.state = State::Unknown;
     vantage.since = minutes_ago(3);
     vantage.incident = Some(IncidentId(483));
-    vantage.cause = Some(because.clone());
+    vantage.cause = Some(Arc::new(because.clone()));
     snapshot.open_incidents = vec![Arc::new(incident(
         483,
         Severity::Critical,
@@ -55,11 +55,11 @@ pub(crate) fn warming() -> Snapshot {
         verdict.proven_by.clear();
         verdict.path.clear();
         verdict.since = minutes_ago(0);
-        verdict.cause = Some(our_own(
+        verdict.cause = Some(Arc::new(our_own(
             Code::VantageNoEvidence,
             "hq",
             "The first round of checks is still running.",
-        ));
+        )));
     }
     snapshot.pending_domains = 4;
     snapshot
@@ -89,7 +89,7 @@ pub(crate) fn hostile() -> Snapshot {
     }
     for verdict in snapshot.domains.values_mut() {
         let verdict = Arc::make_mut(verdict);
-        verdict.cause = Some(bad.clone());
+        verdict.cause = Some(Arc::new(bad.clone()));
         verdict.provider = Some(HOSTILE.into());
         verdict.also = vec![Warning {
             code: Code::TlsCertificateExpiring,
@@ -112,7 +112,7 @@ pub(crate) fn hostile() -> Snapshot {
         let gateway = Arc::make_mut(gateway);
         gateway.address = HOSTILE.into();
         gateway.verdict.target = Target::Gateway(client("acme"), HOSTILE.into());
-        gateway.verdict.cause = Some(bad.clone());
+        gateway.verdict.cause = Some(Arc::new(bad.clone()));
     }
     snapshot.gateways.truncate(1);
     for host in &mut snapshot.hosts {

@@ -23,7 +23,7 @@ fn verdict(state: State, cause: Option<Cause>, path: Vec<Hop>) -> Verdict {
         since: Timestamp::UNIX_EPOCH,
         checked: None,
         proven_by: vec![Proof::Dialogue],
-        cause,
+        cause: cause.map(std::sync::Arc::new),
         symptoms: vec![],
         also: vec![],
         provider: None,

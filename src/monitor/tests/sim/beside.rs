@@ -87,7 +87,7 @@ impl World {
         let answer = self.list_answer(&address.to_string());
         let reason = None;
         (
-            Evidence::Listing(ListingEvidence { answer, reason }),
+            Evidence::Listing(Box::new(ListingEvidence { answer, reason })),
             Duration::from_millis(20),
         )
     }
@@ -101,6 +101,6 @@ impl World {
             v4: test("127.0.0.2", "127.0.0.1"),
             v6: test("::2", "::1"),
         };
-        (Evidence::Blocklist(evidence), Duration::from_millis(20))
+        (Evidence::Blocklist(Box::new(evidence)), Duration::from_millis(20))
     }
 }

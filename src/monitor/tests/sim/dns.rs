@@ -109,12 +109,12 @@ impl World {
         let alias_of = self.aliases.get(host.as_str());
         let alias_of = alias_of.map(|target| DomainName::parse(target).unwrap());
         (
-            Evidence::Addresses(AddressEvidence {
+            Evidence::Addresses(Box::new(AddressEvidence {
                 server,
                 v4,
                 v6,
                 alias_of,
-            }),
+            })),
             elapsed,
         )
     }

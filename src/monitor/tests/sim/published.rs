@@ -41,11 +41,11 @@ impl World {
         let answer = signed(answer, true);
         let addresses_authentic = answer.records().is_some();
         (
-            Evidence::Tlsa(TlsaEvidence {
+            Evidence::Tlsa(Box::new(TlsaEvidence {
                 answer,
                 addresses_authentic,
                 base: None,
-            }),
+            })),
             elapsed,
         )
     }
@@ -56,7 +56,7 @@ pub(super) fn in_order(part: PolicyPart, told: Lookup<()>) -> Evidence {
     let definite = told.is_definite();
     let texts = |text: &str| told.clone().map(|()| vec![text.to_owned()]);
     match part {
-        PolicyPart::Spf => Evidence::Spf(SpfEvidence {
+        PolicyPart::Spf => Evidence::Spf(Box::new(SpfEvidence {
             own: texts("v=spf1 mx -all"),
             read: vec![],
             lookups: 1,
@@ -71,12 +71,12 @@ pub(super) fn in_order(part: PolicyPart, told: Lookup<()>) -> Evidence {
                     reason: told.outcome(),
                 }
             },
-        }),
-        PolicyPart::Dmarc => Evidence::Dmarc(DmarcEvidence {
+        })),
+        PolicyPart::Dmarc => Evidence::Dmarc(Box::new(DmarcEvidence {
             own: texts("v=DMARC1; p=none"),
             inherited: None,
             untold: None,
-        }),
+        })),
         PolicyPart::Dkim => Evidence::Dkim(DkimEvidence { keys: vec![] }),
         PolicyPart::Sts => {
             let nothing = if definite {
@@ -109,7 +109,7 @@ fn texts(text: &str) -> Lookup<Vec<String>> {
 /// An SPF record that receivers call a permanent error.
 pub fn invalid_spf(domain: &str, record: &str, problem: &str) -> Evidence {
     let at: DomainName = domain.parse().unwrap();
-    Evidence::Spf(SpfEvidence {
+    Evidence::Spf(Box::new(SpfEvidence {
         own: texts(record),
         read: vec![(at.clone(), record.into())],
         lookups: 0,
@@ -119,27 +119,27 @@ pub fn invalid_spf(domain: &str, record: &str, problem: &str) -> Evidence {
             term: None,
             problem: problem.into(),
         },
-    })
+    }))
 }
 
 /// No SPF record at all.
 pub fn no_spf() -> Evidence {
-    Evidence::Spf(SpfEvidence {
+    Evidence::Spf(Box::new(SpfEvidence {
         own: Lookup::NoData { ttl: TTL },
         read: vec![],
         lookups: 0,
         void: vec![],
         outcome: SpfOutcome::Absent,
-    })
+    }))
 }
 
 /// A DMARC record that reads so.
 pub fn dmarc(record: &str) -> Evidence {
-    Evidence::Dmarc(DmarcEvidence {
+    Evidence::Dmarc(Box::new(DmarcEvidence {
         own: texts(record),
         inherited: None,
         untold: None,
-    })
+    }))
 }
 
 /// What stands at a configured DKIM selector: a text, or nothing.

@@ -56,7 +56,7 @@ impl World {
     pub(super) fn host(&self, address: IpAddr) -> (Evidence, Duration) {
         let lives = self.reaches(address) && self.server(address) != Server::LineDown;
         let checks = vec![self.ping_check(address, lives), tcp_check(443, false)];
-        (Evidence::Host(HostEvidence { checks }), PATIENCE)
+        (Evidence::Host(Box::new(HostEvidence { checks })), PATIENCE)
     }
 
     pub(super) fn gateway(&self, detail: &Detail) -> (Evidence, Duration) {
@@ -83,7 +83,7 @@ impl World {
             address: Some(*address),
             checks,
         };
-        (Evidence::Gateway(evidence), elapsed)
+        (Evidence::Gateway(Box::new(evidence)), elapsed)
     }
 
     fn ping_check(&self, address: IpAddr, answers: bool) -> LifeCheck {
@@ -104,7 +104,7 @@ impl World {
             hops: vec![hop(1, "192.0.2.1"), hop(7, "192.0.2.99")],
             arrived: self.reaches(address.ip()) && self.server(address.ip()) == Server::Up,
         };
-        (Evidence::Trace(trace), Duration::from_secs(3))
+        (Evidence::Trace(Box::new(trace)), Duration::from_secs(3))
     }
 
     pub(super) fn anchor(&self, anchor: &Anchor) -> (Evidence, Duration) {
@@ -130,7 +130,10 @@ impl World {
             outcome,
             pings,
         };
-        (Evidence::Anchor(evidence), if up { after } else { silent })
+        (
+            Evidence::Anchor(Box::new(evidence)),
+            if up { after } else { silent },
+        )
     }
 }
 

@@ -79,6 +79,6 @@ impl World {
             greets: greets_as.clone().map(|name| (name, Some(true))),
             spf: spf.collect(),
         };
-        (Evidence::Sender(evidence), elapsed)
+        (Evidence::Sender(Box::new(evidence)), elapsed)
     }
 }
