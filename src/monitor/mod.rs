@@ -35,6 +35,7 @@ mod routes;
 mod servers;
 mod steady;
 mod tally;
+mod texts;
 mod trace;
 mod view;
 mod watch;
@@ -101,6 +102,8 @@ pub struct Monitor {
     suspected: Suspicion,
     outages: HashMap<Arc<str>, Finding>,
     verdicts: BTreeMap<Target, Arc<Verdict>>,
+    /// What they say.
+    texts: texts::Texts,
     remembered: HashMap<Target, Remembered>,
     addresses: Arc<BTreeMap<DomainName, [u32; 4]>>,
     expiries: Arc<BTreeMap<DomainName, Timestamp>>,
@@ -162,6 +165,7 @@ impl Monitor {
             suspected: Suspicion::default(),
             outages: HashMap::new(),
             verdicts: BTreeMap::new(),
+            texts: texts::Texts::default(),
             remembered,
             addresses: Arc::default(),
             expiries: Arc::default(),

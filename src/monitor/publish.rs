@@ -104,11 +104,8 @@ impl Monitor {
 
     pub(super) fn publish(&mut self, target: Target, mut draft: Draft, now: Timestamp) {
         self.note_turn(&target, draft.state, draft.cause.as_deref());
+        self.texts.share(&mut draft.path, &mut draft.also);
         let before = self.verdicts.get(&target);
-        if let Some(before) = before {
-            share_texts(&mut draft.path, &before.path);
-            share_warnings(&mut draft.also, &before.also);
-        }
         draft.path.shrink_to_fit();
         draft.also.shrink_to_fit();
         let code = draft.cause.as_ref().map(|cause| cause.code);
@@ -142,28 +139,6 @@ impl Monitor {
             self.changes.verdicts.push(Arc::clone(&verdict));
         }
         self.verdicts.insert(target, verdict);
-    }
-}
-
-/// Has a path say in the very same texts what it said before: a snapshot holds on to the verdict before this one, and most
-/// of a path is the same each time.
-fn share_texts(path: &mut [Hop], before: &[Hop]) {
-    for (hop, before) in path.iter_mut().zip(before) {
-        if hop.subject == before.subject {
-            hop.subject = Arc::clone(&before.subject);
-        }
-        if hop.summary == before.summary {
-            hop.summary = Arc::clone(&before.summary);
-        }
-    }
-}
-
-/// Likewise its warnings.
-fn share_warnings(also: &mut [Warning], before: &[Warning]) {
-    for (warning, before) in also.iter_mut().zip(before) {
-        if warning == before {
-            *warning = before.clone();
-        }
     }
 }
 

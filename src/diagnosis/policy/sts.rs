@@ -66,7 +66,7 @@ fn enforced<'a>(picture: &'a Picture, domain: &Domain, now: Timestamp) -> Option
 /// The policy that senders go by: what was read last, for as long as they may remember it, whatever has become of its
 /// record or its web server meanwhile (RFC 8461 5.1).
 fn in_force(evidence: &StsEvidence, at: Timestamp) -> Option<&StsPolicy> {
-    lasting(evidence.held.as_ref(), at)
+    lasting(evidence.held.as_deref(), at)
 }
 
 fn lasting(held: Option<&HeldPolicy>, at: Timestamp) -> Option<&StsPolicy> {
@@ -122,7 +122,7 @@ fn available(picture: &Picture, domain: &Domain, evidence: &StsEvidence) -> Opin
     let records: Vec<&String> = evidence.record.records().into_iter().flatten().collect();
     let valid: Vec<&&String> = records.iter().filter(|text| is_sts(text)).collect();
     match (records.as_slice(), valid.as_slice()) {
-        ([], _) => return gone(domain, evidence.held.as_ref()),
+        ([], _) => return gone(domain, evidence.held.as_deref()),
         ([near, ..], []) => {
             return faulty(
                 format!(
@@ -150,10 +150,10 @@ fn available(picture: &Picture, domain: &Domain, evidence: &StsEvidence) -> Opin
     let Some(fetch) = &evidence.fetch else {
         return Opinion::untold("MTA-STS policy not fetched");
     };
-    let remembered = remembered(evidence.held.as_ref());
+    let remembered = remembered(evidence.held.as_deref());
     match &fetch.outcome {
         StsOutcome::Read { .. } => {
-            let mode = evidence.held.as_ref().map_or(StsMode::None, |held| held.policy.mode);
+            let mode = evidence.held.as_deref().map_or(StsMode::None, |held| held.policy.mode);
             Opinion::good(format!("MTA-STS {}", mode.as_str()))
         }
         StsOutcome::Failed { reason, .. } => {

@@ -139,10 +139,10 @@ pub struct StsEvidence {
     /// The TXT records at `_mta-sts` that are MTA-STS, or were meant to be.
     pub record: Texts,
     /// What fetching the policy came to, where a record announces one.
-    pub fetch: Option<StsFetch>,
+    pub fetch: Option<Box<StsFetch>>,
     /// The policy that senders go by who have read it: the one just read, or an older one that they may still
     /// remember.
-    pub held: Option<HeldPolicy>,
+    pub held: Option<Box<HeldPolicy>>,
     /// The TXT records at `_smtp._tls`.
     pub tls_rpt: Texts,
 }

@@ -45,7 +45,7 @@ pub(super) async fn look<N: Net>(
     let mut seen = StsEvidence {
         record,
         fetch: None,
-        held: held.filter(|held| held.holds_at(now)).cloned(),
+        held: held.filter(|held| held.holds_at(now)).cloned().map(Box::new),
         tls_rpt,
     };
     if let Some(id) = announced
@@ -58,9 +58,9 @@ pub(super) async fn look<N: Net>(
                 policy,
                 fetched: now,
             };
-            seen.held = Some(read).filter(|read| read.policy.mode != StsMode::None);
+            seen.held = Some(Box::new(read)).filter(|read| read.policy.mode != StsMode::None);
         }
-        seen.fetch = Some(fetch);
+        seen.fetch = Some(Box::new(fetch));
     }
     Ok(seen)
 }

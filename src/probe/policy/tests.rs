@@ -181,11 +181,11 @@ async fn a_policy_is_remembered_for_its_time() {
     assert_eq!((held.policy.mode, held.fetched), (StsMode::Enforce, net.now()));
     assert_eq!(held.id, "1");
     net.listen((WEB, 443), Peer::Silent);
-    assert_eq!(sts(Some(held.clone())).await.held, Some(held.clone()));
+    assert_eq!(sts(Some((*held).clone())).await.held, Some(held.clone()));
     net.remove(&name("_mta-sts.acme.test"), None);
-    assert_eq!(sts(Some(held.clone())).await.held, Some(held.clone()));
+    assert_eq!(sts(Some((*held).clone())).await.held, Some(held.clone()));
     tokio::time::sleep(Duration::from_mins(1)).await;
-    assert_eq!(sts(Some(held)).await.held, None);
+    assert_eq!(sts(Some(*held)).await.held, None);
 }
 
 /// A policy host cannot send us to ourselves or to a neighbour that nobody could have meant.

@@ -30,7 +30,10 @@ impl World {
         if let (Evidence::Sts(sts), Detail::Sts { held }) = (&mut evidence, detail)
             && !matches!(&sts.fetch, Some(fetch) if matches!(fetch.outcome, StsOutcome::Read { .. }))
         {
-            sts.held = held.clone().filter(|held| held.holds_at(self.clock));
+            sts.held = held
+                .clone()
+                .filter(|held| held.holds_at(self.clock))
+                .map(Box::new);
         }
         (evidence, elapsed)
     }
@@ -157,12 +160,12 @@ pub fn dkim(selector: &str, record: Option<&str>) -> Evidence {
 pub fn sts(domain: &str, mode: StsMode, mx: &str, outcome: StsOutcome) -> Evidence {
     Evidence::Sts(Box::new(StsEvidence {
         record: texts("v=STSv1; id=1;"),
-        fetch: Some(StsFetch {
+        fetch: Some(Box::new(StsFetch {
             url: format!("https://mta-sts.{domain}/.well-known/mta-sts.txt"),
             address: None,
             outcome,
-        }),
-        held: Some(HeldPolicy {
+        })),
+        held: Some(Box::new(HeldPolicy {
             id: "1".into(),
             policy: StsPolicy {
                 mode,
@@ -170,7 +173,7 @@ pub fn sts(domain: &str, mode: StsMode, mx: &str, outcome: StsOutcome) -> Eviden
                 mx: vec![mx.to_owned()],
             },
             fetched: start(),
-        }),
+        })),
         tls_rpt: Lookup::NoData { ttl: TTL },
     }))
 }
