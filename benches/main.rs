@@ -42,6 +42,11 @@ const HOSTS: &str = "198.18.0.0/15";
 /// Set inside the namespace.
 const INSIDE: &str = "MAILFLOW_BENCH_INSIDE";
 
+// What is measured beside the daemon stands on what it stands on.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // cargo passes `--bench`; what is left are the names of parts, or of fleets.
     let wanted: Vec<String> = std::env::args()

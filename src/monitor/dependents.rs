@@ -82,7 +82,11 @@ impl Monitor {
     fn judge_within(&mut self, wait: Duration, target: &Target, now: Timestamp) {
         let wait = SignedDuration::try_from(wait).unwrap_or_default();
         let at = now.checked_add(wait).unwrap_or(now);
-        if self.recheck_at.get(target).is_none_or(|before| *before > at) {
+        if self
+            .recheck_at
+            .get(target)
+            .is_none_or(|before| *before > at.into())
+        {
             self.recheck(target, at);
         }
     }

@@ -282,7 +282,7 @@ impl Monitor {
             && looked_at
             && self.held.contains(&target)
         {
-            doubt.wait(*until);
+            doubt.wait((*until).into());
         }
     }
 
@@ -310,11 +310,11 @@ impl Monitor {
     /// Whether a domain of which nothing was known until now has yet to have its policies looked at: what is wrong
     /// with them belongs to the first verdict, and must not come as a turn after it (`semantics` 23).
     pub(super) fn is_first_sight(&self, target: &Target, judged: &Judgement) -> bool {
-        let known = self.verdicts.get(target);
+        let known = || self.verdicts.get(target);
         judged.first_look
             && self.mode == Mode::Watch
             && matches!(judged.state, State::Flowing | State::Degraded)
-            && known.is_some_and(|known| known.state == State::Unknown)
+            && known().is_some_and(|known| known.state == State::Unknown)
     }
 }
 

@@ -13,8 +13,8 @@ use crate::diagnosis::{self, Finding, OwnSide, Suspicion};
 use crate::inventory::Inventory;
 use crate::model::dns::Lookup;
 use crate::model::{
-    Accepted, Anchor, ClientId, Code, DomainName, Evidence, Observation, ProbeKind, Recipient, SmtpStage,
-    State, Subject, Target, Verdict,
+    Accepted, Anchor, ClientId, Code, DomainName, Evidence, Moment, Observation, ProbeKind, Recipient,
+    SmtpStage, State, Subject, Target, Verdict,
 };
 use crate::net::Routes;
 use crate::picture::{Change, FactKey, Health, Learnt, Line, MxSet, NewFact, Picture, Taking};
@@ -117,8 +117,8 @@ pub struct Monitor {
     news: bool,
     /// Of a single look: those whose verdict something that has not been seen yet may change.
     undecided: BTreeSet<Target>,
-    rechecks: BTreeSet<(Timestamp, Target)>,
-    recheck_at: HashMap<Target, Timestamp>,
+    rechecks: BTreeSet<(Moment, Target)>,
+    recheck_at: foldhash::HashMap<Target, Moment>,
     refusals: HashMap<Subject, u32>,
     services: Arc<BTreeMap<DomainName, Vec<Arc<ServiceView>>>>,
     listable: BTreeMap<IpAddr, BTreeSet<ClientId>>,
@@ -176,7 +176,7 @@ impl Monitor {
             news: false,
             undecided: BTreeSet::new(),
             rechecks: BTreeSet::new(),
-            recheck_at: HashMap::new(),
+            recheck_at: foldhash::HashMap::default(),
             refusals: HashMap::new(),
             services: Arc::default(),
             listable: BTreeMap::new(),
@@ -220,7 +220,7 @@ impl Monitor {
 
     /// When to call [`Monitor::due`] or [`Monitor::tick`] again at the latest.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let recheck = self.rechecks.first().map(|(when, _)| *when);
+        let recheck = self.rechecks.first().map(|(when, _)| (*when).into());
         self.agenda.next_wake().into_iter().chain(recheck).min()
     }
 
@@ -332,7 +332,7 @@ impl Monitor {
             due.extend(self.eager.iter().cloned());
         }
         while let Some((when, target)) = self.rechecks.first().cloned() {
-            if when > now {
+            if when > now.into() {
                 break;
             }
             self.rechecks.pop_first();

@@ -7,21 +7,19 @@ use jiff::Timestamp;
 
 use super::{Mode, Monitor};
 use crate::diagnosis::{Doubt, Judgement};
-use crate::model::{Cause, ClientId, Code, Hop, Proof, Root, State, Target, Verdict, Warning};
+use crate::model::{Cause, ClientId, Code, Hop, Moment, Proof, Root, State, Target, Verdict, Warning};
 
 impl Monitor {
     /// Publishes a draft, unless it turns for the worse while something is still in doubt. Whether the verdict turned.
     pub(super) fn settle(&mut self, target: Target, draft: Draft, doubt: &Doubt, now: Timestamp) -> bool {
         self.wonder(&target, doubt, now);
         let code = draft.cause.as_ref().map(|cause| cause.code);
-        let turns = self.verdicts.get(&target).is_none_or(|before| {
+        let before = self.verdicts.get(&target);
+        let turns = before.is_none_or(|before| {
             before.state != draft.state
                 || before.cause.as_deref().map(identity) != draft.cause.as_deref().map(identity)
         });
-        let known = self
-            .verdicts
-            .get(&target)
-            .is_some_and(|before| before.state != State::Unknown);
+        let known = before.is_some_and(|before| before.state != State::Unknown);
         let worse = match draft.state {
             State::Broken | State::Degraded => true,
             // That our resolver fails is said of it, whatever was known before.
@@ -59,7 +57,7 @@ impl Monitor {
         // While our own side is being judged, nobody else is blamed.
         let waits_for_us = *target != vantage && self.held.contains(&vantage);
         if waits_for_us && let Some(until) = self.recheck_at.get(&vantage) {
-            doubt.wait(*until);
+            doubt.wait((*until).into());
         }
         let Some(until) = doubt.until(now) else {
             return false;
@@ -96,7 +94,12 @@ impl Monitor {
     }
 
     pub(super) fn recheck(&mut self, target: &Target, at: Timestamp) {
-        if let Some(before) = self.recheck_at.insert(target.clone(), at) {
+        let at = Moment::from(at);
+        let before = self.recheck_at.insert(target.clone(), at);
+        if before == Some(at) {
+            return;
+        }
+        if let Some(before) = before {
             self.rechecks.remove(&(before, target.clone()));
         }
         self.rechecks.insert((at, target.clone()));

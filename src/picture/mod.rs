@@ -260,9 +260,15 @@ impl Picture {
 
     /// The provider of a domain's mail hosts: that of the first host which has one.
     pub fn provider_of(&self, domain: &DomainName) -> Option<&Arc<Provider>> {
-        self.host_names(domain)
-            .iter()
-            .find_map(|host| self.inventory.providers.of_host(host))
+        let of = |host: &DomainName| self.inventory.providers.of_host(host);
+        match self.mail_hosts(domain) {
+            MailHosts::Records(records) => records.iter().find_map(|record| match &record.exchange {
+                Exchange::Host(name) => of(name),
+                _ => None,
+            }),
+            MailHosts::Implicit => of(domain),
+            MailHosts::None => None,
+        }
     }
 
     /// The provider of an address: that of any name that leads there.
@@ -350,9 +356,14 @@ impl Picture {
     pub fn forget(&mut self, subject: &Subject) {
         self.tracks.remove(subject);
         self.forget_habits(subject);
-        self.zones.remove(subject);
-        if let Subject::Smtp(address) = subject {
-            self.sessions.remove(address);
+        match subject {
+            Subject::Smtp(address) => {
+                self.sessions.remove(address);
+            }
+            Subject::NameServers(domain) => {
+                self.zones.remove(domain);
+            }
+            _ => {}
         }
     }
 

@@ -37,8 +37,8 @@ pub(super) struct Zone {
     lags: Vec<Lag>,
 }
 
-/// The zones of watched domains, by their name servers as a subject.
-pub(super) type Zones = HashMap<Subject, Zone>;
+/// The zones of watched domains of which the last closer look was not even; most are.
+pub(super) type Zones = HashMap<DomainName, Zone>;
 
 impl Zone {
     fn hear(&mut self, look: &ZoneLook) {
@@ -76,20 +76,24 @@ impl Zone {
 impl Picture {
     /// Takes in what an observation tells of a zone, if anything.
     pub fn hear_zone(&mut self, observation: &Observation) {
-        if let Evidence::NameServers(evidence) = &observation.evidence
-            && let Some(look) = &evidence.closer
-        {
-            self.zones
-                .entry(observation.subject.clone())
-                .or_default()
-                .hear(look);
+        let (Subject::NameServers(domain), Evidence::NameServers(evidence)) =
+            (&observation.subject, &observation.evidence)
+        else {
+            return;
+        };
+        match &evidence.closer {
+            Some(look) if look.is_even() => {
+                self.zones.remove(domain);
+            }
+            Some(look) => self.zones.entry(domain.clone()).or_default().hear(look),
+            None => {}
         }
     }
 
     /// The servers of a domain's zone that have kept an old version for longer than they may: another look after the
     /// zone's refresh and retry still found them behind (RFC 1035 3.3.13).
     pub fn stale_servers(&self, domain: &DomainName) -> impl Iterator<Item = &Lag> {
-        let zone = self.zones.get(&Subject::NameServers(domain.clone()));
+        let zone = self.zones.get(domain);
         zone.into_iter().flat_map(|zone| {
             let lags = zone.lags.iter();
             lags.filter(|lag| zone.has_lasted(lag.since, lag.patience()))
@@ -98,7 +102,7 @@ impl Picture {
 
     /// Whether two looks in a row found that the parent does not name the servers which the zone itself names.
     pub fn is_unlike_parent(&self, domain: &DomainName) -> bool {
-        let zone = self.zones.get(&Subject::NameServers(domain.clone()));
+        let zone = self.zones.get(domain);
         zone.is_some_and(|zone| {
             let since = zone.unlike_parent;
             since.is_some_and(|since| zone.has_lasted(since, SignedDuration::ZERO))
