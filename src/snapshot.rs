@@ -129,7 +129,7 @@ pub struct HostView {
     /// In one line, what was last seen.
     pub summary: String,
     /// The last dialogue, word for word.
-    pub transcript: Vec<String>,
+    pub transcript: Arc<Vec<String>>,
 }
 
 /// One service of a domain.
@@ -158,7 +158,7 @@ pub struct ServiceView {
     /// In one line, what was last seen.
     pub summary: String,
     /// The last dialogue, word for word.
-    pub transcript: Vec<String>,
+    pub transcript: Arc<Vec<String>>,
 }
 
 /// How long one stage of a look took.

@@ -312,7 +312,7 @@ mod tests {
                 after: std::time::Duration::ZERO,
                 kind: SmtpFailureKind::Dial(dial),
             }),
-            transcript: Vec::new(),
+            transcript: std::sync::Arc::default(),
         };
         assert_eq!(
             smtp(&picture, address, &evidence, Timestamp::UNIX_EPOCH),

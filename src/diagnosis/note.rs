@@ -20,8 +20,8 @@ use super::zone::zone_look;
 /// An observation as a piece of evidence.
 pub fn note(vantage: &Arc<str>, observation: &Observation) -> EvidenceNote {
     let transcript = match &observation.evidence {
-        Evidence::Smtp(smtp) | Evidence::Recipient(smtp) => smtp.transcript.clone(),
-        Evidence::Service(service) => service.transcript.clone(),
+        Evidence::Smtp(smtp) | Evidence::Recipient(smtp) => smtp.transcript.to_vec(),
+        Evidence::Service(service) => service.transcript.to_vec(),
         Evidence::Canary(canary) => canary.transcript.clone(),
         Evidence::NameServers(servers) => {
             let closer = servers.closer.iter().flat_map(|look| zone_look(look));

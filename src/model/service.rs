@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -177,7 +178,7 @@ pub struct ServiceEvidence {
     /// Where and why the look ended early.
     pub failure: Option<ServiceFailure>,
     /// The dialogue word for word, bounded.
-    pub transcript: Vec<String>,
+    pub transcript: Arc<Vec<String>>,
 }
 
 impl ServiceEvidence {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -138,7 +139,7 @@ pub struct SmtpEvidence {
     /// Where and why the session ended early.
     pub failure: Option<SmtpFailure>,
     /// The dialogue word for word, bounded: `S: 220 ...`, `C: EHLO ...`.
-    pub transcript: Vec<String>,
+    pub transcript: Arc<Vec<String>>,
 }
 
 impl SmtpEvidence {

@@ -272,7 +272,7 @@ impl Monitor {
                 .and_then(|tls| Some(tls.certificate.as_ref()?.not_after)),
             source: latest.source,
             summary: diagnosis::summary(latest),
-            transcript: smtp.transcript.clone(),
+            transcript: Arc::clone(&smtp.transcript),
         })
     }
 }

@@ -12,6 +12,7 @@ mod tests;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -192,7 +193,7 @@ impl<N: Net> Look<'_, N> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        self.evidence.transcript = transcript;
+        self.evidence.transcript = Arc::new(transcript);
         let peer = self
             .evidence
             .peer
@@ -205,9 +206,9 @@ impl<N: Net> Look<'_, N> {
         let shown = tls::evidence(session, self.trust, self.net.now());
         let sent = session.peer_certificates().map_or(0, <[_]>::len);
         let remark = format!("*: {}", tls::summary(&shown, sent));
-        self.evidence.transcript.push(remark);
+        Arc::make_mut(&mut self.evidence.transcript).push(remark);
         self.evidence.tls = Some(shown);
-        let transcript = std::mem::take(&mut self.evidence.transcript);
+        let transcript = Arc::unwrap_or_clone(std::mem::take(&mut self.evidence.transcript));
         Ok(Talk::new(self.service.kind, stream, transcript))
     }
 
@@ -235,7 +236,7 @@ impl<N: Net> Look<'_, N> {
                     self.leave(talk).await;
                 } else {
                     let _ = time::timeout(LEAVING, talk.close()).await;
-                    (_, self.evidence.transcript) = talk.into_parts();
+                    self.evidence.transcript = Arc::new(talk.into_parts().1);
                 }
                 Err(failure)
             }
@@ -272,7 +273,7 @@ impl<N: Net> Look<'_, N> {
             let _ = self.timed(Stage::Leave, self.timeout, talk.leave()).await;
         }
         let _ = time::timeout(LEAVING, talk.close()).await;
-        (_, self.evidence.transcript) = talk.into_parts();
+        self.evidence.transcript = Arc::new(talk.into_parts().1);
     }
 
     /// Runs one stage within `limit` and writes down how long it took, whether it came to its end or not.

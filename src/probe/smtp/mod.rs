@@ -15,6 +15,7 @@ mod verifier;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -80,7 +81,7 @@ fn blank(
         capabilities: None,
         tls: None,
         failure: None,
-        transcript: Vec::new(),
+        transcript: Arc::default(),
     }
 }
 
@@ -187,7 +188,7 @@ impl<N: Net> Session<'_, N> {
     /// The handshake, and EHLO and QUIT under TLS.
     async fn secure(&mut self, wire: Wire<Bounded<N::Stream>>) {
         let (stream, transcript) = wire.into_parts();
-        self.evidence.transcript = transcript;
+        self.evidence.transcript = Arc::new(transcript);
         let server_name = self.evidence.server_name.clone();
         let handshake = tls::handshake(stream, self.evidence.peer.ip(), server_name.as_ref());
         let handshake = async { handshake.await.map_err(|error| dialogue::fault(&error)) };
@@ -196,7 +197,10 @@ impl<N: Net> Session<'_, N> {
                 let (_, session) = stream.get_ref();
                 let shown = tls::evidence(session, self.trust, self.net.now());
                 let sent = session.peer_certificates().map_or(0, <[_]>::len);
-                let mut wire = Wire::new(stream, std::mem::take(&mut self.evidence.transcript));
+                let mut wire = Wire::new(
+                    stream,
+                    Arc::unwrap_or_clone(std::mem::take(&mut self.evidence.transcript)),
+                );
                 wire.note(&tls::summary(&shown, sent));
                 self.evidence.tls = Some(shown);
                 let helloed = self
@@ -209,9 +213,8 @@ impl<N: Net> Session<'_, N> {
                 self.leave(wire, failure).await;
             }
             Err(failure) => {
-                self.evidence
-                    .transcript
-                    .push(format!("*: {}", describe(&failure.kind)));
+                let remark = format!("*: {}", describe(&failure.kind));
+                Arc::make_mut(&mut self.evidence.transcript).push(remark);
                 self.evidence.failure = Some(failure);
             }
         }
@@ -245,7 +248,7 @@ impl<N: Net> Session<'_, N> {
             }
         }
         self.evidence.failure = failure;
-        (_, self.evidence.transcript) = wire.into_parts();
+        self.evidence.transcript = Arc::new(wire.into_parts().1);
     }
 
     /// Runs one stage within `limit` and writes down how long it took, whether it came to its end or not.

@@ -376,11 +376,11 @@ fn hosts() -> Vec<Arc<HostView>> {
         certificate_expiry: Some(at("2026-12-01T00:00:00Z")),
         source: Some("192.0.2.10".parse().unwrap()),
         summary: "takes mail".into(),
-        transcript: vec![
+        transcript: Arc::new(vec![
             "S: 220 mx.hooli.test ESMTP".into(),
             "C: EHLO probe.msp.example".into(),
             "S: 250 mx.hooli.test".into(),
-        ],
+        ]),
     };
     let down = HostView {
         address: "198.51.100.10:25".parse().unwrap(),
@@ -392,7 +392,7 @@ fn hosts() -> Vec<Arc<HostView>> {
         tls: None,
         certificate_expiry: None,
         summary: "no answer after 4.0 s".into(),
-        transcript: vec!["C: connect 198.51.100.10:25".into(), "no answer".into()],
+        transcript: Arc::new(vec!["C: connect 198.51.100.10:25".into(), "no answer".into()]),
         ..host.clone()
     };
     vec![Arc::new(down), Arc::new(host)]
@@ -472,7 +472,7 @@ fn services() -> BTreeMap<DomainName, Vec<Arc<ServiceView>>> {
         tls: Some("TLS 1.3".into()),
         certificate_expiry: Some(at("2027-02-01T00:00:00Z")),
         summary: "answers in 84 ms, TLS 1.3, certificate until 2027-02-01".into(),
-        transcript: vec!["S: * OK ready".into(), "C: a3 LOGOUT".into()],
+        transcript: Arc::new(vec!["S: * OK ready".into(), "C: a3 LOGOUT".into()]),
     };
     [(domain("acme.test"), vec![Arc::new(service)])].into()
 }

@@ -119,7 +119,7 @@ pub(crate) fn hostile() -> Snapshot {
         let host = Arc::make_mut(host);
         host.greeting = Some(HOSTILE.into());
         host.summary = HOSTILE.into();
-        host.transcript = vec![HOSTILE.into()];
+        host.transcript = Arc::new(vec![HOSTILE.into()]);
     }
     let counts = snapshot.counters.notifications.values().next().cloned().unwrap();
     snapshot.counters.notifications = BTreeMap::from([(HOSTILE.into(), counts)]);

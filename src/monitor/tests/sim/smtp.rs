@@ -77,7 +77,7 @@ impl World {
             capabilities: None,
             tls: None,
             failure: None,
-            transcript: vec![],
+            transcript: Arc::default(),
         };
         let server = if self.reaches(peer.ip()) && self.port25 {
             self.server(peer.ip())

@@ -361,7 +361,7 @@ fn fuzzed_session(bytes: &[u8]) {
     assert!(held.elapsed <= PATIENCE + 6 * TIMEOUT, "{:?}", held.elapsed);
     assert!(held.bytes_read() <= SESSION_MOST);
     assert!(evidence.transcript.len() <= 300);
-    for line in &evidence.transcript {
+    for line in evidence.transcript.iter() {
         assert!(!line.chars().any(char::is_control) && line.len() < 4096, "{line}");
     }
 }
