@@ -35,6 +35,10 @@ impl Texts {
     }
 
     fn share_one(&mut self, text: &mut Arc<str>) {
+        // A name that stands in the inventory, say, is held once already.
+        if Arc::strong_count(text) > 1 {
+            return;
+        }
         let hasher = &self.hasher;
         let place = self.table.entry(
             hasher.hash_one(&**text),
