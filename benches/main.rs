@@ -22,7 +22,9 @@ mod cpu;
 mod crowd;
 mod daemon;
 mod diagnosis;
+mod drive;
 mod fleet;
+mod own;
 mod probe;
 mod report;
 mod servers;
@@ -105,6 +107,9 @@ fn measure(wanted: &[String]) -> Result<()> {
     }
     if is_wanted(canaries::PART) {
         report.add(&canaries::measure()?);
+    }
+    if is_wanted(own::PART) {
+        report.add(&own::measure()?);
     }
     if is_wanted("trips") {
         report.add(&trips::measure()?);
