@@ -18,9 +18,15 @@ const ROUNDS: u64 = 150;
 const LONGEST: usize = 64 * 1024;
 
 /// Feeds everything that is kept of a target to `eat`, and then what becomes of it by chance.
-pub(crate) fn feed(target: &str, words: &[&str], mut eat: impl FnMut(&[u8])) {
+pub(crate) fn feed(target: &str, words: &[&str], eat: impl FnMut(&[u8])) {
+    feed_from(target, Vec::new(), words, eat);
+}
+
+/// Likewise, beginning with these too.
+pub(crate) fn feed_from(target: &str, more: Vec<Vec<u8>>, words: &[&str], mut eat: impl FnMut(&[u8])) {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(target);
-    let kept = kept(&home);
+    let mut kept = kept(&home);
+    kept.extend(more);
     assert!(!kept.is_empty(), "nothing is kept in {}", home.display());
     for bytes in &kept {
         eat(bytes);

@@ -96,7 +96,8 @@ fn fuzzed_messages_are_explained() {
         "Final-Recipient: rfc822;",
         "<a@b.test>",
     ];
-    crate::fuzzing::feed("message", &words, |bytes| {
+    let collected = samples().into_iter().map(|(_, message, _)| message).collect();
+    crate::fuzzing::feed_from("message", collected, &words, |bytes| {
         assert!(explain(bytes).recipients.len() <= 500);
     });
 }
