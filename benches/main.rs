@@ -24,7 +24,6 @@ mod daemon;
 mod diagnosis;
 mod drive;
 mod fleet;
-mod own;
 mod probe;
 mod report;
 mod servers;
@@ -107,9 +106,6 @@ fn measure(wanted: &[String]) -> Result<()> {
     }
     if is_wanted(canaries::PART) {
         report.add(&canaries::measure()?);
-    }
-    if is_wanted(own::PART) {
-        report.add(&own::measure()?);
     }
     if is_wanted("trips") {
         report.add(&trips::measure()?);
