@@ -2,7 +2,7 @@
 //! the same; so does its end.
 
 use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use rstest::rstest;
 
@@ -40,7 +40,7 @@ fn crowd() -> Sim {
     let mut config = "[vantage]\nname = \"hq\"\nanchors = [\"ping:192.0.2.200\", \"smtp:192.0.2.200:25\"]\n\
          [resolver]\nservers = [\"192.0.2.52\"]\n\
          [probes]\ninterval = \"300s\"\n\
-         [[providers]]\nname = \"BIGMAIL\"\nmx = [\"*.bigmail.test\"]\n"
+         [[providers]]\nname = \"BIGMAIL\"\nmx = [\"*.bigmail.test\"]\ncontact = \"BIGMAIL, +1 555 0100\"\n"
         .to_owned();
     let mut world = World::healthy();
     for number in 0..ADDRESSES {
@@ -165,6 +165,27 @@ fn one_address_that_fails_alone_is_told_as_soon_as_anywhere() {
         let (told, ..) = sim.turns_of(&domain(0, 4), third.1)[0];
         assert!(told < 6.0, "phase {phase}: {told} s after it was certain");
     }
+}
+
+/// However many domains a provider has, its outage is told of all in one and the same words.
+#[test]
+fn all_domains_that_turn_by_an_outage_share_its_cause() {
+    let mut sim = at_phase(0);
+    set_all(&mut sim, 0..ADDRESSES, &Server::LineDown);
+    for _ in 0..600 {
+        if sim.state(&domain(0, 0)).0 == Flowing {
+            sim.run(1.0);
+        }
+    }
+    let causes: Vec<_> = sim
+        .domains()
+        .iter()
+        .map(|name| sim.verdict(name).cause.unwrap())
+        .collect();
+    assert_eq!(causes.len(), CLIENTS * ADDRESSES);
+    assert!(causes.iter().all(|cause| Arc::ptr_eq(cause, &causes[0])));
+    assert_eq!(causes[0].code, ProviderOutage);
+    assert_eq!(causes[0].contact.as_deref(), Some("BIGMAIL, +1 555 0100"));
 }
 
 /// What a domain's own DNS shows does not wait for its provider.
