@@ -529,15 +529,12 @@ pub async fn look<N: Net>(net: &N, context: &Context, trust: &Trust, task: &Task
     };
     tracing::error!(subject = %task.subject, "{reason}");
     let elapsed = Duration::try_from(net.now().duration_since(at)).unwrap_or_default();
-    let evidence = Evidence::Unrunnable {
-        reason: reason.into(),
-    };
     Observation {
         subject: task.subject.clone(),
         at,
         elapsed,
         source: None,
-        evidence,
+        evidence: Evidence::unrunnable(reason),
     }
 }
 

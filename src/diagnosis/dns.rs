@@ -135,7 +135,7 @@ fn unresolved(
         .map(|track| &track.latest)
         .filter(|latest| track.is_some_and(|track| !track.is_outdated(latest)));
     let servers = observation.and_then(|observation| match &observation.evidence {
-        Evidence::NameServers(servers) => Some(servers),
+        Evidence::NameServers(servers) => Some(&**servers),
         _ => None,
     });
     let root = name_server_root(domain, servers);

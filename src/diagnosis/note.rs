@@ -99,7 +99,7 @@ pub fn summary(observation: &Observation) -> String {
         Evidence::Sender(evidence) => route::sender::summary(evidence),
         Evidence::Recipient(evidence) if evidence.accepted_recipient() => "accepted".into(),
         Evidence::Smtp(evidence) | Evidence::Recipient(evidence) => smtp(evidence),
-        Evidence::Unrunnable { reason } => format!("could not be probed: {reason}"),
+        Evidence::Unrunnable(obstacle) => format!("could not be probed: {}", obstacle.reason),
     }
 }
 

@@ -47,7 +47,7 @@ pub use incident::{
 pub use message::{Message, MessageId, Notice, Outcome};
 pub use moment::{Length, Moment};
 pub use name::{ClientId, DomainName, NameError};
-pub use observation::{Evidence, Observation, StageTiming};
+pub use observation::{Evidence, Observation, Obstacle, StageTiming};
 pub use report::{Fate, Report, ReportSource};
 pub use seal::{Broken, Seal};
 pub use service::{Service, ServiceKind};

@@ -40,17 +40,17 @@ impl Observation {
     }
 }
 
-/// What a probe saw, by the kind of its subject. What is large is boxed: a fleet keeps half a million of these, and each
-/// takes as much room as the largest.
+/// What a probe saw, by the kind of its subject. All of it is boxed: a fleet keeps half a million of these, and each would
+/// take as much room as the largest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "probe", rename_all = "kebab-case")]
 pub enum Evidence {
     /// Of [`Subject::Mx`].
-    Mx(MxEvidence),
+    Mx(Box<MxEvidence>),
     /// Of [`Subject::Addresses`].
     Addresses(Box<AddressEvidence>),
     /// Of [`Subject::NameServers`].
-    NameServers(NameServerEvidence),
+    NameServers(Box<NameServerEvidence>),
     /// Of [`Subject::Smtp`].
     Smtp(Box<SmtpEvidence>),
     /// Of [`Subject::Host`].
@@ -62,13 +62,13 @@ pub enum Evidence {
     /// Of [`Subject::Anchor`].
     Anchor(Box<AnchorEvidence>),
     /// Of [`Subject::Resolver`].
-    Resolver(ResolverEvidence),
+    Resolver(Box<ResolverEvidence>),
     /// Of [`Subject::Policy`].
     Spf(Box<SpfEvidence>),
     /// Of [`Subject::Policy`].
     Dmarc(Box<DmarcEvidence>),
     /// Of [`Subject::Policy`].
-    Dkim(DkimEvidence),
+    Dkim(Box<DkimEvidence>),
     /// Of [`Subject::Policy`].
     Sts(Box<StsEvidence>),
     /// Of [`Subject::Tlsa`].
@@ -86,10 +86,23 @@ pub enum Evidence {
     /// Of [`Subject::Canary`].
     Canary(Box<CanaryEvidence>),
     /// The probe could not be run: no descriptor, no right, a panic. It says nothing about anybody else.
-    Unrunnable {
-        /// What stood in the way, in words.
-        reason: String,
-    },
+    Unrunnable(Box<Obstacle>),
+}
+
+impl Evidence {
+    /// That a probe could not be run.
+    pub fn unrunnable(reason: impl Into<String>) -> Self {
+        Self::Unrunnable(Box::new(Obstacle {
+            reason: reason.into(),
+        }))
+    }
+}
+
+/// Why a probe could not be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obstacle {
+    /// What stood in the way, in words.
+    pub reason: String,
 }
 
 /// One stage's share of a session.
@@ -99,4 +112,14 @@ pub struct StageTiming {
     pub stage: SmtpStage,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_takes_two_lines_of_a_cache_with_the_counts_of_those_who_share_it() {
+        assert!(size_of::<Observation>() + 2 * size_of::<usize>() <= 128);
+    }
 }

@@ -80,7 +80,7 @@ impl Monitor {
             .into_iter()
             .flat_map(|track| track.last_good.iter().chain([&track.latest]));
         observations.filter_map(|observation| match &observation.evidence {
-            Evidence::NameServers(evidence) => Some(evidence),
+            Evidence::NameServers(evidence) => Some(&**evidence),
             _ => None,
         })
     }

@@ -11,7 +11,7 @@ impl Monitor {
     pub(super) fn count(&mut self, observation: &Observation) {
         let kind = observation.subject.probe();
         *self.counts.probes.entry(kind).or_default() += 1;
-        if matches!(observation.evidence, Evidence::Unrunnable { .. }) {
+        if matches!(observation.evidence, Evidence::Unrunnable(_)) {
             *self.counts.errors.entry(kind).or_default() += 1;
         }
         match (&observation.subject, &observation.evidence) {

@@ -16,10 +16,10 @@ use crate::net::dns::{Question, RecordType};
 pub async fn mx<N: Net>(net: &N, context: &Context, domain: &DomainName, timeout: Duration) -> Seen {
     let question = Question::recursive(domain, RecordType::Mx);
     match look_into(net, context, &question, timeout).await {
-        Ok(told) => Seen::of(Evidence::Mx(MxEvidence {
+        Ok(told) => Seen::of(Evidence::Mx(Box::new(MxEvidence {
             server: told.server,
             answer: ask::mx_records(&told.outcome, domain, told.answers_unchecked),
-        })),
+        }))),
         Err(LocalFault(reason)) => Seen::unrunnable(reason),
     }
 }

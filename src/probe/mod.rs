@@ -224,8 +224,6 @@ impl Seen {
 
     /// The probe could not be run: what stood in the way, in words.
     pub fn unrunnable(reason: impl Into<String>) -> Self {
-        Self::of(Evidence::Unrunnable {
-            reason: reason.into(),
-        })
+        Self::of(Evidence::unrunnable(reason))
     }
 }

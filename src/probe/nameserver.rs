@@ -52,7 +52,7 @@ pub async fn run<N: Net>(
     timeout: Duration,
 ) -> Seen {
     match look_at(net, context, domain, earlier, Deadline::new(net, timeout)).await {
-        Ok(evidence) => Seen::of(Evidence::NameServers(evidence)),
+        Ok(evidence) => Seen::of(Evidence::NameServers(Box::new(evidence))),
         Err(LocalFault(reason)) => Seen::unrunnable(reason),
     }
 }

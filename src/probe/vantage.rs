@@ -212,9 +212,9 @@ pub async fn resolver<N: Net>(net: &N, server: SocketAddr, timeout: Duration) ->
         RecordData::Ns(_) => Some(()),
         _ => None,
     });
-    Seen::of(Evidence::Resolver(ResolverEvidence {
+    Seen::of(Evidence::Resolver(Box::new(ResolverEvidence {
         answer: count(servers),
-    }))
+    })))
 }
 
 fn count(lookup: Lookup<Vec<()>>) -> Lookup<usize> {

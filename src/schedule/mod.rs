@@ -5,23 +5,22 @@
 //! so that a slow or a small one holds up nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::HashMap;
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
 use crate::model::{DomainName, Length, Moment, Subject};
 
+mod entries;
 mod entry;
 mod lane;
 
 pub use lane::Allowance;
 
+use entries::Entries;
 use entry::{Class, Entry, Id, Place, Run, Wait};
 use lane::Lane;
 
@@ -79,12 +78,7 @@ pub struct Due {
 /// What is due when.
 #[derive(Debug, Clone)]
 pub struct Agenda {
-    /// Boxed, as a table that grows has as much room again.
-    entries: HashMap<Id, Box<Entry>>,
-    /// By subject, which stands in the entry.
-    ids: HashTable<Id>,
-    hasher: RandomState,
-    next_id: Id,
+    entries: Entries,
     timer: BTreeSet<(Moment, Class, Id)>,
     ready: BTreeSet<Place>,
     lanes: BTreeMap<Budget, Lane>,
@@ -97,10 +91,7 @@ impl Agenda {
     /// An empty one that never runs more than `most_at_once` probes.
     pub fn new(most_at_once: usize) -> Self {
         Self {
-            entries: HashMap::default(),
-            ids: HashTable::new(),
-            hasher: RandomState::default(),
-            next_id: 0,
+            entries: Entries::default(),
             timer: BTreeSet::new(),
             ready: BTreeSet::new(),
             lanes: BTreeMap::new(),
@@ -125,22 +116,13 @@ impl Agenda {
         self.entry(subject).is_some_and(|entry| !entry.gone)
     }
 
-    fn id(&self, subject: &Subject) -> Option<Id> {
-        let is_of = |id: &Id| {
-            self.entries
-                .get(id)
-                .is_some_and(|entry| entry.subject == *subject)
-        };
-        self.ids.find(self.hasher.hash_one(subject), is_of).copied()
-    }
-
     fn entry(&self, subject: &Subject) -> Option<&Entry> {
-        self.entries.get(&self.id(subject)?).map(|entry| &**entry)
+        self.entries.get(self.entries.id(subject)?)
     }
 
     /// Whether nothing runs and nothing waits that was asked for, but for subjects that are of no matter: `check` is done then.
     pub fn is_quiet(&self, no_matter: impl Fn(&Subject) -> bool) -> bool {
-        let mut entries = self.entries.values();
+        let mut entries = self.entries.iter();
         entries.all(|entry| no_matter(&entry.subject) || (entry.wait.is_none() && !entry.is_running()))
     }
 
@@ -159,8 +141,8 @@ impl Agenda {
                 .set(*allowance);
         }
         let names: Box<[Budget]> = budgets.into_iter().map(|(budget, _)| budget).collect();
-        if let Some(id) = self.id(subject) {
-            if let Some(entry) = self.entries.get_mut(&id) {
+        if let Some(id) = self.entries.id(subject) {
+            if let Some(entry) = self.entries.get_mut(id) {
                 // It comes back while its probe still runs: the next one follows that.
                 if std::mem::take(&mut entry.gone) {
                     entry.again = pace.interval.is_some();
@@ -185,56 +167,32 @@ impl Agenda {
             }
             return;
         }
-        let id = self.new_id();
-        let entry = Entry::new(subject.clone(), pace, names);
-        self.entries.insert(id, Box::new(entry));
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        let rehash = |id: &Id| entries.get(id).map_or(0, |entry| hasher.hash_one(&entry.subject));
-        self.ids.insert_unique(hasher.hash_one(subject), id, rehash);
+        let id = self.entries.insert(Entry::new(subject.clone(), pace, names));
         if pace.interval.is_some() {
             self.enter(id, Class::Routine, first);
         }
     }
 
-    fn new_id(&mut self) -> Id {
-        while self.entries.contains_key(&self.next_id) {
-            self.next_id = self.next_id.wrapping_add(1);
-        }
-        let id = self.next_id;
-        self.next_id = self.next_id.wrapping_add(1);
-        id
-    }
-
     /// Watches a subject no longer. A probe of it that runs still ends by [`Agenda::done`], and until then none
     /// of the same subject begins.
     pub fn unwatch(&mut self, subject: &Subject) {
-        let Some(id) = self.id(subject) else {
+        let Some(id) = self.entries.id(subject) else {
             return;
         };
         self.leave(id);
-        match self.entries.get_mut(&id) {
+        match self.entries.get_mut(id) {
             Some(entry) if entry.is_running() => entry.gone = true,
-            _ => self.remove(subject, id),
+            _ => self.entries.remove(id),
         }
-    }
-
-    fn remove(&mut self, subject: &Subject, id: Id) {
-        let place = self
-            .ids
-            .find_entry(self.hasher.hash_one(subject), |other| *other == id);
-        if let Ok(place) = place {
-            place.remove();
-        }
-        self.entries.remove(&id);
     }
 
     /// Asks for evidence that begins at or after `since`, as soon as budgets allow. A server that refused us is
     /// left alone all the same, and a failure that waits to be confirmed keeps its pause: that will be the evidence.
     pub fn ask(&mut self, subject: &Subject, since: Timestamp, now: Timestamp) {
-        let Some(id) = self.id(subject) else {
+        let Some(id) = self.entries.id(subject) else {
             return;
         };
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.entries.get_mut(id) else {
             return;
         };
         let since = Moment::from(since);
@@ -272,7 +230,7 @@ impl Agenda {
         while let Some(&(when, class, id)) = self.timer.first().filter(|(when, ..)| *when <= by_now) {
             self.timer.pop_first();
             self.ready.insert((class, when, id));
-            if let Some(wait) = self.entries.get_mut(&id).and_then(|entry| entry.wait.as_mut()) {
+            if let Some(wait) = self.entries.get_mut(id).and_then(|entry| entry.wait.as_mut()) {
                 wait.ready = true;
             }
         }
@@ -301,18 +259,18 @@ impl Agenda {
     /// nobody, and each takes as long as patience lasts. So they go on at the pace of their budgets, and hold up nothing
     /// that may answer.
     pub fn set_unanswered(&mut self, subject: &Subject, unanswered: bool) {
-        let id = self.id(subject);
-        if let Some(entry) = id.and_then(|id| self.entries.get_mut(&id)) {
+        let id = self.entries.id(subject);
+        if let Some(entry) = id.and_then(|id| self.entries.get_mut(id)) {
             entry.unanswered = unanswered;
         }
     }
 
     /// A probe has ended.
     pub fn done(&mut self, subject: &Subject, next: Next, now: Timestamp) {
-        let Some(id) = self.id(subject) else {
+        let Some(id) = self.entries.id(subject) else {
             return;
         };
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.entries.get_mut(id) else {
             return;
         };
         let Some(started) = entry.last_start.filter(|_| entry.is_running()) else {
@@ -323,7 +281,7 @@ impl Agenda {
             Run::Beside | Run::No => Box::default(),
         };
         if entry.gone {
-            self.remove(subject, id);
+            self.entries.remove(id);
             self.release(&budgets);
             return;
         }
@@ -353,10 +311,10 @@ impl Agenda {
     /// Leaves a subject alone for `pause` from `now` on, as if it had refused us itself; a probe of it that runs
     /// goes on to its end.
     pub fn leave_alone(&mut self, subject: &Subject, pause: Duration, now: Timestamp) {
-        let Some(id) = self.id(subject) else {
+        let Some(id) = self.entries.id(subject) else {
             return;
         };
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.entries.get_mut(id) else {
             return;
         };
         let until = after(now, pause);
@@ -384,7 +342,7 @@ impl Agenda {
     fn enter(&mut self, id: Id, class: Class, due: Timestamp) {
         self.leave(id);
         let due = Moment::from(due);
-        if let Some(entry) = self.entries.get_mut(&id) {
+        if let Some(entry) = self.entries.get_mut(id) {
             entry.wait = Some(Wait {
                 class,
                 due,
@@ -396,7 +354,7 @@ impl Agenda {
     }
 
     fn leave(&mut self, id: Id) {
-        let Some(wait) = self.entries.get_mut(&id).and_then(|entry| entry.wait.take()) else {
+        let Some(wait) = self.entries.get_mut(id).and_then(|entry| entry.wait.take()) else {
             return;
         };
         let place = (wait.class, wait.due, id);
@@ -417,7 +375,7 @@ impl Agenda {
 
     /// Starts what stands at `place`, or parks it in the line of the first budget that is short.
     fn try_start(&mut self, place: Place, now: Timestamp, due: &mut Vec<Due>) -> bool {
-        let Some(entry) = self.entries.get_mut(&place.2) else {
+        let Some(entry) = self.entries.get_mut(place.2) else {
             return false;
         };
         let takes_place = !entry.unanswered;
@@ -496,7 +454,7 @@ impl Agenda {
 
     /// Drops budgets that nobody uses; their pace is forgotten, so only those that have caught up.
     pub fn tidy(&mut self, now: Timestamp) {
-        let used: BTreeSet<&Budget> = self.entries.values().flat_map(|entry| &entry.budgets).collect();
+        let used: BTreeSet<&Budget> = self.entries.iter().flat_map(|entry| &entry.budgets).collect();
         let unused = |budget: &Budget, lane: &Lane| {
             lane.is_idle() && !used.contains(budget) && lane.free_at(true).is_some_and(|when| when <= now)
         };

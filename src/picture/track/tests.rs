@@ -21,9 +21,7 @@ fn seen(second: i64) -> Arc<Observation> {
         at: at(second),
         elapsed: Duration::from_millis(500),
         source: None,
-        evidence: Evidence::Unrunnable {
-            reason: String::new(),
-        },
+        evidence: Evidence::unrunnable(""),
     })
 }
 

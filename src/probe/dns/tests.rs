@@ -7,7 +7,7 @@ use crate::probe::fixtures::*;
 
 async fn ask_mx(net: &FakeNet, context: &Context, domain: &str) -> MxEvidence {
     match mx(net, context, &name(domain), LIMIT).await.evidence {
-        Evidence::Mx(evidence) => evidence,
+        Evidence::Mx(evidence) => *evidence,
         other => panic!("{other:?}"),
     }
 }

@@ -67,8 +67,8 @@ async fn without_the_right_to_ping_a_ping_alone_is_no_evidence() {
     let net = world();
     net.host(MX);
     net.set_ping_permitted(false);
-    let Evidence::Unrunnable { reason } = look(&net, "198.51.100.10", true, &[]).await.evidence else {
+    let Evidence::Unrunnable(obstacle) = look(&net, "198.51.100.10", true, &[]).await.evidence else {
         panic!()
     };
-    assert!(reason.contains("ping_group_range") && reason.contains("CAP_NET_RAW"));
+    assert!(obstacle.reason.contains("ping_group_range") && obstacle.reason.contains("CAP_NET_RAW"));
 }

@@ -22,7 +22,7 @@ async fn look_after(
         closer,
     };
     match run(net, context, &name(domain), earlier, LIMIT).await.evidence {
-        Evidence::NameServers(evidence) => evidence,
+        Evidence::NameServers(evidence) => *evidence,
         other => panic!("{other:?}"),
     }
 }
@@ -222,12 +222,12 @@ async fn when_nobody_can_tell_memory_serves() {
     let seen = run(&net, &context(), &name("acme.test"), Earlier::default(), LIMIT).await;
     assert_eq!(
         seen,
-        Seen::of(Evidence::NameServers(NameServerEvidence {
+        Seen::of(Evidence::NameServers(Box::new(NameServerEvidence {
             zone: None,
             found_by: FoundBy::Nothing,
             servers: vec![],
             closer: None,
-        }))
+        })))
     );
 }
 

@@ -54,10 +54,14 @@ pub async fn run<N: Net>(
             .await
             .map(Box::new)
             .map(Evidence::Dmarc),
-        (PolicyPart::Dkim, Detail::Dkim { selectors }) => {
-            dkim::look(&looker, domain, selectors).await.map(Evidence::Dkim)
+        (PolicyPart::Dkim, detail) => {
+            let selectors = match detail {
+                Detail::Dkim { selectors } => selectors.as_slice(),
+                _ => &[],
+            };
+            let seen = dkim::look(&looker, domain, selectors).await;
+            seen.map(Box::new).map(Evidence::Dkim)
         }
-        (PolicyPart::Dkim, _) => dkim::look(&looker, domain, &[]).await.map(Evidence::Dkim),
         (PolicyPart::Sts, Detail::Sts { held }) => sts::look(&looker, trust, domain, held.as_ref())
             .await
             .map(|seen| Evidence::Sts(Box::new(seen))),

@@ -114,7 +114,7 @@ async fn servers_that_fail_tell_nothing() {
     let net = world();
     net.set_local_fault(Some("too many open files"));
     let seen = look(&net, "acme.test", PolicyPart::Spf, Detail::Plain).await;
-    assert!(matches!(seen, Evidence::Unrunnable { .. }));
+    assert!(matches!(seen, Evidence::Unrunnable(_)));
 }
 
 /// From a long name straight to where seven labels are left, and never more than eight questions (RFC 9989 4.10).

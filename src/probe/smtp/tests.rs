@@ -333,5 +333,5 @@ async fn our_own_faults_say_nothing_of_the_peer() {
             reason: reason.clone(),
         })
         .await;
-    assert_eq!(seen.evidence, Evidence::Unrunnable { reason });
+    assert_eq!(seen.evidence, Evidence::unrunnable(reason));
 }

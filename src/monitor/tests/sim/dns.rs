@@ -67,10 +67,10 @@ impl World {
         let (answer, elapsed) = self.lookup(domain.as_str(), self.mx_records(domain.as_str()));
         let answer = signed(answer, !self.tlsa.is_empty());
         (
-            Evidence::Mx(MxEvidence {
+            Evidence::Mx(Box::new(MxEvidence {
                 server: "192.0.2.52:53".parse().unwrap(),
                 answer,
-            }),
+            })),
             elapsed,
         )
     }
@@ -152,7 +152,7 @@ impl World {
             servers,
             closer: self.closer.get(domain.as_str()).cloned().map(Arc::new),
         };
-        (Evidence::NameServers(evidence), longest)
+        (Evidence::NameServers(Box::new(evidence)), longest)
     }
 
     /// What a name server says that answers.
@@ -203,7 +203,7 @@ impl World {
             Lookup::Timeout
         };
         let elapsed = if up { Duration::from_millis(10) } else { PATIENCE };
-        (Evidence::Resolver(ResolverEvidence { answer }), elapsed)
+        (Evidence::Resolver(Box::new(ResolverEvidence { answer })), elapsed)
     }
 }
 

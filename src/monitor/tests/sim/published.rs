@@ -80,7 +80,7 @@ pub(super) fn in_order(part: PolicyPart, told: Lookup<()>) -> Evidence {
             inherited: None,
             untold: None,
         })),
-        PolicyPart::Dkim => Evidence::Dkim(DkimEvidence { keys: vec![] }),
+        PolicyPart::Dkim => Evidence::Dkim(Box::new(DkimEvidence { keys: vec![] })),
         PolicyPart::Sts => {
             let nothing = if definite {
                 Lookup::NoData {
@@ -147,13 +147,13 @@ pub fn dmarc(record: &str) -> Evidence {
 
 /// What stands at a configured DKIM selector: a text, or nothing.
 pub fn dkim(selector: &str, record: Option<&str>) -> Evidence {
-    Evidence::Dkim(DkimEvidence {
+    Evidence::Dkim(Box::new(DkimEvidence {
         keys: vec![DkimAnswer {
             selector: selector.into(),
             configured: true,
             answer: record.map_or(Lookup::NoData { ttl: TTL }, texts),
         }],
-    })
+    }))
 }
 
 /// An MTA-STS policy that senders remember, and what fetching it comes to now.

@@ -18,8 +18,7 @@ impl World {
             panic!("no recipient's detail")
         };
         let Some((peer, server_name)) = peers.first() else {
-            let reason = "nobody to ask".into();
-            return (Evidence::Unrunnable { reason }, Duration::ZERO);
+            return (Evidence::unrunnable("nobody to ask"), Duration::ZERO);
         };
         let session = Detail::Smtp {
             server_name: server_name.clone(),

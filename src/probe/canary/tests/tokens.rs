@@ -297,11 +297,6 @@ async fn a_secret_that_cannot_be_had_is_our_own_side() {
         &"round-trip".into(),
     )
     .await;
-    assert_eq!(
-        seen.evidence,
-        Evidence::Unrunnable {
-            reason: "secrets/app: no such file".into()
-        }
-    );
+    assert_eq!(seen.evidence, Evidence::unrunnable("secrets/app: no such file"));
     assert!(asked(&post).is_empty());
 }
