@@ -96,9 +96,10 @@ pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyho
 /// it end before it was told to.
 pub async fn watch<N: Net>(origin: Origin<N>, stop: CancellationToken) -> anyhow::Result<()> {
     let Origin { net, read, notice } = origin;
-    let config = Arc::new(read().map_err(Mistakes)?);
+    let config = read().map_err(Mistakes)?;
     let now = net.now();
-    let settled = start::settle(&config, &*net).map_err(|reason| anyhow!(reason))?;
+    let settled = start::settle(config, &*net).map_err(|reason| anyhow!(reason))?;
+    let config = settled.plan.config();
     let clock = clock(&net);
     let (store, mut memory) = start::store(&config, &clock)?;
     let (keeper, store_thread) = Keeper::start(store).context("no thread for the store")?;

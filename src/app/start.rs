@@ -58,32 +58,34 @@ pub fn read(path: Option<&Path>) -> Result<config::Loaded, config::Problems> {
 }
 
 /// Settles a configuration for every room.
-pub(super) fn settle(config: &Arc<Config>, net: &impl Net) -> Result<Settled, String> {
-    let (inventory, context, trust) = vantage(config, net)?;
+pub(super) fn settle(config: Config, net: &impl Net) -> Result<Settled, String> {
+    let (inventory, context, trust) = vantage(&config, net)?;
     let (inventory, trust) = (Arc::new(inventory), Arc::new(trust));
-    let sources = Sources::configured(config, &context, &trust)?;
+    let sources = Sources::configured(&config, &context, &trust)?;
     let following = Following {
-        ways: Ways::new(config, Arc::clone(&inventory)),
+        ways: Ways::new(&config, Arc::clone(&inventory)),
         context: context.clone(),
         trust: Arc::clone(&trust),
     };
-    let asking = Asking::configured(config, &inventory, &context, &trust);
+    let heartbeat = Heartbeat::configured(&config);
+    let config = Arc::new(config.without_domains());
+    let asking = Asking::configured(&config, &inventory, &context, &trust);
     Ok(Settled {
-        plan: Plan::new(Arc::clone(config), inventory),
+        plan: Plan::new(Arc::clone(&config), inventory),
         context,
         trust,
-        policy: settings::policy(config),
-        routing: settings::routing(config),
-        wording: settings::wording(config),
-        notifiers: settings::notifiers(config)?,
+        policy: settings::policy(&config),
+        routing: settings::routing(&config),
+        wording: settings::wording(&config),
+        notifiers: settings::notifiers(&config)?,
         retention: config.store.retention,
         following,
-        digests: Digests::configured(config),
-        heartbeat: Heartbeat::configured(config),
+        digests: Digests::configured(&config),
+        heartbeat,
         asking,
         sources,
         per_host: config.metrics.per_host,
-        doors: Arc::new(doors::doors(config)?),
+        doors: Arc::new(doors::doors(&config)?),
         listen: config.server.listen,
     })
 }
@@ -312,8 +314,5 @@ fn is_watched(target: &Target, settled: &Settled, inventory: &Inventory) -> bool
 }
 
 pub(super) fn settler<N: Net>(read: ReadConfig, net: Arc<N>) -> Settle {
-    Arc::new(move || {
-        let config = Arc::new(read()?);
-        settle(&config, &*net)
-    })
+    Arc::new(move || settle(read()?, &*net))
 }

@@ -159,7 +159,7 @@ async fn a_reload_does_not_move_the_listener() {
     let moved = format!("[server]\nlisten = '127.0.0.1:1'\n{CONFIG}");
     let (sender, mut commands) = mpsc::channel(1);
     let reload = Reload {
-        settle: Arc::new(move || settle(&Arc::new(configured(&moved)), &*net)),
+        settle: Arc::new(move || settle(configured(&moved), &*net)),
         commands: sender,
         notifiers: Arc::default(),
         listen: "127.0.0.1:9525".parse().unwrap(),

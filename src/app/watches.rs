@@ -17,6 +17,7 @@ pub(super) type Watched = BTreeSet<(ClientId, DomainName)>;
 /// What the configuration names, and what it takes to add to it.
 #[derive(Clone)]
 pub struct Plan {
+    /// Without its domains, which stand in the inventory.
     config: Arc<Config>,
     inventory: Arc<Inventory>,
 }
@@ -25,6 +26,11 @@ impl Plan {
     /// As configured.
     pub(super) fn new(config: Arc<Config>, inventory: Arc<Inventory>) -> Self {
         Self { config, inventory }
+    }
+
+    /// The configuration, without its domains.
+    pub(super) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config)
     }
 
     /// How many domains are configured.

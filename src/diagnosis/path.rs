@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::smtp::SmtpEvidence;
-use crate::model::{Code, Evidence, Hop, SmtpStage, State, Subject};
+use crate::model::{Code, Evidence, Hop, HopKind, SmtpStage, State, Subject};
 
 use super::address::{AddressState, AddressView};
 use super::dns::DnsState;
@@ -42,7 +42,12 @@ fn policy(parts: &Parts<'_>) -> Hop {
         Some(finding) => finding.detail.clone(),
         None => policies.words.clone(),
     };
-    hop("policy", parts.domain.name.shared(), policies.state, summary)
+    hop(
+        HopKind::Policy,
+        parts.domain.name.shared(),
+        policies.state,
+        summary,
+    )
 }
 
 fn service(view: &ServiceView) -> Hop {
@@ -57,7 +62,7 @@ fn service(view: &ServiceView) -> Hop {
     };
     let elapsed = view.observation.as_ref().map(|seen| seen.elapsed);
     timed(
-        hop("service", view.service.label(), view.state, said),
+        hop(HopKind::Service, view.service.label(), view.state, said),
         elapsed.unwrap_or_default(),
     )
 }
@@ -75,12 +80,22 @@ fn reputation(parts: &Parts<'_>) -> Option<Hop> {
         more => format!("any of {more} blocklists"),
     };
     Some(match told.listed.first() {
-        Some((finding, _)) => hop("reputation", subject, State::Degraded, finding.detail.clone()),
-        None => hop("reputation", subject, State::Flowing, format!("not on {lists}")),
+        Some((finding, _)) => hop(
+            HopKind::Reputation,
+            subject,
+            State::Degraded,
+            finding.detail.clone(),
+        ),
+        None => hop(
+            HopKind::Reputation,
+            subject,
+            State::Flowing,
+            format!("not on {lists}"),
+        ),
     })
 }
 
-fn hop(hop: &'static str, subject: impl Into<Arc<str>>, state: State, summary: impl Into<Arc<str>>) -> Hop {
+fn hop(hop: HopKind, subject: impl Into<Arc<str>>, state: State, summary: impl Into<Arc<str>>) -> Hop {
     Hop {
         hop,
         subject: subject.into(),
@@ -93,9 +108,14 @@ fn hop(hop: &'static str, subject: impl Into<Arc<str>>, state: State, summary: i
 fn vantage(parts: &Parts<'_>) -> Hop {
     let name = Arc::clone(&parts.picture.inventory.vantage);
     match parts.own.worst() {
-        Some(finding) => hop("vantage", name, State::Broken, finding.detail.clone()),
-        None if parts.own.proven => hop("vantage", name, State::Flowing, "our own line works"),
-        None => hop("vantage", name, State::Unknown, "nothing has answered us yet"),
+        Some(finding) => hop(HopKind::Vantage, name, State::Broken, finding.detail.clone()),
+        None if parts.own.proven => hop(HopKind::Vantage, name, State::Flowing, "our own line works"),
+        None => hop(
+            HopKind::Vantage,
+            name,
+            State::Unknown,
+            "nothing has answered us yet",
+        ),
     }
 }
 
@@ -105,14 +125,14 @@ fn dns(parts: &Parts<'_>) -> Hop {
     let seen = track.map(|track| summary(&track.latest)).unwrap_or_default();
     let mut drawn = match &parts.dns {
         DnsState::Known(findings) => match findings.first() {
-            None => hop("dns", name(), State::Flowing, seen),
-            Some(finding) => hop("dns", name(), State::Degraded, finding.detail.clone()),
+            None => hop(HopKind::Dns, name(), State::Flowing, seen),
+            Some(finding) => hop(HopKind::Dns, name(), State::Degraded, finding.detail.clone()),
         },
-        DnsState::Broken(finding) => hop("dns", name(), State::Broken, finding.detail.clone()),
-        DnsState::Unknown(Some(finding)) => hop("dns", name(), State::Unknown, finding.detail.clone()),
-        DnsState::Unknown(None) => hop("dns", name(), State::Unknown, seen),
+        DnsState::Broken(finding) => hop(HopKind::Dns, name(), State::Broken, finding.detail.clone()),
+        DnsState::Unknown(Some(finding)) => hop(HopKind::Dns, name(), State::Unknown, finding.detail.clone()),
+        DnsState::Unknown(None) => hop(HopKind::Dns, name(), State::Unknown, seen),
     };
-    drawn.elapsed = track.map(|track| track.latest.elapsed.as_secs_f64());
+    drawn.elapsed = track.map(|track| track.latest.elapsed.into());
     drawn
 }
 
@@ -122,7 +142,7 @@ fn bare_host(host: &HostView) -> Hop {
         HostState::Unknown(Some(finding)) => (State::Unknown, finding.detail.clone()),
         _ => (State::Unknown, "no address that we can try is known".to_owned()),
     };
-    hop("host", host.name.shared(), state, summary)
+    hop(HopKind::Host, host.name.shared(), state, summary)
 }
 
 fn address(parts: &Parts<'_>, host: &HostView, view: &AddressView, hops: &mut Vec<Hop>) {
@@ -144,10 +164,15 @@ fn address(parts: &Parts<'_>, host: &HostView, view: &AddressView, hops: &mut Ve
             (false, false) => State::Unknown,
         };
         let seen = impaired.map(|finding| finding.detail).or(seen);
-        hops.push(hop("gateway", front.label(), state, seen.unwrap_or_default()));
+        hops.push(hop(
+            HopKind::Gateway,
+            front.label(),
+            state,
+            seen.unwrap_or_default(),
+        ));
         if down {
             hops.push(hop(
-                "host",
+                HopKind::Host,
                 label,
                 State::Unknown,
                 "behind the gateway that is down",
@@ -163,7 +188,7 @@ fn address(parts: &Parts<'_>, host: &HostView, view: &AddressView, hops: &mut Ve
             _ => None,
         });
     let Some(smtp) = smtp else {
-        hops.push(hop("host", label, State::Unknown, "not looked at yet"));
+        hops.push(hop(HopKind::Host, label, State::Unknown, "not looked at yet"));
         return;
     };
     hops.extend(session(parts, host, view, smtp, &label));
@@ -190,17 +215,20 @@ fn session(
     let mut hops = Vec::new();
     if failed == Some(SmtpStage::Connect) {
         hops.push(timed(
-            hop("host", label, bad, seen),
+            hop(HopKind::Host, label, bad, seen),
             time(smtp, &[SmtpStage::Connect]),
         ));
         return hops;
     }
     let connect = time(smtp, &[SmtpStage::Connect]);
-    hops.push(timed(hop("host", label, State::Flowing, "port 25 open"), connect));
+    hops.push(timed(
+        hop(HopKind::Host, label, State::Flowing, "port 25 open"),
+        connect,
+    ));
     let dialogue = time(smtp, &[SmtpStage::Greeting, SmtpStage::Ehlo]);
     if matches!(failed, Some(SmtpStage::Greeting | SmtpStage::Ehlo)) {
         let state = if view.is_usable() { State::Degraded } else { bad };
-        hops.push(timed(hop("smtp", label, state, seen), dialogue));
+        hops.push(timed(hop(HopKind::Smtp, label, state, seen), dialogue));
         return hops;
     }
     let greeting = smtp
@@ -209,7 +237,7 @@ fn session(
         .map(|reply| reply.code.to_string())
         .unwrap_or_default();
     hops.push(timed(
-        hop("smtp", label, State::Flowing, format!("{greeting}, EHLO")),
+        hop(HopKind::Smtp, label, State::Flowing, format!("{greeting}, EHLO")),
         dialogue,
     ));
     let handshake = time(smtp, &[SmtpStage::StartTls, SmtpStage::Handshake]);
@@ -219,15 +247,15 @@ fn session(
         .find(|finding| finding.code.layer() == "tls" && finding.subject == label);
     let expiry = expiry(smtp).map(|at| format!(", certificate until {}", at.strftime("%Y-%m-%d")));
     let tls = match (&smtp.tls, finding) {
-        (_, Some(finding)) => hop("tls", label, finding.state, finding.detail.clone()),
+        (_, Some(finding)) => hop(HopKind::Tls, label, finding.state, finding.detail.clone()),
         (Some(tls), None) => hop(
-            "tls",
+            HopKind::Tls,
             label,
             State::Flowing,
             format!("{}{}", tls.version, expiry.unwrap_or_default()),
         ),
-        (None, None) if failed.is_some() => hop("tls", label, State::Degraded, seen),
-        (None, None) => hop("tls", label, State::Flowing, "not offered, not required"),
+        (None, None) if failed.is_some() => hop(HopKind::Tls, label, State::Degraded, seen),
+        (None, None) => hop(HopKind::Tls, label, State::Flowing, "not offered, not required"),
     };
     hops.push(timed(tls, handshake));
     let _ = parts;
@@ -235,7 +263,7 @@ fn session(
 }
 
 fn timed(mut drawn: Hop, elapsed: Duration) -> Hop {
-    drawn.elapsed = Some(elapsed.as_secs_f64()).filter(|elapsed| *elapsed > 0.0);
+    drawn.elapsed = (!elapsed.is_zero()).then(|| elapsed.into());
     drawn
 }
 

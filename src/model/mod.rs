@@ -55,5 +55,6 @@ pub use smtp::{DialError, EnhancedCode, Reply, SmtpStage};
 pub use subject::{Anchor, Endpoint, ProbeKind, Recipient, Subject};
 pub use times::Times;
 pub use verdict::{
-    Cause, Confidence, EvidenceNote, Hop, Owner, Proof, Root, RootKind, State, Target, Verdict, Warning,
+    Cause, Confidence, EvidenceNote, Hop, HopKind, Owner, Proof, Root, RootKind, State, Target, Verdict,
+    Warning,
 };

@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 /// A time, to the nanosecond. What lies before 1678 or after 2261 is the beginning or the end of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +44,13 @@ impl From<Duration> for Length {
     fn from(length: Duration) -> Self {
         let nanos = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
         Self(NonZeroU64::MIN.saturating_add(nanos))
+    }
+}
+
+/// In seconds.
+impl Serialize for Length {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(Duration::from(*self).as_secs_f64())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, Code, DomainName, Flaps, IncidentId, ProbeKind, Subject};
+use super::{ClientId, Code, DomainName, Flaps, IncidentId, Length, ProbeKind, Subject};
 
 /// The four states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -317,18 +317,53 @@ pub struct Warning {
 }
 
 /// One step of the path that mail takes, for drawing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Hop {
-    /// `vantage`, `dns`, `gateway`, `host`, `smtp`, `tls`, `policy`, `service`, `reputation` or `delivery`.
-    pub hop: &'static str,
+    /// What kind of step.
+    pub hop: HopKind,
     /// The thing itself: a name, an address.
     pub subject: Arc<str>,
     /// How it is.
     pub state: State,
-    /// How long it took, in seconds, where measured.
-    pub elapsed: Option<f64>,
+    /// How long it took, where measured; in the API in seconds.
+    pub elapsed: Option<Length>,
     /// In a few words.
     pub summary: Arc<str>,
+}
+
+/// The kinds of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names are the definition")]
+pub enum HopKind {
+    Vantage,
+    Dns,
+    Gateway,
+    Host,
+    Smtp,
+    Tls,
+    Policy,
+    Service,
+    Reputation,
+    Delivery,
+}
+
+impl HopKind {
+    /// The name in the API and in `check`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vantage => "vantage",
+            Self::Dns => "dns",
+            Self::Gateway => "gateway",
+            Self::Host => "host",
+            Self::Smtp => "smtp",
+            Self::Tls => "tls",
+            Self::Policy => "policy",
+            Self::Service => "service",
+            Self::Reputation => "reputation",
+            Self::Delivery => "delivery",
+        }
+    }
 }
 
 /// The state of a target, with one root cause.

@@ -61,11 +61,11 @@ impl Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::State;
+    use crate::model::{HopKind, State};
 
     fn hop(summary: &str) -> Hop {
         Hop {
-            hop: "host",
+            hop: HopKind::Host,
             subject: "mx.acme.test".into(),
             state: State::Flowing,
             elapsed: None,

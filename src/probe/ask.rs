@@ -249,6 +249,8 @@ pub(super) fn read<T>(
             ttl: negative_ttl(answer),
         };
     }
+    // Kept until the next look.
+    records.shrink_to_fit();
     Lookup::Found {
         records,
         ttl,

@@ -218,7 +218,7 @@ fn a_healthy_domain_shows_its_whole_path() {
         .verdict
         .path
         .iter()
-        .map(|hop| format!("{} {} {}", hop.hop, hop.subject, hop.state))
+        .map(|hop| format!("{} {} {}", hop.hop.as_str(), hop.subject, hop.state))
         .collect();
     insta::assert_snapshot!(path.join("\n"), @"
     vantage hq flowing

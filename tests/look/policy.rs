@@ -133,7 +133,11 @@ fn state(text: &str) -> State {
 }
 
 fn hop(looked: &Looked) -> State {
-    let hop = looked.verdict.path.iter().find(|hop| hop.hop == "policy");
+    let hop = looked
+        .verdict
+        .path
+        .iter()
+        .find(|hop| hop.hop.as_str() == "policy");
     hop.map_or(State::Unknown, |hop| hop.state)
 }
 

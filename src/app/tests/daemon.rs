@@ -221,7 +221,7 @@ impl Bench {
             writes_left: Arc::clone(&writes_left),
         };
         let (keeper, store) = Keeper::start(Box::new(mortal)).unwrap();
-        let settled = settle(&Arc::new(config.clone()), &*net).unwrap();
+        let settled = settle(config.clone(), &*net).unwrap();
         let seal = Seal::new(&[7; 32]);
         let engine = engine(&net, &settled, &mut memory, (keeper.clone(), seal), now).unwrap();
         let (snapshot_sender, snapshots) = watch::channel(Arc::new(engine.first_snapshot(now)));
@@ -427,7 +427,7 @@ impl Daemon {
 
     /// Takes over another configuration.
     pub async fn reload(&mut self, text: &str) {
-        let settled = settle(&Arc::new(configured(text)), &self.net).unwrap();
+        let settled = settle(configured(text), &self.net).unwrap();
         let (done, taken) = tokio::sync::oneshot::channel();
         self.commands
             .send(Command::Reload(Box::new(settled), done))

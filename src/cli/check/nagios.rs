@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{State, Verdict};
 
@@ -57,11 +58,9 @@ fn line(verdict: &Verdict) -> String {
 
 /// The slowest hop, in seconds.
 fn slowest(verdict: &Verdict) -> Option<f64> {
-    verdict
-        .path
-        .iter()
-        .filter_map(|hop| hop.elapsed)
-        .max_by(f64::total_cmp)
+    let elapsed = verdict.path.iter().filter_map(|hop| hop.elapsed);
+    let slowest = elapsed.max()?;
+    Some(Duration::from(slowest).as_secs_f64())
 }
 
 /// A bar begins performance data, and a line ends at its end: neither may come out of what others wrote.

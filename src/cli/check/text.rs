@@ -1,7 +1,6 @@
 //! A verdict for people: the path hop by hop, what is wrong, whose it is, what to do.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use crate::cli::layout::{field, mark, wrap};
 use crate::cli::style::{self, FAINT, STRONG, paint};
@@ -12,7 +11,12 @@ use crate::model::{Confidence, Hop, Owner, Proof, State, Verdict};
 pub fn render(verdict: &Verdict, width: usize, coloured: bool) -> String {
     let mut out = headline(verdict, coloured);
     out.push('\n');
-    let column = verdict.path.iter().map(|hop| hop.hop.len()).max().unwrap_or(0);
+    let column = verdict
+        .path
+        .iter()
+        .map(|hop| hop.hop.as_str().len())
+        .max()
+        .unwrap_or(0);
     for (index, hop) in verdict.path.iter().enumerate() {
         let last = index + 1 == verdict.path.len();
         draw_hop(&mut out, hop, column, last, width, coloured);
@@ -89,9 +93,9 @@ fn headline(verdict: &Verdict, coloured: bool) -> String {
 
 fn draw_hop(out: &mut String, hop: &Hop, column: usize, last: bool, width: usize, coloured: bool) {
     let state = style::of_state(hop.state);
-    let elapsed = hop.elapsed.map_or_else(String::new, |seconds| {
-        brief(Duration::try_from_secs_f64(seconds).unwrap_or_default())
-    });
+    let elapsed = hop
+        .elapsed
+        .map_or_else(String::new, |elapsed| brief(elapsed.into()));
     let indent = column + 14;
     let text = wrap(
         &format!("{}  {}", hop.subject, hop.summary),
@@ -104,7 +108,7 @@ fn draw_hop(out: &mut String, hop: &Hop, column: usize, last: bool, width: usize
                 out,
                 " {} {:<column$} {} {line}",
                 paint(mark(hop.state), state.bold(), coloured),
-                hop.hop,
+                hop.hop.as_str(),
                 paint(&format!("{elapsed:>8}"), FAINT, coloured),
             );
         } else {

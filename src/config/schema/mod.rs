@@ -86,6 +86,15 @@ pub struct Metrics {
 }
 
 impl Config {
+    /// Without its domains: once an inventory has taken them over, a large configuration need not hold them a second time.
+    #[must_use]
+    pub fn without_domains(mut self) -> Self {
+        for client in &mut self.clients {
+            client.domains = Vec::new();
+        }
+        self
+    }
+
     /// All domains with the clients that they belong to, in the order of the files.
     pub fn domains(&self) -> impl Iterator<Item = (&Client, &Domain)> {
         self.clients

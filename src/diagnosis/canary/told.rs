@@ -7,7 +7,8 @@ use super::slow;
 use crate::inventory::Canary;
 use crate::model::smtp::SmtpFailureKind;
 use crate::model::{
-    CanaryEvidence, CanaryOutcome, Code, Evidence, Hop, LateCanary, Observation, State, Warning,
+    CanaryEvidence, CanaryOutcome, Code, Evidence, Hop, HopKind, LateCanary, Length, Observation, State,
+    Warning,
 };
 
 /// What happened to one, in whole sentences.
@@ -161,10 +162,10 @@ pub(super) fn path(canary: &Canary, latest: &Observation) -> Vec<Hop> {
         return Vec::new();
     };
     let hop = |subject: String, state, elapsed: Option<Duration>, summary: String| Hop {
-        hop: "delivery",
+        hop: HopKind::Delivery,
         subject: subject.into(),
         state,
-        elapsed: elapsed.map(|elapsed| elapsed.as_secs_f64()),
+        elapsed: elapsed.map(Length::from),
         summary: summary.into(),
     };
     let said = summary(evidence);

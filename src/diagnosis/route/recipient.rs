@@ -11,8 +11,8 @@ use crate::inventory::{Domain, Provider};
 use crate::message::{self, Stage};
 use crate::model::smtp::{SmtpEvidence, SmtpFailureKind};
 use crate::model::{
-    ClientId, Code, EnhancedCode, Evidence, Hop, Observation, Recipient, Reply, Root, RootKind, SmtpStage,
-    State, Subject,
+    ClientId, Code, EnhancedCode, Evidence, Hop, HopKind, Observation, Recipient, Reply, Root, RootKind,
+    SmtpStage, State, Subject,
 };
 use crate::picture::{Health, Picture, SMTP_PORT, Settled};
 
@@ -206,7 +206,7 @@ fn failed(
 
 fn hop(recipient: &Recipient, state: State, summary: String) -> Hop {
     Hop {
-        hop: "delivery",
+        hop: HopKind::Delivery,
         subject: Arc::clone(&recipient.address),
         state,
         elapsed: None,

@@ -14,7 +14,9 @@ use crate::model::dns::Lookup;
 use crate::model::policy::PolicyPart;
 use crate::model::policy::dmarc::DmarcRecord;
 use crate::model::sender::{SenderEvidence, SpfCheck, SpfResult};
-use crate::model::{ClientId, Code, DomainName, Evidence, Hop, Observation, Root, RootKind, State, Subject};
+use crate::model::{
+    ClientId, Code, DomainName, Evidence, Hop, HopKind, Observation, Root, RootKind, State, Subject,
+};
 use crate::picture::{Health, Picture, Track};
 
 use super::super::doubt::Doubt;
@@ -263,10 +265,10 @@ fn hop(seen: &Arc<Observation>, evidence: &SenderEvidence, faults: &[String], fr
         faults => (State::Degraded, faults.join(" ")),
     };
     Hop {
-        hop: "policy",
+        hop: HopKind::Policy,
         subject: subject.into(),
         state,
-        elapsed: Some(seen.elapsed.as_secs_f64()),
+        elapsed: Some(seen.elapsed.into()),
         summary: summary.into(),
     }
 }

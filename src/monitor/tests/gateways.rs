@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::sim::{CONFIG, Sim, World, start};
 use crate::model::snmp::SnmpFailure;
-use crate::model::{ClientId, Code, RootKind, State, Target, Verdict};
+use crate::model::{ClientId, Code, HopKind, RootKind, State, Target, Verdict};
 
 use Code::*;
 use State::*;
@@ -65,7 +65,7 @@ fn loss_begins_and_ends_as_one_incident_of_the_gateway() {
         .verdict("acme.test")
         .path
         .into_iter()
-        .find(|hop| hop.hop == "gateway");
+        .find(|hop| hop.hop == HopKind::Gateway);
     assert_eq!(hop.unwrap().state, Degraded);
     heal(&mut sim, 70.0);
     assert_eq!(turns(&sim), all_of_acme(Flowing, None));

@@ -32,7 +32,7 @@ fn a_healthy_route_is_proven_by_dialogue_and_recipient() {
     assert_eq!((acme.state, beta.state), (State::Flowing, State::Flowing));
     assert_eq!(acme.proven_by, [Proof::Dialogue, Proof::Rcpt]);
     assert_eq!(beta.proven_by, [Proof::Dialogue]);
-    let hops: Vec<&str> = acme.path.iter().map(|hop| hop.hop).collect();
+    let hops: Vec<&str> = acme.path.iter().map(|hop| hop.hop.as_str()).collect();
     assert_eq!(
         hops,
         [

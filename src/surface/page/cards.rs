@@ -1,10 +1,13 @@
 //! The parts that pages are made of, in the words that they show.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::words::{self, Moment};
 use crate::model::{
-    Cause, ClientId, Code, Confidence, EvidenceNote, Flaps, Hop, IncidentId, Owner, State, Target, Verdict,
+    Cause, ClientId, Code, Confidence, EvidenceNote, Flaps, Hop, HopKind, IncidentId, Owner, State, Target,
+    Verdict,
 };
 use crate::snapshot::{GatewayView, Snapshot};
 
@@ -135,21 +138,22 @@ impl HopCard {
     fn new(hop: &Hop) -> Self {
         Self {
             label: match hop.hop {
-                "vantage" => "Our side",
-                "dns" => "DNS",
-                "gateway" => "Router",
-                "host" => "Host",
-                "smtp" => "Mail server",
-                "tls" => "Encryption",
-                "policy" => "Policy",
-                "service" => "Service",
-                "reputation" => "Reputation",
-                "delivery" => "Delivery",
-                other => other,
+                HopKind::Vantage => "Our side",
+                HopKind::Dns => "DNS",
+                HopKind::Gateway => "Router",
+                HopKind::Host => "Host",
+                HopKind::Smtp => "Mail server",
+                HopKind::Tls => "Encryption",
+                HopKind::Policy => "Policy",
+                HopKind::Service => "Service",
+                HopKind::Reputation => "Reputation",
+                HopKind::Delivery => "Delivery",
             },
             subject: hop.subject.to_string(),
             state: hop.state,
-            elapsed: hop.elapsed.map(words::elapsed),
+            elapsed: hop
+                .elapsed
+                .map(|elapsed| words::elapsed(Duration::from(elapsed).as_secs_f64())),
             summary: hop.summary.to_string(),
         }
     }

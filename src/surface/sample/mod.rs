@@ -121,24 +121,36 @@ fn expired() -> Cause {
     )
 }
 
-fn hop(hop: &'static str, subject: &str, state: State, elapsed: Option<f64>, summary: &str) -> Hop {
+fn hop(hop: HopKind, subject: &str, state: State, elapsed: Option<f64>, summary: &str) -> Hop {
     Hop {
         hop,
         subject: subject.into(),
         state,
-        elapsed,
+        elapsed: elapsed.map(|seconds| Duration::from_secs_f64(seconds).into()),
         summary: summary.into(),
     }
 }
 
 fn healthy_path(mx: &str, address: &str) -> Vec<Hop> {
     vec![
-        hop("vantage", "hq", State::Flowing, None, "2 anchors answer"),
-        hop("dns", mx, State::Flowing, Some(0.012), "MX and addresses found"),
-        hop("host", address, State::Flowing, Some(0.021), "port 25 open"),
-        hop("smtp", mx, State::Flowing, Some(0.084), "220, EHLO, 250"),
+        hop(HopKind::Vantage, "hq", State::Flowing, None, "2 anchors answer"),
         hop(
-            "tls",
+            HopKind::Dns,
+            mx,
+            State::Flowing,
+            Some(0.012),
+            "MX and addresses found",
+        ),
+        hop(
+            HopKind::Host,
+            address,
+            State::Flowing,
+            Some(0.021),
+            "port 25 open",
+        ),
+        hop(HopKind::Smtp, mx, State::Flowing, Some(0.084), "220, EHLO, 250"),
+        hop(
+            HopKind::Tls,
             mx,
             State::Flowing,
             Some(0.046),
@@ -149,24 +161,30 @@ fn healthy_path(mx: &str, address: &str) -> Vec<Hop> {
 
 fn router_path() -> Vec<Hop> {
     vec![
-        hop("vantage", "hq", State::Flowing, None, "2 anchors answer"),
+        hop(HopKind::Vantage, "hq", State::Flowing, None, "2 anchors answer"),
         hop(
-            "dns",
+            HopKind::Dns,
             "mx.acme.test",
             State::Flowing,
             Some(0.012),
             "MX and addresses found",
         ),
         hop(
-            "gateway",
+            HopKind::Gateway,
             "hq-router",
             State::Broken,
             None,
             "5 of 5 pings lost, port 443: no answer",
         ),
-        hop("host", "198.51.100.10", State::Unknown, None, "behind the router"),
-        hop("smtp", "mx.acme.test", State::Unknown, None, "not reached"),
-        hop("tls", "mx.acme.test", State::Unknown, None, "not reached"),
+        hop(
+            HopKind::Host,
+            "198.51.100.10",
+            State::Unknown,
+            None,
+            "behind the router",
+        ),
+        hop(HopKind::Smtp, "mx.acme.test", State::Unknown, None, "not reached"),
+        hop(HopKind::Tls, "mx.acme.test", State::Unknown, None, "not reached"),
     ]
 }
 

@@ -1,16 +1,19 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{render, wrap};
 use crate::model::{
-    Cause, ClientId, Code, Confidence, Hop, Owner, Proof, Root, RootKind, State, Target, Verdict, Warning,
+    Cause, ClientId, Code, Confidence, Hop, HopKind, Owner, Proof, Root, RootKind, State, Target, Verdict,
+    Warning,
 };
 
-fn hop(hop: &'static str, subject: &str, state: State, elapsed: Option<f64>, summary: &str) -> Hop {
+fn hop(hop: HopKind, subject: &str, state: State, elapsed: Option<f64>, summary: &str) -> Hop {
     Hop {
         hop,
         subject: subject.into(),
         state,
-        elapsed,
+        elapsed: elapsed.map(|seconds| Duration::from_secs_f64(seconds).into()),
         summary: summary.into(),
     }
 }
@@ -55,23 +58,23 @@ fn router_down() -> Verdict {
         stands_on: vec![],
     };
     let path = vec![
-        hop("vantage", "hq", State::Flowing, None, "our own line works"),
+        hop(HopKind::Vantage, "hq", State::Flowing, None, "our own line works"),
         hop(
-            "dns",
+            HopKind::Dns,
             "acme.test",
             State::Flowing,
             Some(0.012),
             "MX 10 mx.acme.test",
         ),
         hop(
-            "gateway",
+            HopKind::Gateway,
             "hq-router (198.51.100.1)",
             State::Broken,
             None,
             "5 of 5 pings lost",
         ),
         hop(
-            "host",
+            HopKind::Host,
             "mx.acme.test (198.51.100.10)",
             State::Unknown,
             None,
@@ -108,30 +111,36 @@ fn a_broken_domain_at_80_columns() {
 #[test]
 fn a_flowing_domain_at_120_columns() {
     let path = vec![
-        hop("vantage", "local", State::Flowing, None, "our own line works"),
         hop(
-            "dns",
+            HopKind::Vantage,
+            "local",
+            State::Flowing,
+            None,
+            "our own line works",
+        ),
+        hop(
+            HopKind::Dns,
             "acme.test",
             State::Flowing,
             Some(0.0123),
             "MX 10 mx.acme.test",
         ),
         hop(
-            "host",
+            HopKind::Host,
             "mx.acme.test (198.51.100.10)",
             State::Flowing,
             Some(0.0251),
             "port 25 open",
         ),
         hop(
-            "smtp",
+            HopKind::Smtp,
             "mx.acme.test (198.51.100.10)",
             State::Flowing,
             Some(0.0512),
             "220, EHLO",
         ),
         hop(
-            "tls",
+            HopKind::Tls,
             "mx.acme.test (198.51.100.10)",
             State::Flowing,
             Some(0.054),
