@@ -52,6 +52,6 @@ fn leads_to(picture: &Picture, domain: &DomainName, addresses: &BTreeSet<SocketA
 
 fn answered_lately(picture: &Picture, address: SocketAddr, now: Timestamp) -> bool {
     let track = picture.track(&Subject::Smtp(address));
-    let good = track.and_then(|track| track.last_good.as_ref());
+    let good = track.and_then(|track| track.last_good());
     good.is_some_and(|good| now.duration_since(good.at) <= LATELY)
 }

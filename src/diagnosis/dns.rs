@@ -200,7 +200,7 @@ fn unresolved(
 fn wait_for_memory(picture: &Picture, domain: &Domain, doubt: &mut Doubt) {
     let resolved = picture.track(&Subject::Mx(domain.name.clone()));
     let serving = picture.track(&Subject::NameServers(domain.name.clone()));
-    if resolved.is_some_and(|track| track.last_good.is_some())
+    if resolved.is_some_and(|track| track.last_good().is_some())
         && let Some(serving) = serving.and_then(|track| track.settled.as_ref())
     {
         let until = serving.since().checked_add(REMEMBERED_FAILURE);
@@ -295,7 +295,7 @@ fn name_server_findings(
             )]
         }
         // Blocked for us from the start, most likely: port 53 to the outside often is.
-        _ if track.last_good.is_none() => Vec::new(),
+        _ if track.last_good().is_none() => Vec::new(),
         _ if resolver_may_remember(mx, now, doubt) => Vec::new(),
         _ => {
             let subject = format!("name servers of {}", domain.name);

@@ -99,8 +99,8 @@ impl Doubt {
         let answered = |anchor: &Anchor| {
             let track = picture.track(&Subject::Anchor(anchor.clone()));
             track
-                .filter(|track| track.streak.is_none())
-                .and_then(|track| track.last_good.as_ref())
+                .filter(|track| track.streak().is_none())
+                .and_then(|track| track.last_good())
                 .is_some_and(|good| good.at >= since)
         };
         if anchors().any(|anchor| clears(anchor) && answered(anchor)) {

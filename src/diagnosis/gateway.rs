@@ -87,7 +87,7 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
 /// Whether its SNMP agent is all that has answered: with nothing behind it that could bear witness, an agent that is
 /// off looks the same as a router that is.
 fn is_known_by_agent_alone(track: &Track) -> bool {
-    track.last_good.as_ref().is_some_and(|good| match &good.evidence {
+    track.last_good().is_some_and(|good| match &good.evidence {
         Evidence::Gateway(gateway) => gateway
             .checks
             .iter()

@@ -163,10 +163,10 @@ fn silent_since<'a>(
             continue;
         };
         // One that could never be asked, for want of its address, is no witness at all.
-        if track.streak.is_none() && track.settled.is_none() {
+        if track.streak().is_none() && track.settled.is_none() {
             continue;
         }
-        seen.push(track.streak.as_ref()?.first_seen());
+        seen.push(track.streak()?.first_seen());
     }
     let (first, last) = (seen.iter().min()?, seen.iter().max()?);
     let refuted = last_success.is_some_and(|success| success >= *last);

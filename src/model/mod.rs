@@ -5,6 +5,7 @@
 
 pub mod base64;
 pub mod blocklist;
+pub mod by_subject;
 mod canary;
 pub mod catalogue;
 mod code;
@@ -35,6 +36,7 @@ pub mod tls;
 pub mod trace;
 mod verdict;
 
+pub use by_subject::{BySubject, OfSubject};
 pub use canary::{CanaryEvidence, CanaryOutcome, CanaryStage, LateCanary, MethodResult};
 pub use code::{Code, UnknownCode};
 pub use deed::{Deed, Entry};

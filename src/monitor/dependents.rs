@@ -200,7 +200,7 @@ impl Monitor {
         let fails = self
             .picture
             .track(subject)
-            .is_some_and(|track| track.streak.is_some());
+            .is_some_and(|track| track.streak().is_some());
         (fails || !flows || self.held.contains(&target)).then_some(target)
     }
 

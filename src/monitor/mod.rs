@@ -308,10 +308,10 @@ impl Monitor {
         if matches!(health, Health::Failed(_) | Health::Settled(_)) {
             self.ask_for_more(&subject, in_doubt, observation.ended(), now);
         }
-        if let Some(track) = before.as_ref().filter(|track| track.streak.is_some())
+        if let Some(track) = before.as_ref().filter(|track| track.streak().is_some())
             && health == Health::Good
         {
-            let good_before = track.last_good.as_ref().map(|good| good.at);
+            let good_before = track.last_good().map(|good| good.at);
             self.recovered(&subject, good_before, now);
         }
         self.hear_from_behind(&subject, now);
@@ -447,7 +447,7 @@ impl Monitor {
         let began = self
             .picture
             .track(subject)
-            .and_then(|track| Some(track.streak.as_ref()?.first_seen()));
+            .and_then(|track| Some(track.streak()?.first_seen()));
         for explainer in diagnosis::explainers(&self.picture, subject) {
             let since = match self.mode {
                 Mode::OneLook => Timestamp::MIN,

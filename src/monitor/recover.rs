@@ -48,7 +48,7 @@ impl Monitor {
                     if self
                         .picture
                         .track(&sibling)
-                        .is_some_and(|track| track.streak.is_some())
+                        .is_some_and(|track| track.streak().is_some())
                     {
                         self.agenda.ask(&sibling, now, now);
                     }
@@ -127,7 +127,7 @@ impl Monitor {
     fn ask_failing(&mut self, subjects: impl IntoIterator<Item = Subject>, now: Timestamp) {
         for subject in subjects {
             let track = self.picture.track(&subject);
-            if track.is_some_and(|track| track.streak.is_some()) {
+            if track.is_some_and(|track| track.streak().is_some()) {
                 self.agenda.ask(&subject, now, now);
             }
         }
@@ -153,7 +153,7 @@ impl Monitor {
             };
             if down && is_up() {
                 let track = self.picture.track(&front.subject());
-                let good_before = track.and_then(|track| Some(track.last_good.as_ref()?.at));
+                let good_before = track.and_then(|track| Some(track.last_good()?.at));
                 self.recovered(&front.subject(), good_before, now);
             }
         }
@@ -214,7 +214,7 @@ impl Monitor {
         resolvers
             .map(Subject::Resolver)
             .filter(|resolver| resolver != but)
-            .filter_map(|resolver| Some(self.picture.track(&resolver)?.last_good.as_ref()?.at))
+            .filter_map(|resolver| Some(self.picture.track(&resolver)?.last_good()?.at))
             .max()
             .unwrap_or(Timestamp::MIN)
     }

@@ -78,7 +78,7 @@ impl Monitor {
         let track = self.picture.track(&Subject::NameServers(domain.clone()));
         let observations = track
             .into_iter()
-            .flat_map(|track| track.last_good.iter().chain([&track.latest]));
+            .flat_map(|track| track.last_good().into_iter().chain([&track.latest]));
         observations.filter_map(|observation| match &observation.evidence {
             Evidence::NameServers(evidence) => Some(&**evidence),
             _ => None,

@@ -15,7 +15,7 @@ impl Picture {
         let track = self.track(&Subject::Canary(client.clone(), name.into()));
         let newest = track
             .into_iter()
-            .flat_map(|track| std::iter::once(&track.latest).chain(&track.last_good));
+            .flat_map(|track| std::iter::once(&track.latest).chain(track.last_good()));
         let seen = newest.filter_map(|observation| match &observation.evidence {
             Evidence::Canary(evidence) => Some(evidence),
             _ => None,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::config::ResolvedProbe;
 use crate::inventory::{Domain, Gateway, Inventory, Provider};
 use crate::model::dns::{Exchange, Lookup, MxRecord};
-use crate::model::{Accepted, DomainName, Evidence, Observation, Service, Subject};
+use crate::model::{Accepted, BySubject, DomainName, Evidence, Observation, Service, Subject};
 use crate::net::Routes;
 
 mod boot;
@@ -28,7 +28,6 @@ mod reputation;
 mod routes;
 mod services;
 mod track;
-mod tracks;
 mod users;
 mod zone;
 
@@ -56,7 +55,7 @@ pub struct Picture {
     pub accepted: std::collections::HashMap<DomainName, Vec<Accepted>>,
     /// The machine's own default routes.
     pub routes: Routes,
-    tracks: tracks::Tracks,
+    tracks: BySubject<Track>,
     lines: line::Lines,
     boots: boot::Boots,
     zones: zone::Zones,
@@ -98,7 +97,7 @@ impl Picture {
             learnt,
             accepted: std::collections::HashMap::new(),
             routes,
-            tracks: tracks::Tracks::default(),
+            tracks: BySubject::default(),
             zones: zone::Zones::default(),
             leads: Leads::default(),
             users: users::AllUsers::default(),
@@ -145,7 +144,11 @@ impl Picture {
                 .or_default()
                 .insert(name.clone(), Arc::clone(observation));
         }
-        self.tracks.of(observation).record(observation, health, taking);
+        let id = self.tracks.id(&observation.subject);
+        let id = id.unwrap_or_else(|| self.tracks.insert(Track::new(observation)));
+        if let Some(track) = self.tracks.at_mut(id) {
+            track.record(observation, health, taking);
+        }
         match &observation.subject {
             Subject::Mx(domain) => self.relink_domain(&domain.clone(), observation.ended()),
             Subject::Addresses(host) => self.relink_host(&host.clone(), observation.ended()),
@@ -163,7 +166,7 @@ impl Picture {
         let newest = settled
             .or(Some(&track.latest))
             .into_iter()
-            .chain(&track.last_good);
+            .chain(track.last_good());
         for observation in newest {
             let Evidence::Mx(evidence) = &observation.evidence else {
                 continue;
@@ -206,7 +209,7 @@ impl Picture {
         for observation in settled
             .or(Some(&track.latest))
             .into_iter()
-            .chain(&track.last_good)
+            .chain(track.last_good())
         {
             if let Evidence::Addresses(evidence) = &observation.evidence {
                 let found: Vec<IpAddr> = evidence.addresses().collect();
@@ -245,7 +248,7 @@ impl Picture {
             Evidence::Gateway(evidence) => evidence.address,
             _ => None,
         };
-        found(&track.latest).or_else(|| track.last_good.as_ref().and_then(found))
+        found(&track.latest).or_else(|| track.last_good().and_then(found))
     }
 
     /// The addresses behind a gateway that some domain's mail goes to.
@@ -354,7 +357,9 @@ impl Picture {
 
     /// Forgets subjects that nobody watches any more.
     pub fn forget(&mut self, subject: &Subject) {
-        self.tracks.remove(subject);
+        if let Some(id) = self.tracks.id(subject) {
+            self.tracks.remove(id);
+        }
         self.forget_habits(subject);
         match subject {
             Subject::Smtp(address) => {

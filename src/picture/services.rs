@@ -52,7 +52,7 @@ impl Picture {
         let Some(track) = self.track(&Subject::Service(service.clone())) else {
             return Vec::new();
         };
-        let newest = [Some(&track.latest), track.last_good.as_ref()];
+        let newest = [Some(&track.latest), track.last_good()];
         newest
             .into_iter()
             .flatten()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::{Code, Moment, Observation};
+use crate::model::{Code, Moment, Observation, OfSubject, Subject};
 
 /// What an observation means by itself, before anything else explains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,17 +162,30 @@ impl Settled {
     }
 }
 
-/// What counted earlier, the newest last. Most subjects have nothing of the kind.
+/// What only a subject has that was not always well. Most have nothing of the kind.
 #[derive(Debug, Clone, PartialEq, Default)]
-struct Earlier(Vec<Settled>);
+struct Trouble {
+    /// The newest good observation, where what counts is not good.
+    last_good: Option<Arc<Observation>>,
+    /// The row of failures that the subject stands in.
+    streak: Option<Streak>,
+    /// What counted earlier, the newest last.
+    earlier: Vec<Settled>,
+    /// Failures that began before do not count.
+    heard_from: Option<Moment>,
+}
 
-impl Earlier {
+impl Trouble {
+    /// Takes note of what counts no more.
     fn push(&mut self, settled: Settled) {
+        if settled.health == Health::Good {
+            self.last_good = Some(Arc::clone(&settled.observation));
+        }
         // Most of those that remember any remember one.
-        self.0.reserve_exact(1);
-        self.0.push(settled);
-        if self.0.len() > MOST_EARLIER {
-            self.0.remove(0);
+        self.earlier.reserve_exact(1);
+        self.earlier.push(settled);
+        if self.earlier.len() > MOST_EARLIER {
+            self.earlier.remove(0);
         }
     }
 }
@@ -197,18 +210,17 @@ const MOST_EARLIER: usize = 4;
 pub struct Track {
     /// The newest observation.
     pub latest: Arc<Observation>,
-    /// The newest good one.
-    pub last_good: Option<Arc<Observation>>,
-    /// The row of failures that it stands in.
-    pub streak: Option<Box<Streak>>,
     /// What counts.
     pub settled: Option<Settled>,
-    /// What counted before that.
-    earlier: Option<Box<Earlier>>,
+    trouble: Option<Box<Trouble>>,
     fresh_until: Moment,
-    /// Failures that began before do not count.
-    heard_from: Option<Moment>,
     heard: u32,
+}
+
+impl OfSubject for Track {
+    fn subject(&self) -> &Subject {
+        &self.latest.subject
+    }
 }
 
 impl Track {
@@ -216,14 +228,34 @@ impl Track {
     pub fn new(observation: &Arc<Observation>) -> Self {
         Self {
             latest: Arc::clone(observation),
-            last_good: None,
-            streak: None,
             settled: None,
-            earlier: None,
+            trouble: None,
             fresh_until: observation.ended().into(),
-            heard_from: None,
             heard: 0,
         }
+    }
+
+    /// The newest good observation.
+    pub fn last_good(&self) -> Option<&Arc<Observation>> {
+        match &self.settled {
+            Some(settled) if settled.health == Health::Good => Some(&settled.observation),
+            _ => self.trouble.as_ref()?.last_good.as_ref(),
+        }
+    }
+
+    /// The row of failures that it stands in.
+    pub fn streak(&self) -> Option<&Streak> {
+        self.trouble.as_ref()?.streak.as_ref()
+    }
+
+    fn end_streak(&mut self) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.streak = None;
+        }
+    }
+
+    fn heard_from(&self) -> Option<Moment> {
+        self.trouble.as_ref()?.heard_from
     }
 
     /// Takes in an observation.
@@ -232,13 +264,12 @@ impl Track {
         self.heard = self.heard.saturating_add((health != Health::Unrunnable).into());
         match health {
             Health::Good => {
-                self.streak = None;
-                self.last_good = Some(Arc::clone(observation));
+                self.end_streak();
                 self.settle(observation, health, observation.at, observation.at);
                 self.fresh_until = taking.fresh_until.into();
             }
             Health::Refused => {
-                self.streak = None;
+                self.end_streak();
                 self.settle(observation, health, taking.seen, taking.seen);
                 self.fresh_until = taking.fresh_until.into();
             }
@@ -293,12 +324,14 @@ impl Track {
 
     fn lengthen(&mut self, code: Code, taking: Taking) -> Streak {
         let enough = usize::try_from(taking.confirm).map_or(usize::MAX, |confirm| confirm.saturating_add(1));
-        match &mut self.streak {
-            Some(streak) => streak.lengthen(code, taking.seen, enough),
-            none => *none = Some(Box::new(Streak::new(code, taking.seen))),
+        let streak = &mut self.trouble.get_or_insert_default().streak;
+        match streak {
+            Some(streak) => {
+                streak.lengthen(code, taking.seen, enough);
+                streak.clone()
+            }
+            none => none.insert(Streak::new(code, taking.seen)).clone(),
         }
-        let streak = self.streak.as_deref().cloned();
-        streak.unwrap_or_else(|| Streak::new(code, taking.seen))
     }
 
     fn settle(
@@ -321,7 +354,7 @@ impl Track {
                 ..before
             },
             Some(before) => {
-                self.earlier.get_or_insert_default().push(before);
+                self.trouble.get_or_insert_default().push(before);
                 turned
             }
             None => turned,
@@ -340,15 +373,16 @@ impl Track {
         now: Timestamp,
         fresh_until: impl Fn(Option<&Settled>) -> Timestamp,
     ) -> bool {
-        self.heard_from = Some(now.into());
-        let Some(row) = self.streak.take() else {
+        let trouble = self.trouble.get_or_insert_default();
+        trouble.heard_from = Some(now.into());
+        let Some(row) = trouble.streak.take() else {
             return false;
         };
-        self.streak = row.before(from).map(Box::new);
+        trouble.streak = row.before(from);
         let doubtful = |settled: &mut Settled| settled.is_failure() && settled.confirmed() >= from;
         let mut taken_back = false;
         while self.settled.take_if(doubtful).is_some() {
-            self.settled = self.earlier.as_mut().and_then(|earlier| earlier.0.pop());
+            self.settled = trouble.earlier.pop();
             taken_back = true;
         }
         if taken_back {
@@ -360,7 +394,7 @@ impl Track {
     /// Whether a failure that was seen by an observation says nothing any more: it began before something that
     /// it stands on recovered.
     pub fn is_outdated(&self, observation: &Observation) -> bool {
-        self.heard_from.is_some_and(|from| observation.at < from.into())
+        self.heard_from().is_some_and(|from| observation.at < from.into())
     }
 
     /// How often it was observed, whatever came of it.
@@ -383,7 +417,7 @@ impl Track {
     pub fn being_found_out_since(&self) -> Option<Timestamp> {
         let in_doubt = self.in_doubt_since();
         if in_doubt.is_some() || self.is_outdated(&self.latest) {
-            in_doubt.max(self.heard_from.map(Timestamp::from))
+            in_doubt.max(self.heard_from().map(Timestamp::from))
         } else {
             None
         }
@@ -391,7 +425,7 @@ impl Track {
 
     /// Whether the newest observations say something that is not settled yet: more are on their way.
     pub fn is_in_doubt(&self) -> bool {
-        match (&self.streak, &self.settled) {
+        match (self.streak(), &self.settled) {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(streak), Some(settled)) => settled.health.code() != streak.code(),
@@ -400,7 +434,7 @@ impl Track {
 
     /// When what is not settled yet was first seen.
     pub fn in_doubt_since(&self) -> Option<Timestamp> {
-        let streak = self.streak.as_ref().filter(|_| self.is_in_doubt())?;
+        let streak = self.streak().filter(|_| self.is_in_doubt())?;
         // For a failure that changes its kind, what counts is when the new kind began.
         Some(if self.has_failed() {
             streak.same_kind_seen()
@@ -415,11 +449,10 @@ impl Track {
             .settled
             .as_ref()
             .filter(|settled| settled.health == Health::Good)?;
-        self.earlier
-            .as_ref()?
-            .0
-            .last()
-            .filter(|before| before.is_failure())?;
+        let before = self.trouble.as_ref()?.earlier.last()?;
+        if !before.is_failure() {
+            return None;
+        }
         // Its probe may have begun while it was still away, and had patience.
         Some(good.confirmed())
     }

@@ -1,12 +1,10 @@
 //! One subject's place in the agenda. A fleet has a million of these, so each is kept small: times in eight bytes, no
 //! subject twice.
 
-use crate::model::{Length, Moment, Subject};
+use crate::model::by_subject::Id;
+use crate::model::{Length, Moment, OfSubject, Subject};
 
 use super::{Budget, Pace};
-
-/// Which entry: as few bytes as will do, as each stands in several lists.
-pub(super) type Id = u32;
 
 /// A place in line: what was asked for goes before routine, then the earlier before the later.
 pub(super) type Place = (Class, Moment, Id);
@@ -59,6 +57,12 @@ pub(super) struct Wait {
     pub(super) ready: bool,
     /// In the line of this budget. Boxed, as few ever are.
     pub(super) line: Option<Box<Budget>>,
+}
+
+impl OfSubject for Entry {
+    fn subject(&self) -> &Subject {
+        &self.subject
+    }
 }
 
 impl Entry {

@@ -12,16 +12,15 @@ use std::time::Duration;
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
-use crate::model::{DomainName, Length, Moment, Subject};
+use crate::model::by_subject::Id;
+use crate::model::{BySubject, DomainName, Length, Moment, Subject};
 
-mod entries;
 mod entry;
 mod lane;
 
 pub use lane::Allowance;
 
-use entries::Entries;
-use entry::{Class, Entry, Id, Place, Run, Wait};
+use entry::{Class, Entry, Place, Run, Wait};
 use lane::Lane;
 
 /// Something with a budget.
@@ -78,7 +77,7 @@ pub struct Due {
 /// What is due when.
 #[derive(Debug, Clone)]
 pub struct Agenda {
-    entries: Entries,
+    entries: BySubject<Entry>,
     timer: BTreeSet<(Moment, Class, Id)>,
     ready: BTreeSet<Place>,
     lanes: BTreeMap<Budget, Lane>,
@@ -91,7 +90,7 @@ impl Agenda {
     /// An empty one that never runs more than `most_at_once` probes.
     pub fn new(most_at_once: usize) -> Self {
         Self {
-            entries: Entries::default(),
+            entries: BySubject::default(),
             timer: BTreeSet::new(),
             ready: BTreeSet::new(),
             lanes: BTreeMap::new(),
@@ -117,7 +116,7 @@ impl Agenda {
     }
 
     fn entry(&self, subject: &Subject) -> Option<&Entry> {
-        self.entries.get(self.entries.id(subject)?)
+        self.entries.get(subject)
     }
 
     /// Whether nothing runs and nothing waits that was asked for, but for subjects that are of no matter: `check` is done then.
@@ -142,7 +141,7 @@ impl Agenda {
         }
         let names: Box<[Budget]> = budgets.into_iter().map(|(budget, _)| budget).collect();
         if let Some(id) = self.entries.id(subject) {
-            if let Some(entry) = self.entries.get_mut(id) {
+            if let Some(entry) = self.entries.at_mut(id) {
                 // It comes back while its probe still runs: the next one follows that.
                 if std::mem::take(&mut entry.gone) {
                     entry.again = pace.interval.is_some();
@@ -180,7 +179,7 @@ impl Agenda {
             return;
         };
         self.leave(id);
-        match self.entries.get_mut(id) {
+        match self.entries.at_mut(id) {
             Some(entry) if entry.is_running() => entry.gone = true,
             _ => self.entries.remove(id),
         }
@@ -192,7 +191,7 @@ impl Agenda {
         let Some(id) = self.entries.id(subject) else {
             return;
         };
-        let Some(entry) = self.entries.get_mut(id) else {
+        let Some(entry) = self.entries.at_mut(id) else {
             return;
         };
         let since = Moment::from(since);
@@ -230,7 +229,7 @@ impl Agenda {
         while let Some(&(when, class, id)) = self.timer.first().filter(|(when, ..)| *when <= by_now) {
             self.timer.pop_first();
             self.ready.insert((class, when, id));
-            if let Some(wait) = self.entries.get_mut(id).and_then(|entry| entry.wait.as_mut()) {
+            if let Some(wait) = self.entries.at_mut(id).and_then(|entry| entry.wait.as_mut()) {
                 wait.ready = true;
             }
         }
@@ -260,7 +259,7 @@ impl Agenda {
     /// that may answer.
     pub fn set_unanswered(&mut self, subject: &Subject, unanswered: bool) {
         let id = self.entries.id(subject);
-        if let Some(entry) = id.and_then(|id| self.entries.get_mut(id)) {
+        if let Some(entry) = id.and_then(|id| self.entries.at_mut(id)) {
             entry.unanswered = unanswered;
         }
     }
@@ -270,7 +269,7 @@ impl Agenda {
         let Some(id) = self.entries.id(subject) else {
             return;
         };
-        let Some(entry) = self.entries.get_mut(id) else {
+        let Some(entry) = self.entries.at_mut(id) else {
             return;
         };
         let Some(started) = entry.last_start.filter(|_| entry.is_running()) else {
@@ -314,7 +313,7 @@ impl Agenda {
         let Some(id) = self.entries.id(subject) else {
             return;
         };
-        let Some(entry) = self.entries.get_mut(id) else {
+        let Some(entry) = self.entries.at_mut(id) else {
             return;
         };
         let until = after(now, pause);
@@ -342,7 +341,7 @@ impl Agenda {
     fn enter(&mut self, id: Id, class: Class, due: Timestamp) {
         self.leave(id);
         let due = Moment::from(due);
-        if let Some(entry) = self.entries.get_mut(id) {
+        if let Some(entry) = self.entries.at_mut(id) {
             entry.wait = Some(Wait {
                 class,
                 due,
@@ -354,7 +353,7 @@ impl Agenda {
     }
 
     fn leave(&mut self, id: Id) {
-        let Some(wait) = self.entries.get_mut(id).and_then(|entry| entry.wait.take()) else {
+        let Some(wait) = self.entries.at_mut(id).and_then(|entry| entry.wait.take()) else {
             return;
         };
         let place = (wait.class, wait.due, id);
@@ -375,7 +374,7 @@ impl Agenda {
 
     /// Starts what stands at `place`, or parks it in the line of the first budget that is short.
     fn try_start(&mut self, place: Place, now: Timestamp, due: &mut Vec<Due>) -> bool {
-        let Some(entry) = self.entries.get_mut(place.2) else {
+        let Some(entry) = self.entries.at_mut(place.2) else {
             return false;
         };
         let takes_place = !entry.unanswered;

@@ -258,7 +258,7 @@ fn code(part: PolicyPart) -> Code {
 
 /// Nothing is settled yet, and more is on its way.
 fn is_first_look(track: &Track) -> bool {
-    track.settled.is_none() && track.streak.is_some()
+    track.settled.is_none() && track.streak().is_some()
 }
 
 /// More looks are on their way: what was seen is being confirmed, or is about to be looked at anew.

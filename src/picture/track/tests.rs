@@ -173,7 +173,7 @@ proptest! {
         if let Some(settled) = &track.settled && settled.is_failure() {
             prop_assert!(settled.confirmed() < at(cut), "{:?}", settled.health);
         }
-        if let Some(streak) = &track.streak {
+        if let Some(streak) = track.streak() {
             prop_assert!(streak.first_seen() < at(cut));
             prop_assert!(streak.runs.len() <= MOST_RUNS);
             prop_assert!(streak.runs.iter().all(|run| !run.seen.is_empty() && run.seen.len() <= 3));
