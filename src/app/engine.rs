@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::incident::Lifecycle;
 use crate::model::{
-    Code, DomainName, Evidence, Hand, Incident, Message, Observation, Outcome, Severity, Target,
+    Code, DomainName, Evidence, Flaps, Hand, Incident, Message, Observation, Outcome, Severity, Target,
 };
 use crate::monitor::{Monitor, Unapprovable};
 use crate::net::Net;
@@ -437,6 +437,10 @@ impl<N: Net> Engine<N> {
         self.snapshot(now, &BTreeMap::new())
     }
 
+    fn flaps(&self, target: &Target) -> Option<Box<Flaps>> {
+        self.life.flaps(target).map(Box::new)
+    }
+
     fn snapshot(&self, now: Timestamp, notifications: &BTreeMap<Arc<str>, NotifierCounts>) -> Snapshot {
         let view = self.monitor.view();
         let mut domains = view.domains;
@@ -446,7 +450,7 @@ impl<N: Net> Engine<N> {
         for canary in &mut canaries {
             let verdict = &mut Arc::make_mut(canary).verdict;
             verdict.incident = self.life.incident_of(&verdict.target);
-            verdict.flapping = self.life.flaps(&verdict.target);
+            verdict.flapping = self.flaps(&verdict.target);
         }
         for (target, incident) in self.life.members() {
             let verdict = match target {
@@ -456,19 +460,19 @@ impl<N: Net> Engine<N> {
             };
             if let Some(verdict) = verdict {
                 let verdict = Arc::make_mut(verdict);
-                (verdict.incident, verdict.flapping) = (Some(incident), self.life.flaps(target));
+                (verdict.incident, verdict.flapping) = (Some(incident), self.flaps(target));
             }
         }
         for gateway in &mut gateways {
             let verdict = &mut Arc::make_mut(gateway).verdict;
             verdict.incident = self.life.incident_of(&verdict.target);
-            verdict.flapping = self.life.flaps(&verdict.target);
+            verdict.flapping = self.flaps(&verdict.target);
         }
         let mut vantage = view.vantage;
         if let Some(id) = self.life.incident_of(&vantage.target) {
             let verdict = Arc::make_mut(&mut vantage);
             verdict.incident = Some(id);
-            verdict.flapping = self.life.flaps(&verdict.target);
+            verdict.flapping = self.flaps(&verdict.target);
         }
         let mut open: Vec<Arc<Incident>> = self.life.open().cloned().collect();
         open.sort_by_key(|incident| {

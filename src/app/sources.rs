@@ -324,6 +324,6 @@ pub(super) fn verdict(name: &Arc<str>, code: Code, detail: Option<String>, now: 
         provider: None,
         incident: None,
         flapping: None,
-        path: Vec::new(),
+        path: Box::default(),
     }
 }

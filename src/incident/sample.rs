@@ -70,7 +70,7 @@ pub(crate) fn verdict(target: &Target, state: State, cause: Option<Cause>) -> Ve
         provider: None,
         incident: None,
         flapping: None,
-        path: Vec::new(),
+        path: Box::default(),
     }
 }
 

@@ -392,7 +392,17 @@ pub struct Verdict {
     /// The incident that it belongs to.
     pub incident: Option<IncidentId>,
     /// How it comes and goes, where it does.
-    pub flapping: Option<Flaps>,
+    pub flapping: Option<Box<Flaps>>,
     /// The path, hop by hop.
-    pub path: Vec<Hop>,
+    pub path: Box<[Hop]>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_takes_four_lines_of_a_cache_with_the_counts_of_those_who_share_it() {
+        assert!(size_of::<Verdict>() + 2 * size_of::<usize>() <= 256);
+    }
 }

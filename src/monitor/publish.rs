@@ -109,7 +109,6 @@ impl Monitor {
         self.note_turn(&target, draft.state, draft.cause.as_deref());
         self.texts.share(&mut draft.path, &mut draft.also);
         let before = self.verdicts.get(&target);
-        draft.path.shrink_to_fit();
         draft.also.shrink_to_fit();
         let code = draft.cause.as_ref().map(|cause| cause.code);
         let same_state = before
@@ -193,7 +192,7 @@ impl Draft {
             provider: self.provider,
             incident: None,
             flapping: None,
-            path: self.path,
+            path: self.path.into(),
         }
     }
 }

@@ -97,7 +97,7 @@ impl Watch {
             provider: None,
             incident: None,
             flapping: None,
-            path: Vec::new(),
+            path: Box::default(),
         })
     }
 }

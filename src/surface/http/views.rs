@@ -15,7 +15,7 @@ use crate::snapshot::{CanaryView, GatewayView, HostView, ServiceView};
 /// A verdict for a list: without evidence and path, which the single one has.
 pub(super) fn brief(verdict: &Verdict) -> Verdict {
     Verdict {
-        path: Vec::new(),
+        path: Box::default(),
         cause: verdict.cause.as_deref().map(brief_cause).map(Arc::new),
         target: verdict.target.clone(),
         client: verdict.client.clone(),
@@ -23,6 +23,7 @@ pub(super) fn brief(verdict: &Verdict) -> Verdict {
         symptoms: verdict.symptoms.clone(),
         also: verdict.also.clone(),
         provider: verdict.provider.clone(),
+        flapping: verdict.flapping.clone(),
         ..*verdict
     }
 }

@@ -168,7 +168,7 @@ pub(super) struct WarningCard {
 }
 
 /// That something comes and goes: `Flapping: 7 turns since 02:14 UTC`.
-pub(super) fn flapping(flaps: Option<Flaps>, now: Timestamp) -> Option<String> {
+pub(super) fn flapping(flaps: Option<&Flaps>, now: Timestamp) -> Option<String> {
     let flaps = flaps?;
     let since = Moment::new(flaps.since, now).human;
     Some(format!("Flapping: {} turns since {since}", flaps.turns))
@@ -217,7 +217,7 @@ impl DomainCard {
             checked: verdict.checked.map(|at| Moment::new(at, now)),
             provider: verdict.provider.as_deref().map(str::to_owned),
             incident: verdict.incident,
-            flapping: flapping(verdict.flapping, now),
+            flapping: flapping(verdict.flapping.as_deref(), now),
             cause: verdict
                 .cause
                 .as_ref()
@@ -277,7 +277,7 @@ impl GatewayCard {
             since: Moment::new(verdict.since, now),
             title: verdict.cause.as_ref().map(|cause| cause.code.entry().title),
             incident: verdict.incident,
-            flapping: flapping(verdict.flapping, now),
+            flapping: flapping(verdict.flapping.as_deref(), now),
             pings: pings(gateway),
             warnings: warnings(verdict),
         }

@@ -56,7 +56,7 @@ impl IncidentCard {
             lasted: words::duration(incident.opened, incident.resolved.unwrap_or(now)),
             resolved: incident.resolved.map(|at| Moment::new(at, now)),
             ended_by: incident.ended_by.clone(),
-            flapping: flapping(incident.flapping(), now),
+            flapping: flapping(incident.flapping().as_ref(), now),
             cause: CauseCard::new(snapshot, &incident.cause, only_client(&incident.affected), now),
             whom: whom(snapshot, incident),
             touched: touched(snapshot, &incident.affected, most),

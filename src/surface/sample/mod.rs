@@ -202,13 +202,13 @@ pub(crate) fn verdict(target: Target, owner: Option<&str>, state: State) -> Verd
         provider: None,
         incident: None,
         flapping: None,
-        path: Vec::new(),
+        path: Box::default(),
     }
 }
 
 fn healthy(name: &str, owner: &str, mx: &str, address: &str) -> Verdict {
     Verdict {
-        path: healthy_path(mx, address),
+        path: healthy_path(mx, address).into(),
         ..verdict(Target::Domain(domain(name)), Some(owner), State::Flowing)
     }
 }
@@ -219,7 +219,7 @@ fn behind_router(name: &str) -> Verdict {
         cause: Some(Arc::new(router_down())),
         symptoms: vec![Code::HostUnreachable],
         incident: Some(IncidentId(482)),
-        path: router_path(),
+        path: router_path().into(),
         proven_by: Vec::new(),
         ..verdict(Target::Domain(domain(name)), Some("acme"), State::Broken)
     }
@@ -231,7 +231,7 @@ fn at_bigmail(name: &str, owner: &str) -> Verdict {
         cause: Some(Arc::new(provider_host_down())),
         incident: Some(IncidentId(481)),
         provider: Some("BIGMAIL".into()),
-        path: healthy_path("mx2.bigmail.test", "203.0.113.26"),
+        path: healthy_path("mx2.bigmail.test", "203.0.113.26").into(),
         ..verdict(Target::Domain(domain(name)), Some(owner), State::Degraded)
     }
 }
@@ -247,7 +247,7 @@ fn domains() -> Vec<Verdict> {
             since: minutes_ago(60 * 26),
             cause: Some(Arc::new(expired())),
             incident: Some(IncidentId(477)),
-            path: healthy_path("mail.initech.test", "198.51.100.77"),
+            path: healthy_path("mail.initech.test", "198.51.100.77").into(),
             ..verdict(
                 Target::Domain(domain("initech.test")),
                 Some("initech"),

@@ -53,7 +53,7 @@ pub(crate) fn warming() -> Snapshot {
         verdict.state = State::Unknown;
         verdict.checked = None;
         verdict.proven_by.clear();
-        verdict.path.clear();
+        verdict.path = Box::default();
         verdict.since = minutes_ago(0);
         verdict.cause = Some(Arc::new(our_own(
             Code::VantageNoEvidence,
@@ -143,12 +143,12 @@ pub(crate) fn flapping() -> Snapshot {
     }
     for verdict in snapshot.domains.values_mut() {
         if verdict.incident == Some(router) {
-            Arc::make_mut(verdict).flapping = flaps;
+            Arc::make_mut(verdict).flapping = flaps.map(Box::new);
         }
     }
     for gateway in &mut snapshot.gateways {
         if gateway.verdict.incident == Some(router) {
-            Arc::make_mut(gateway).verdict.flapping = flaps;
+            Arc::make_mut(gateway).verdict.flapping = flaps.map(Box::new);
         }
     }
     snapshot

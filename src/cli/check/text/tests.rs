@@ -32,7 +32,7 @@ fn verdict(state: State, cause: Option<Cause>, path: Vec<Hop>) -> Verdict {
         provider: None,
         incident: None,
         flapping: None,
-        path,
+        path: path.into(),
     }
 }
 
