@@ -124,6 +124,18 @@ impl<T> Lookup<T> {
     }
 }
 
+impl Lookup<Vec<MxRecord>> {
+    pub(super) fn each_host(&mut self, each: &mut impl FnMut(&mut DomainName)) {
+        if let Self::Found { records, .. } = self {
+            for record in records {
+                if let Exchange::Host(name) = &mut record.exchange {
+                    each(name);
+                }
+            }
+        }
+    }
+}
+
 /// An extended DNS error (RFC 8914).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtendedError {
@@ -265,6 +277,18 @@ pub struct ZoneLook {
 }
 
 impl ZoneLook {
+    pub(super) fn each_name(&mut self, mut each: impl FnMut(&mut DomainName)) {
+        let delegated = self.delegation.iter_mut();
+        for (name, _) in delegated.flat_map(|delegated| &mut delegated.servers) {
+            each(name);
+        }
+        for copy in &mut self.copies {
+            each(&mut copy.server);
+            copy.version.origin.iter_mut().for_each(&mut each);
+            copy.servers.iter_mut().for_each(&mut each);
+        }
+    }
+
     /// The copies that do not name the servers which the parent names.
     pub fn unlike_parent(&self) -> impl Iterator<Item = &ZoneCopy> {
         let delegated = self.delegation.as_ref();

@@ -88,6 +88,11 @@ impl DomainName {
         Arc::clone(&self.0)
     }
 
+    /// How many hold this very name.
+    pub fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// The form that people read: U-labels where the name is internationalised and safe to show.
     pub fn display_unicode(&self) -> String {
         let (text, result) = idna::domain_to_unicode(&self.0);

@@ -1,6 +1,7 @@
 //! What one probe saw of one subject at one time.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use super::sender::SenderEvidence;
 use super::service::ServiceEvidence;
 use super::smtp::SmtpEvidence;
 use super::trace::Trace;
-use super::{CanaryEvidence, SmtpStage, Subject};
+use super::{CanaryEvidence, DomainName, SmtpStage, Subject};
 
 /// What one probe saw of one subject at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,6 +91,26 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// Shows each name that DNS told, of those that a fleet has many of, to be put in another's place that is equal to it.
+    pub fn each_name(&mut self, mut each: impl FnMut(&mut DomainName)) {
+        match self {
+            Self::Mx(mx) => mx.answer.each_host(&mut each),
+            Self::Addresses(addresses) => addresses.alias_of.iter_mut().for_each(each),
+            Self::NameServers(found) => {
+                found.zone.iter_mut().for_each(&mut each);
+                for server in &mut found.servers {
+                    each(&mut server.name);
+                    server.answer.each_host(&mut each);
+                }
+                // One that was taken earlier is shared, and was seen to then.
+                if let Some(look) = found.closer.as_mut().and_then(Arc::get_mut) {
+                    look.each_name(each);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// That a probe could not be run.
     pub fn unrunnable(reason: impl Into<String>) -> Self {
         Self::Unrunnable(Box::new(Obstacle {

@@ -102,7 +102,7 @@ pub struct Monitor {
     suspected: Suspicion,
     outages: HashMap<Arc<str>, Finding>,
     verdicts: BTreeMap<Target, Arc<Verdict>>,
-    /// What they say.
+    /// What they say, and what DNS told.
     texts: texts::Texts,
     remembered: HashMap<Target, Remembered>,
     addresses: Arc<BTreeMap<DomainName, [u32; 4]>>,
@@ -243,12 +243,13 @@ impl Monitor {
     }
 
     /// Takes in what a probe saw.
-    pub fn observe(&mut self, observation: Observation, now: Timestamp) {
+    pub fn observe(&mut self, mut observation: Observation, now: Timestamp) {
         let subject = observation.subject.clone();
         if !self.agenda.watches(&subject) {
             self.agenda.done(&subject, Next::Routine, now);
             return;
         }
+        self.texts.share_names(&mut observation.evidence);
         let observation = Arc::new(observation);
         let before = self.picture.track(&subject).cloned();
         let outdated = before
