@@ -107,6 +107,8 @@ const LIMITS: &[(&str, &[Limit])] = &[
         limit("bytes of a body", "src/surface/http/guard.rs", "BODY", "a_body_is_no_longer_than_64_kib"),
         limit("connections at a time", "src/surface/http/connections.rs", "CONNECTIONS", "who_comes_when_all_places_are_taken_waits"),
         limit("event streams at a time", "src/surface/http/mod.rs", "STREAMS", "streams_are_bounded"),
+        limit("scrapes that are written at a time", "src/surface/http/scrape.rs", "AT_ONCE", "metrics_are_written_as_they_are_taken_and_so_many_at_a_time"),
+        limit("pieces of metrics that are written ahead", "src/surface/http/scrape.rs", "AHEAD", "metrics_are_written_as_they_are_taken_and_so_many_at_a_time"),
         limit("messages that are read at a time", "src/surface/http/explain.rs", "AT_ONCE", "a_message_may_be_large_but_neither_endless_nor_empty"),
     ]),
 ];

@@ -275,8 +275,6 @@ fn metrics_text(daemon: &Daemon) -> String {
         metrics::Format::Classic,
     )
     .unwrap()
-    .into_pieces()
-    .concat()
 }
 
 /// The ways of a client's mail that are watched.

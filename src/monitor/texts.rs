@@ -22,7 +22,9 @@ pub(super) struct Texts {
 impl Texts {
     /// Has a path and its warnings say in the very same texts what others say.
     pub(super) fn share(&mut self, path: &mut [Hop], also: &mut [Warning]) {
-        let of_path = path.iter_mut().flat_map(|hop| [&mut hop.subject, &mut hop.summary]);
+        let of_path = path
+            .iter_mut()
+            .flat_map(|hop| [&mut hop.subject, &mut hop.summary]);
         let of_warnings = also
             .iter_mut()
             .flat_map(|warning| [&mut warning.subject, &mut warning.summary]);

@@ -24,6 +24,7 @@ mod paging;
 mod probe;
 mod quiet;
 mod report;
+mod scrape;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -326,6 +327,7 @@ struct Server {
     stop: CancellationToken,
     streams: Arc<Semaphore>,
     explaining: Arc<Semaphore>,
+    scrapes: Arc<Semaphore>,
     porter: Arc<door::Porter>,
 }
 
@@ -349,6 +351,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         stop,
         streams: Arc::new(Semaphore::new(STREAMS)),
         explaining: Arc::new(Semaphore::new(explain::AT_ONCE)),
+        scrapes: Arc::new(Semaphore::new(scrape::AT_ONCE)),
         porter: Arc::new(door::Porter::new()),
     };
     let api = Router::new()
@@ -401,7 +404,7 @@ fn router(surface: Surface, stop: CancellationToken) -> Router {
         .route("/take/{id}/{notifier}", get(links::show).post(links::take))
         .route("/login", get(door::form).post(door::enter))
         .route("/logout", post(door::leave))
-        .route("/metrics", get(operate::metrics))
+        .route("/metrics", get(scrape::metrics))
         .route("/probe", get(probe::probe))
         .route("/sd", get(api::service_discovery))
         .route("/-/healthy", get(operate::healthy))

@@ -1,63 +1,16 @@
-//! Metrics, health, and what changes something.
+//! Health, and what changes something.
 
-use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::body::Body;
 use axum::extract::{Extension, State as Shared};
-use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, VARY};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Json, Response};
-use futures_util::stream;
+use axum::http::StatusCode;
+use axum::response::Json;
 use serde_json::{Value, json};
 
 use super::door::Done;
 use super::error::{ApiError, Name, quoted};
 use super::{ApproveError, Server, TestError};
 use crate::model::DomainName;
-use crate::snapshot::Snapshot;
-use crate::surface::metrics::{self, Format, ProcessFacts, Wanted};
-
-/// `GET /metrics`
-pub(super) async fn metrics(Shared(server): Shared<Server>, headers: HeaderMap) -> Response {
-    let snapshot = server.snapshot();
-    let facts = ProcessFacts::read(snapshot.started);
-    let wanted = Wanted::All(facts, server.external_url.clone());
-    // With very many domains it takes a while, in which this thread would start no probe.
-    let writing = tokio::task::spawn_blocking(move || written(&snapshot, wanted, &headers));
-    writing.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "metrics could not be written");
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
-    })
-}
-
-/// Metrics in the form that `headers` ask for.
-pub(super) fn written(snapshot: &Arc<Snapshot>, wanted: Wanted, headers: &HeaderMap) -> Response {
-    let accept: Vec<&str> = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    let format = Format::accepted(&accept.join(","));
-    match metrics::render(snapshot, wanted, format) {
-        Ok(text) => {
-            let pieces = text.into_pieces();
-            let length = pieces.iter().map(String::len).sum::<usize>();
-            let headers = [
-                (CONTENT_TYPE, format.content_type().to_owned()),
-                (CONTENT_LENGTH, length.to_string()),
-                (VARY, "accept".to_owned()),
-            ];
-            let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
-            (headers, body).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "metrics could not be written");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
 
 /// `GET /-/healthy`: the process lives and answers.
 pub(super) async fn healthy() -> &'static str {

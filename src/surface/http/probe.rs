@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::error::{ApiError, Params, quoted};
-use super::{ANSWER_WITHIN, ProbeError, Server, operate};
+use super::{ANSWER_WITHIN, ProbeError, Server, scrape};
 use crate::model::DomainName;
 use crate::snapshot::Snapshot;
 use crate::surface::metrics::Wanted;
@@ -40,11 +40,7 @@ pub(super) async fn probe(
     let snapshot = known_or_looked_at(&server, &domain, time_left(&headers)).await?;
     let took = (server.now)().duration_since(asked);
     let took = Duration::try_from(took).unwrap_or_default();
-    Ok(operate::written(
-        &snapshot,
-        Wanted::Domain(domain, took),
-        &headers,
-    ))
+    scrape::of_domain(&snapshot, Wanted::Domain(domain, took), &headers)
 }
 
 /// What is watched is known already; anything else is looked at now, where that is allowed.

@@ -18,6 +18,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::snapshot::Snapshot;
 
 use family::Family;
 pub use negotiate::Format;
-pub use pieces::Pieces;
+use pieces::Pieces;
 pub use process::ProcessFacts;
 
 /// Which metrics are wanted.
@@ -47,13 +48,33 @@ impl Wanted {
     }
 }
 
-/// Writes the metrics of `snapshot` that are wanted, in `format`.
+/// Writes the metrics of `snapshot` that are wanted, in `format`, and hands them on to `out` piece by piece.
+///
+/// # Errors
+/// That of `out`, which ends the writing.
+pub fn write(
+    snapshot: &Arc<Snapshot>,
+    wanted: Wanted,
+    format: Format,
+    out: &mut dyn FnMut(String) -> fmt::Result,
+) -> fmt::Result {
+    let mut pieces = Pieces::new(out);
+    match format {
+        Format::OpenMetrics => openmetrics::write(Arc::clone(snapshot), wanted, &mut pieces),
+        Format::Classic => classic::write(wanted.families(snapshot), &mut pieces),
+    }?;
+    pieces.end()
+}
+
+/// The same as a whole.
 ///
 /// # Errors
 /// Only if formatting itself fails, which text in memory does not.
-pub fn render(snapshot: &Arc<Snapshot>, wanted: Wanted, format: Format) -> Result<Pieces, std::fmt::Error> {
-    match format {
-        Format::OpenMetrics => openmetrics::write(Arc::clone(snapshot), wanted),
-        Format::Classic => classic::write(wanted.families(snapshot)),
-    }
+pub fn render(snapshot: &Arc<Snapshot>, wanted: Wanted, format: Format) -> Result<String, fmt::Error> {
+    let mut whole = String::new();
+    write(snapshot, wanted, format, &mut |piece| {
+        whole.push_str(&piece);
+        Ok(())
+    })?;
+    Ok(whole)
 }

@@ -13,12 +13,10 @@ use super::{Pieces, Wanted};
 use crate::snapshot::{Histogram, Snapshot};
 
 /// Writes the metrics of one scrape.
-pub(super) fn write(snapshot: Arc<Snapshot>, wanted: Wanted) -> Result<Pieces, Error> {
+pub(super) fn write(snapshot: Arc<Snapshot>, wanted: Wanted, out: &mut Pieces<'_>) -> Result<(), Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape { snapshot, wanted }));
-    let mut out = Pieces::default();
-    text::encode(&mut out, &registry)?;
-    Ok(out)
+    text::encode(out, &registry)
 }
 
 /// What one scrape reads.

@@ -1,41 +1,39 @@
 //! A long text in pieces.
 
-use std::fmt;
+use std::fmt::{self, Error};
 
-/// How long a piece is, in bytes, give or take one write.
+/// How long a piece is at the most, in bytes, unless one write alone is longer.
 const PIECE: usize = 64 * 1024;
 
-/// A long text in pieces. In one, the metrics of ten thousand domains would take as much room again while they grow, and
-/// once more on their way out; pieces go out one after the other.
-#[derive(Debug, Default)]
-pub struct Pieces {
-    whole: Vec<String>,
-    last: String,
+/// A long text that is handed on piece by piece while it is written. As a whole, the metrics of a hundred thousand domains
+/// would take as much room as a tenth of all that is known of them.
+pub(super) struct Pieces<'a> {
+    piece: String,
+    out: &'a mut dyn FnMut(String) -> fmt::Result,
 }
 
-impl Pieces {
-    /// One after the other.
-    pub fn into_pieces(mut self) -> Vec<String> {
-        self.whole.push(self.last);
-        self.whole
-    }
-
-    pub(super) fn push_str(&mut self, text: &str) {
-        if self.last.len() + text.len() > PIECE {
-            let next = String::with_capacity(PIECE);
-            self.whole.push(std::mem::replace(&mut self.last, next));
+impl<'a> Pieces<'a> {
+    /// To be handed on to `out`, which ends the writing by an error.
+    pub(super) fn new(out: &'a mut dyn FnMut(String) -> fmt::Result) -> Self {
+        Self {
+            piece: String::new(),
+            out,
         }
-        self.last.push_str(text);
     }
 
-    pub(super) fn push(&mut self, one: char) {
-        self.push_str(one.encode_utf8(&mut [0; 4]));
+    /// Hands on what is left.
+    pub(super) fn end(self) -> fmt::Result {
+        (self.out)(self.piece)
     }
 }
 
-impl fmt::Write for Pieces {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push_str(text);
+impl fmt::Write for Pieces<'_> {
+    fn write_str(&mut self, text: &str) -> Result<(), Error> {
+        if self.piece.len() + text.len() > PIECE {
+            let next = String::with_capacity(PIECE);
+            (self.out)(std::mem::replace(&mut self.piece, next))?;
+        }
+        self.piece.push_str(text);
         Ok(())
     }
 }
@@ -48,15 +46,20 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_between_pieces() {
-        let mut pieces = Pieces::default();
         let mut whole = String::new();
+        let mut written = Vec::new();
+        let mut out = |piece| {
+            written.push(piece);
+            Ok(())
+        };
+        let mut pieces = Pieces::new(&mut out);
         for number in 0..40_000 {
             writeln!(pieces, "line {number}").unwrap();
             writeln!(whole, "line {number}").unwrap();
         }
-        let pieces = pieces.into_pieces();
-        assert!(pieces.len() > 5, "{}", pieces.len());
-        assert!(pieces.iter().all(|piece| piece.len() <= PIECE));
-        assert_eq!(pieces.concat(), whole);
+        pieces.end().unwrap();
+        assert!(written.len() > 5, "{}", written.len());
+        assert!(written.iter().all(|piece| piece.len() <= PIECE));
+        assert_eq!(written.concat(), whole);
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::snapshot::NotifierCounts;
 
 async fn probe(world: &World, query: &str, accept: &str) -> Response {
     let request = Request::get(format!("/probe?{query}"))
@@ -122,4 +123,38 @@ async fn hostile_names_are_plain_strings_to_service_discovery() {
         assert_eq!(labels["__meta_mailflow_client_name"], sample::HOSTILE);
         assert_eq!(labels["__meta_mailflow_provider"], sample::HOSTILE);
     }
+}
+
+/// More than is written ahead of whoever takes it.
+fn large() -> Snapshot {
+    let mut snapshot = sample::calm();
+    let counts = (0..10_000).map(|number| {
+        let name = format!("a-rather-long-name-of-a-notifier-{number}");
+        (name.into(), NotifierCounts::default())
+    });
+    snapshot.counters.notifications = counts.collect();
+    snapshot
+}
+
+async fn scraped(world: &World) -> Response {
+    world
+        .send(Request::get("/metrics").body(Body::empty()).unwrap())
+        .await
+}
+
+#[tokio::test]
+async fn metrics_are_written_as_they_are_taken_and_so_many_at_a_time() {
+    let world = world(large());
+    let mut open = Vec::new();
+    for _ in 0..scrape::AT_ONCE {
+        open.push(scraped(&world).await);
+    }
+    let one_more = scraped(&world);
+    tokio::pin!(one_more);
+    assert!(futures_util::poll!(&mut one_more).is_pending());
+    drop(open.pop());
+    let whole = to_bytes(one_more.await.into_body(), 1 << 24).await.unwrap();
+    let lines = whole.split(|byte| *byte == b'\n');
+    let of_notifiers = lines.filter(|line| line.starts_with(b"mailflow_notifications_pending{"));
+    assert_eq!(of_notifiers.count(), 10_000);
 }
