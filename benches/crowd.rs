@@ -1,5 +1,6 @@
-//! A fake net in which a few domains stand for thousands: a question about `d4711.fleet.test` is answered as one about
-//! `d1.fleet.test` is, so that the net costs the same however many there are.
+//! A fake net in which a few stand for thousands, so that the net costs the same however many there are: a question about
+//! `d4711.fleet.test` is answered as one about `d1.fleet.test` is, and where hosts have a crowd too, `h0.fleet.test` stands for
+//! all of them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use mailflow::model::reach::PingReport;
 use mailflow::model::snmp::SnmpFailure;
 use mailflow::model::trace::Trace;
 use mailflow::model::{DialError, DomainName};
+use mailflow::net::dns::RecordData;
 use mailflow::net::fake::{FakeNet, FakeStream};
 use mailflow::net::snmp::{Credentials, ObjectId, SnmpValue};
 use mailflow::net::trust::Trust;
@@ -17,12 +19,27 @@ use mailflow::net::{
     Routes, TracePlan,
 };
 
+use crate::bare;
+
 /// The net.
 pub struct Crowd {
     /// Where those that stand for the others are.
     pub inner: FakeNet,
-    /// How many they are.
+    /// How many of them are domains.
     pub faces: usize,
+    /// For how many hosts the one that is there stands; `None`: each for itself.
+    pub hosts: Option<usize>,
+}
+
+/// The number in a label: 4711 in `d4711`.
+fn number(label: &str, letter: char) -> Option<usize> {
+    label.strip_prefix(letter)?.parse().ok()
+}
+
+/// The first number in a name.
+fn first_number(name: &DomainName, letter: char) -> Option<usize> {
+    let mut labels = name.as_str().split('.');
+    labels.find_map(|label| number(label, letter))
 }
 
 impl Crowd {
@@ -31,14 +48,43 @@ impl Crowd {
         let labels: Vec<String> = name
             .as_str()
             .split('.')
-            .map(|label| {
-                let number = label
-                    .strip_prefix('d')
-                    .and_then(|digits| digits.parse::<usize>().ok());
-                number.map_or_else(|| label.to_owned(), |number| format!("d{}", number % self.faces))
-            })
+            .map(
+                |label| match (number(label, 'd'), number(label, 'h'), self.hosts) {
+                    (Some(domain), ..) => format!("d{}", domain % self.faces),
+                    (None, Some(_), Some(_)) => "h0".to_owned(),
+                    (None, ..) => label.to_owned(),
+                },
+            )
             .collect();
         DomainName::from_dns(&labels.join(".")).ok()
+    }
+
+    /// Puts those whom somebody stands for back into an answer.
+    fn unmask(&self, asked: &DomainName, data: &mut RecordData) {
+        let Some(hosts) = self.hosts else { return };
+        match data {
+            RecordData::Mx(_, exchange) => {
+                if let Some(domain) = first_number(asked, 'd') {
+                    *exchange = format!("h{}.fleet.test.", domain % hosts);
+                }
+            }
+            RecordData::A(address) => {
+                if let Some(host) = first_number(asked, 'h')
+                    && let IpAddr::V4(own) = bare::address(host).ip()
+                {
+                    *address = own;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Who stands for an address.
+    fn at(&self, peer: SocketAddr) -> SocketAddr {
+        match self.hosts {
+            Some(_) => SocketAddr::new(bare::address(0).ip(), peer.port()),
+            None => peer,
+        }
     }
 }
 
@@ -62,12 +108,15 @@ impl Net for Crowd {
             if record.name == asked.name {
                 record.name.clone_from(&question.name);
             }
+            if let Some(name) = &question.name {
+                self.unmask(name, &mut record.data);
+            }
         }
         Ok(answer)
     }
 
     async fn dial(&self, peer: SocketAddr, limit: Duration) -> Result<Connection<FakeStream>, DialError> {
-        self.inner.dial(peer, limit).await
+        self.inner.dial(self.at(peer), limit).await
     }
 
     async fn fetch(

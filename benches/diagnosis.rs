@@ -40,6 +40,7 @@ pub fn measure(domains: usize) -> Result<Section> {
         let net = Crowd {
             inner: net,
             faces: usize::from(ADDRESSES),
+            hosts: None,
         };
         let mut drive = Drive::new(net, settled);
         drive.go_on(INTERVAL * 2).await;

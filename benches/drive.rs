@@ -38,6 +38,8 @@ pub struct Figures {
     pub of_outage: Duration,
     /// What was seen.
     pub observations: usize,
+    /// Of it, sessions.
+    pub sessions: usize,
     /// Verdicts that turned.
     pub turned: usize,
     /// Incidents that opened.
@@ -111,6 +113,7 @@ impl Drive {
         let now = self.net.now();
         self.figures.observations += seen.len();
         for observation in seen {
+            self.figures.sessions += usize::from(matches!(observation.subject, Subject::Smtp(_)));
             let shows = shows_outages(&observation.subject);
             let ((), used) = self.timed(|this| this.monitor.observe(observation, now));
             if shows {
@@ -118,6 +121,11 @@ impl Drive {
             }
         }
         self.timed(|this| this.conclude(now));
+    }
+
+    /// How many domains are looked at for the first time.
+    pub fn pending(&self) -> usize {
+        self.monitor.view().pending
     }
 
     /// What is open now.
@@ -162,6 +170,6 @@ fn shows_outages(subject: &Subject) -> bool {
 }
 
 /// Processor time of this thread.
-fn thread_time() -> Duration {
+pub fn thread_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }

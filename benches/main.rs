@@ -24,6 +24,7 @@ mod daemon;
 mod diagnosis;
 mod drive;
 mod fleet;
+mod own;
 mod probe;
 mod report;
 mod servers;
@@ -103,6 +104,9 @@ fn measure(wanted: &[String]) -> Result<()> {
     let parts = if wanted.is_empty() { &all[..] } else { wanted };
     for domains in parts.iter().filter_map(|part| diagnosis::domains(part)) {
         report.add(&diagnosis::measure(domains)?);
+    }
+    if is_wanted(own::PART) {
+        report.add(&own::measure()?);
     }
     if is_wanted(canaries::PART) {
         report.add(&canaries::measure()?);
