@@ -116,7 +116,7 @@ pub struct Domain {
     /// sending is nobody's business here.
     pub is_destination: bool,
     /// Somebody there who agreed to be asked for, where that is asked of the domain itself.
-    pub recipient: Option<Recipient>,
+    pub recipient: Option<Box<Recipient>>,
 }
 
 /// A client's gateway.

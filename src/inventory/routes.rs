@@ -58,7 +58,7 @@ impl Inventory {
         self.recipients
             .insert(asked.clone(), config.probes.resolve(ProbeKind::Recipient, &[]));
         if let Some(domain) = self.domains.get_mut(&asked.domain) {
-            Arc::make_mut(domain).recipient = Some(asked);
+            Arc::make_mut(domain).recipient = Some(Box::new(asked));
         }
     }
 
@@ -74,7 +74,7 @@ impl Inventory {
         let of_domains = self
             .domains
             .values()
-            .filter_map(|domain| domain.recipient.clone());
+            .filter_map(|domain| domain.recipient.as_deref().cloned());
         let asked: BTreeSet<Recipient> = of_routes.chain(of_domains).collect();
         self.recipients.retain(|recipient, _| asked.contains(recipient));
     }

@@ -82,6 +82,10 @@ impl<T: OfSubject> BySubject<T> {
     /// Adds one of a subject that has none.
     pub fn insert(&mut self, thing: T) -> Id {
         let hash = self.hasher.hash_one(thing.subject());
+        if self.things.len() == self.things.capacity() {
+            // By an eighth, not to twice the size.
+            self.things.reserve_exact(self.things.len() / 8 + 16);
+        }
         // Four billion of them would not fit into any memory.
         let id = Id::try_from(self.things.insert(thing)).unwrap_or(Id::MAX);
         let (things, hasher) = (&self.things, &self.hasher);

@@ -59,9 +59,10 @@ fn absent(domain: &Domain, evidence: &DmarcEvidence, near: Option<&str>) -> Opin
     }
     match &evidence.untold {
         Some(reason) => Opinion::untold(format!("DMARC unknown ({reason})")),
-        None => Opinion::good("no DMARC record").warn(format!(
-            "{name} has no DMARC record: receivers are not told what to do with forged mail. \"v=DMARC1; p=none\" as \
-             the TXT record at _dmarc.{name} is a beginning."
-        )),
+        // Without the name, which stands beside it: so it is one text for all who need it.
+        None => Opinion::good("no DMARC record").warn(
+            "There is no DMARC record: receivers are not told what to do with forged mail. \"v=DMARC1; p=none\" as the TXT \
+             record at _dmarc below the domain's name is a beginning.",
+        ),
     }
 }

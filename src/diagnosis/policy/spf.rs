@@ -71,17 +71,12 @@ fn absent(domain: &Domain, evidence: &SpfEvidence) -> Opinion {
             short_record(near)
         ));
     }
+    // Without the name, which stands beside it: so it is one text for all who need it.
     opinion.warn(if domain.sends {
-        format!(
-            "{} has no SPF record: receivers cannot tell its mail from forged mail. Publish one that names who sends \
-             for it.",
-            domain.name
-        )
+        "There is no SPF record: receivers cannot tell this domain's mail from forged mail. Publish one that names who sends \
+         for it."
     } else {
-        format!(
-            "{} sends no mail and does not say so: \"v=spf1 -all\" as its TXT record would keep others from using it.",
-            domain.name
-        )
+        "This domain sends no mail and does not say so: \"v=spf1 -all\" as its TXT record would keep others from using it."
     })
 }
 
