@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,16 +13,40 @@ use crate::picture::Picture;
 /// What was good before that proves little about now: as long as the pause between two looks at a provider.
 const LATELY: SignedDuration = SignedDuration::from_mins(5);
 
-/// The most addresses that are looked at, and the most domains at them. Each domain of an outage asks anew, and there may be
-/// tens of thousands: a few witnesses are enough.
+/// The most addresses that are looked at, and the most domains at them: a few witnesses are enough.
 const MOST_LOOKED_AT: usize = 1000;
 
 /// The most domains that are counted.
 const MOST_COUNTED: usize = 20;
 
+/// Who else answered while something failed. Of tens of thousands of findings few become a cause: only for these it is
+/// counted who that was.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Control {
+    /// In these words.
+    Said(String),
+    /// All that do not lead to these addresses, as of then.
+    AllBut(Arc<BTreeSet<SocketAddr>>, Timestamp),
+}
+
+impl Control {
+    /// All that do not lead to these addresses.
+    pub fn all_but(failed: impl IntoIterator<Item = SocketAddr>, now: Timestamp) -> Self {
+        Self::AllBut(Arc::new(failed.into_iter().collect()), now)
+    }
+
+    /// In words; `None` where nobody else answered.
+    pub fn words(&self, picture: &Picture) -> Option<String> {
+        match self {
+            Self::Said(words) => Some(words.clone()),
+            Self::AllBut(failed, now) => others(picture, failed, *now),
+        }
+    }
+}
+
 /// How many domains, apart from those that lead to `failed`, had an address that answered us lately; `None` where none
 /// had.
-pub fn others(picture: &Picture, failed: &BTreeSet<SocketAddr>, now: Timestamp) -> Option<String> {
+fn others(picture: &Picture, failed: &BTreeSet<SocketAddr>, now: Timestamp) -> Option<String> {
     let answered: BTreeSet<&DomainName> = picture
         .leads()
         .addresses()

@@ -10,6 +10,7 @@ use crate::model::{
 };
 use crate::picture::Picture;
 
+use super::control::Control;
 use super::note::note;
 
 /// A named fact, with its evidence.
@@ -34,7 +35,7 @@ pub struct Finding {
     /// What others said that it rests on besides.
     pub notes: Vec<EvidenceNote>,
     /// Who else answered meanwhile.
-    pub control: Option<String>,
+    pub control: Option<Control>,
     /// The whole cause, where it is the same for all.
     pub alike: Option<Arc<Cause>>,
 }
@@ -74,8 +75,8 @@ impl Finding {
 
     /// Beside these who answered meanwhile.
     #[must_use]
-    pub fn beside(mut self, control: Option<String>) -> Self {
-        self.control = control;
+    pub fn beside(mut self, control: Control) -> Self {
+        self.control = Some(control);
         self.alike = None;
         self
     }
@@ -180,7 +181,7 @@ impl Finding {
         let seen = seen.map(|observation| note(&picture.inventory.vantage, observation));
         let mut shown: Vec<EvidenceNote> = seen.chain(self.notes.iter().cloned()).collect();
         if let Some(first) = shown.first_mut() {
-            first.control.clone_from(&self.control);
+            first.control = self.control.as_ref().and_then(|control| control.words(picture));
         }
         shown.into()
     }

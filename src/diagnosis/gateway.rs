@@ -11,7 +11,7 @@ use crate::model::smtp::SmtpFailureKind;
 use crate::model::{Code, DialError, Evidence, Observation, Root, RootKind, Service, Subject};
 use crate::picture::{Health, Picture, Track};
 
-use super::control;
+use super::control::Control;
 use super::doubt::Doubt;
 use super::finding::Finding;
 use super::note::summary;
@@ -78,7 +78,7 @@ pub fn gateway(picture: &Picture, gateway: &Gateway, now: Timestamp, doubt: &mut
         return GatewayState::Unproven;
     }
     doubt.want_line(picture, settled.doubted());
-    let others = control::others(picture, &behind.iter().copied().collect(), now);
+    let others = Control::all_but(behind.iter().copied(), now);
     GatewayState::Down(Box::new(
         down(picture, gateway, &settled.observation, &behind).beside(others),
     ))

@@ -10,7 +10,7 @@ use crate::model::{Code, Confidence, DomainName, Evidence, Root, RootKind, State
 use crate::picture::{Health, Picture, Track};
 
 use super::address::{AddressState, AddressView, address, describe};
-use super::control;
+use super::control::Control;
 use super::dns::{DnsState, REMEMBERED_FAILURE, dns};
 use super::doubt::Doubt;
 use super::finding::Finding;
@@ -204,13 +204,13 @@ fn together(picture: &Picture, view: &HostView, now: Timestamp) -> HostState {
     // IPv4 is what most senders use: its first address speaks for the host.
     match view.addresses.iter().find(|one| one.has_failed()) {
         Some(first) => {
-            let failed: BTreeSet<_> = view.addresses.iter().map(|one| one.address).collect();
-            let finding = failure(picture, &view.name, first, failed.len());
-            let others = finding
-                .control
-                .clone()
-                .or_else(|| control::others(picture, &failed, now));
-            HostState::Failed(finding.beside(others))
+            let finding = failure(picture, &view.name, first, view.addresses.len());
+            HostState::Failed(if finding.control.is_some() {
+                finding
+            } else {
+                let failed = view.addresses.iter().map(|one| one.address);
+                finding.beside(Control::all_but(failed, now))
+            })
         }
         None => HostState::Unknown(None),
     }

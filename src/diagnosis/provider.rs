@@ -13,6 +13,7 @@ use crate::model::{ClientId, Code, Root, RootKind, Subject};
 use crate::picture::{Health, Picture, Settled, Users};
 
 use super::address::{AddressView, address};
+use super::control::Control;
 use super::doubt::Doubt;
 use super::finding::Finding;
 use super::note::summary;
@@ -85,10 +86,10 @@ pub fn outage(
         .map(|(client, _)| client)
         .collect();
     let control = (!flowing.is_empty()).then(|| {
-        format!(
+        Control::Said(format!(
             "at the same provider mail still flows for {}",
             named(picture, flowing.iter().copied())
-        )
+        ))
     });
     let root = Root {
         kind: RootKind::Provider,
@@ -98,7 +99,7 @@ pub fn outage(
     Some(
         Finding::new(Code::ProviderOutage, root, provider.name.to_string(), detail)
             .on(evidence)
-            .beside(control.or_else(|| super::control::others(picture, &failed, now)))
+            .beside(control.unwrap_or_else(|| Control::all_but(failed, now)))
             .seen_from(picture)
             .alike(picture, &provider.name),
     )

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::super::control::Control;
 use super::super::doubt::Doubt;
 use super::super::finding::Finding;
 use super::super::service::ServiceView;
@@ -115,7 +116,7 @@ impl Parts<'_> {
         } else {
             format!("{flowing} other clients reach")
         };
-        finding.beside(Some(format!(
+        finding.beside(Control::Said(format!(
             "{others} {}: suspect {name}'s side",
             self.domain.name
         )))

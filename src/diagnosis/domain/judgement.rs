@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::super::accept;
 use super::super::address::AddressState;
+use super::super::control::Control;
 use super::super::finding::Finding;
 use super::super::host::HostState;
 use super::super::path;
@@ -80,13 +81,14 @@ impl Parts<'_> {
     fn on_route(&self, finding: &Finding, route: &Beside<'_>, provider: Option<&str>) -> Arc<Cause> {
         let mut finding = finding.clone();
         let theirs = finding.root.client.as_ref() != Some(route.client) && finding.code.layer() != "vantage";
-        if theirs && finding.control.is_none() && route.others.clients > 0 {
+        let said = |control: &Control| control.words(self.picture);
+        if theirs && route.others.clients > 0 && finding.control.as_ref().and_then(said).is_none() {
             let others = match route.others.clients {
                 1 => "1 other client that sends there".to_owned(),
                 more => format!("{more} other clients that send there"),
             };
             let name = self.picture.inventory.client_name(route.client);
-            finding = finding.beside(Some(format!(
+            finding = finding.beside(Control::Said(format!(
                 "the same holds for {others}: it is not about {name}"
             )));
         }
