@@ -97,7 +97,10 @@ pub fn domain(
     now: Timestamp,
     doubt: &mut Doubt,
 ) -> Judgement {
-    let recipient = domain.recipient.as_deref().map(|one| (domain.client.as_ref(), one));
+    let recipient = domain
+        .recipient
+        .as_deref()
+        .map(|one| (domain.client.as_ref(), one));
     let parts = gather(picture, own, domain, recipient, now, doubt);
     judged(&parts, outage, now, doubt)
 }

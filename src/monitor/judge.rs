@@ -54,17 +54,16 @@ impl Monitor {
             if was_held && !self.held.contains(&target) {
                 targets.extend(self.held.iter().cloned());
                 let put_off = self.put_off.remove(&name).unwrap_or_default();
-                let names = put_off.into_keys().flat_map(|at| self.picture.domains_at(at));
-                targets.extend(names.map(Target::Domain));
+                targets.append(&mut self.led_to(put_off.into_keys()));
             }
             if turned && let Some(provider) = self.picture.inventory.providers.named(&name).cloned() {
                 let addresses = self.picture.users_of(&provider).keys();
-                let names = addresses.flat_map(|address| self.picture.domains_at(*address));
-                targets.extend(names.map(Target::Domain));
+                targets.append(&mut self.led_to(addresses.copied()));
             }
         }
         if let Some(address) = address {
-            targets.extend(self.not_put_off_at(address).into_iter().map(Target::Domain));
+            let names = self.not_put_off_at(address).into_iter();
+            targets.append(&mut names.map(Target::Domain).collect());
         }
         // What mail to a domain comes to matters to all who send there.
         let mut routes = BTreeSet::new();
@@ -85,6 +84,13 @@ impl Monitor {
         for (client, to) in routes {
             self.judge_route(&client, &to, now);
         }
+    }
+
+    /// The domains whose mail goes to any of these addresses. These may be tens of thousands: they are sorted at once, and
+    /// not looked for one by one.
+    fn led_to(&self, addresses: impl Iterator<Item = SocketAddr>) -> BTreeSet<Target> {
+        let names = addresses.flat_map(|address| self.picture.led_to(address));
+        names.cloned().map(Target::Domain).collect()
     }
 
     /// The domains at an address that are to be judged now. While it is being found out whether the provider as a whole is
