@@ -14,9 +14,8 @@ use crate::servers::{ZONE, start_dns, start_sink};
 pub struct Fleet {
     domains: usize,
     addresses: usize,
+    /// Also how long it is watched, once everything was looked at: whatever comes once in it is counted then.
     interval: Duration,
-    /// How long it is watched, once everything was looked at.
-    window: Duration,
 }
 
 const fn fleet(domains: usize, addresses: usize, interval: u64) -> Fleet {
@@ -24,7 +23,6 @@ const fn fleet(domains: usize, addresses: usize, interval: u64) -> Fleet {
         domains,
         addresses,
         interval: Duration::from_secs(interval),
-        window: Duration::from_secs(if interval > 60 { 120 } else { 60 }),
     }
 }
 
@@ -63,7 +61,7 @@ impl Fleet {
         let (before, used) = (daemon::metrics()?.0, daemon.used()?);
         let started = Instant::now();
         let (mut scrapes, mut pages) = (Vec::new(), Vec::new());
-        while started.elapsed() < self.window {
+        while started.elapsed() < self.interval {
             std::thread::sleep(Duration::from_secs(10));
             scrapes.push(daemon::metrics()?.1);
             pages.push(daemon::page("/")?);
