@@ -254,6 +254,16 @@ impl Track {
         }
     }
 
+    /// Forgets trouble that an observation shows to be over, where nothing came of it: after our own line was down, all
+    /// subjects have had some.
+    fn forget_trouble(&mut self, good: &Observation) {
+        let is_over = |trouble: &mut Box<Trouble>| {
+            let heard = trouble.heard_from.is_none_or(|from| from <= good.at.into());
+            heard && trouble.earlier.is_empty() && trouble.streak.is_none()
+        };
+        self.trouble.take_if(is_over);
+    }
+
     fn heard_from(&self) -> Option<Moment> {
         self.trouble.as_ref()?.heard_from
     }
@@ -266,6 +276,7 @@ impl Track {
             Health::Good => {
                 self.end_streak();
                 self.settle(observation, health, observation.at, observation.at);
+                self.forget_trouble(observation);
                 self.fresh_until = taking.fresh_until.into();
             }
             Health::Refused => {

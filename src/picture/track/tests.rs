@@ -150,6 +150,17 @@ fn nothing_to_drop_is_nothing_to_look_at_again() {
     assert!(!recovered(&mut track(&[GOOD]), 0, 5));
 }
 
+#[test]
+fn trouble_that_nothing_came_of_takes_no_room_once_it_is_over() {
+    let mut track = track(&[GOOD, Health::Failed(Code::HostUnreachable)]);
+    recovered(&mut track, 5, 15);
+    // It began before that, and says nothing of what is now.
+    record(&mut track, 14, GOOD);
+    assert!(track.trouble.is_some());
+    record(&mut track, 20, GOOD);
+    assert!(track.trouble.is_none());
+}
+
 fn any_health() -> impl Strategy<Value = Health> {
     prop_oneof![
         2 => Just(GOOD),
@@ -163,6 +174,16 @@ fn any_health() -> impl Strategy<Value = Health> {
 }
 
 proptest! {
+    #[test]
+    fn the_newest_good_one_is_known_whatever_came_after(healths in prop::collection::vec(any_health(), 1..60)) {
+        let track = track(&healths);
+        let newest = healths.iter().rposition(|health| *health == GOOD);
+        prop_assert_eq!(
+            track.last_good().map(|good| good.at),
+            newest.map(|index| at(10 * i64::try_from(index).unwrap())),
+        );
+    }
+
     /// However long a row is and whatever is cut from it: nothing counts that was not confirmed before the cut, and
     /// what is remembered is bounded.
     #[test]
