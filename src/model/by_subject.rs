@@ -160,7 +160,7 @@ mod tests {
                     }
                     (None, false) => {}
                 }
-                prop_assert_eq!(things.len(), map.len());
+                prop_assert_eq!((things.len(), things.ids.len()), (map.len(), map.len()));
                 for number in 0..20 {
                     let held = things.get(&subject(number)).map(|thing| thing.1);
                     prop_assert_eq!(held, map.get(&number).copied());
