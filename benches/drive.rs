@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use mailflow::app;
 use mailflow::incident::{Lifecycle, Policy};
 use mailflow::model::{Code, Observation, Subject};
 use mailflow::monitor::{Mode, Monitor};
@@ -134,16 +135,8 @@ impl Drive {
     }
 
     fn conclude(&mut self, now: Timestamp) {
-        let changes = self.monitor.take_changes();
+        let changes = app::hand_on(&mut self.monitor, &mut self.life, now);
         self.figures.turned += changes.verdicts.len();
-        for verdict in changes.verdicts.iter().chain(&changes.refreshed) {
-            let pace = self.monitor.pace(&verdict.target);
-            self.life.judge_paced(verdict, pace, now);
-        }
-        for target in self.life.held() {
-            let observations = self.monitor.well_in_a_row(&target);
-            self.life.found_well(&target, observations);
-        }
         let before = self.life.open().count();
         self.life.settle(now);
         let opened = self.life.open().count().saturating_sub(before);

@@ -15,7 +15,7 @@ use crate::incident::Lifecycle;
 use crate::model::{
     Code, DomainName, Evidence, Flaps, Hand, Incident, Message, Observation, Outcome, Severity, Target,
 };
-use crate::monitor::{Monitor, Unapprovable};
+use crate::monitor::{Changes, Monitor, Unapprovable};
 use crate::net::Net;
 use crate::net::trust::Trust;
 use crate::notify::{self, Notifiers, Order, Pipeline, Way};
@@ -266,18 +266,7 @@ impl<N: Net> Engine<N> {
 
     /// Draws the conclusions of what has changed, writes them down, and only then lets messages go.
     pub(super) async fn conclude(&mut self, lines: &Lines, outcomes: Vec<Outcome>, now: Timestamp) {
-        let changes = self.monitor.take_changes();
-        for verdict in changes.verdicts.iter().chain(&changes.refreshed) {
-            let pace = self.monitor.pace(&verdict.target);
-            self.life.judge_paced(verdict, pace, now);
-        }
-        for target in self.life.held() {
-            let observations = self.monitor.well_in_a_row(&target);
-            self.life.found_well(&target, observations);
-        }
-        for target in &changes.removed {
-            self.life.remove(target);
-        }
+        let changes = hand_on(&mut self.monitor, &mut self.life, now);
         if !(changes.verdicts.is_empty() && changes.refreshed.is_empty() && changes.removed.is_empty()) {
             self.publishing.add(News::Turned);
         }
@@ -520,6 +509,23 @@ impl<N: Net> Engine<N> {
             pending_domains: view.pending,
         }
     }
+}
+
+/// Hands what has changed on from the monitor to the incidents, and says what that was.
+pub fn hand_on(monitor: &mut Monitor, life: &mut Lifecycle, now: Timestamp) -> Changes {
+    let changes = monitor.take_changes();
+    for verdict in changes.verdicts.iter().chain(&changes.refreshed) {
+        let pace = monitor.pace(&verdict.target);
+        life.judge_paced(verdict, pace, now);
+    }
+    for target in life.held() {
+        let observations = monitor.well_in_a_row(&target);
+        life.found_well(&target, observations);
+    }
+    for target in &changes.removed {
+        life.remove(target);
+    }
+    changes
 }
 
 /// Runs a probe; a panic or a hang in it is a fault of our own, and says nothing of anybody else.

@@ -54,6 +54,7 @@ use operate::{Approvals, Archive, Desk, Reload, Tester};
 use prober::{Asking, Prober};
 use sources::Marks;
 
+pub use engine::hand_on;
 pub use operate::send_test;
 pub use settings::notifiers;
 pub use start::{read, vantage};
