@@ -60,10 +60,12 @@ impl Fleet {
 
         let (before, used) = (daemon::metrics()?.0, daemon.used()?);
         let started = Instant::now();
-        let (mut scrapes, mut pages) = (Vec::new(), Vec::new());
+        let (mut scrapes, mut pages, mut scraped) = (Vec::new(), Vec::new(), Duration::ZERO);
         while started.elapsed() < self.interval {
             std::thread::sleep(Duration::from_secs(10));
+            let before = daemon.used()?;
             scrapes.push(daemon::metrics()?.1);
+            scraped += daemon.used()? - before;
             pages.push(daemon::page("/")?);
         }
         let used = daemon.used()? - used;
@@ -86,6 +88,11 @@ impl Fleet {
             rows: [
                 ("every domain has a verdict after", seen_all.as_secs_f64(), "s"),
                 ("processor time a minute", used.as_secs_f64() * per_minute, "s"),
+                (
+                    "without what it used during scrapes",
+                    (used - scraped).as_secs_f64() * per_minute,
+                    "s",
+                ),
                 ("SMTP probes a minute", done("smtp") * per_minute, ""),
                 (
                     "DNS probes a minute",
