@@ -10,7 +10,7 @@ use axum::extract::State as Shared;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
@@ -71,14 +71,16 @@ fn written(
 
 /// What comes without its end was not taken in time: that has to be seen, or half of the metrics would be taken for all.
 fn body(taken: mpsc::Receiver<Piece>) -> impl Stream<Item = io::Result<String>> {
-    stream::unfold(Some(taken), |taken| async {
+    let pieces = stream::unfold(Some(taken), |taken| async {
         let mut taken = taken?;
         match taken.recv().await {
             Some(Some(piece)) => Some((Ok(piece), Some(taken))),
             Some(None) => None,
             None => Some((Err(io::ErrorKind::TimedOut.into()), None)),
         }
-    })
+    });
+    // What compresses asks once more after the end.
+    pieces.fuse()
 }
 
 /// The metrics of one domain, which are few.
@@ -113,8 +115,6 @@ fn accepted(headers: &HeaderMap) -> Format {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt as _;
-
     use super::*;
 
     #[tokio::test]

@@ -142,6 +142,18 @@ async fn scraped(world: &World) -> Response {
         .await
 }
 
+/// As Prometheus asks for them.
+#[tokio::test]
+async fn metrics_are_compressed_to_their_end() {
+    let world = world(sample::fleet());
+    let request = Request::get("/metrics").header(header::ACCEPT_ENCODING, "gzip");
+    let response = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
+    let packed = to_bytes(response.into_body(), 1 << 24).await.unwrap();
+    let plain = text(scraped(&world).await).await;
+    assert!(!packed.is_empty() && packed.len() < plain.len() / 2);
+}
+
 #[tokio::test]
 async fn metrics_are_written_as_they_are_taken_and_so_many_at_a_time() {
     let world = world(large());
