@@ -109,6 +109,7 @@ const LIMITS: &[(&str, &[Limit])] = &[
         limit("event streams at a time", "src/surface/http/mod.rs", "STREAMS", "streams_are_bounded"),
         limit("scrapes that are written at a time", "src/surface/http/scrape.rs", "AT_ONCE", "metrics_are_written_as_they_are_taken_and_so_many_at_a_time"),
         limit("pieces of metrics that are written ahead", "src/surface/http/scrape.rs", "AHEAD", "metrics_are_written_as_they_are_taken_and_so_many_at_a_time"),
+        limit("seconds that a piece of metrics waits to be taken", "src/surface/http/scrape.rs", "TAKEN_WITHIN", "a_piece_that_nobody_takes_ends_the_writing"),
         limit("messages that are read at a time", "src/surface/http/explain.rs", "AT_ONCE", "a_message_may_be_large_but_neither_endless_nor_empty"),
     ]),
 ];

@@ -43,16 +43,18 @@ pub(super) async fn metrics(Shared(server): Shared<Server>, headers: HeaderMap) 
     let runtime = Handle::current();
     // With very many domains it takes a while, in which this thread would start no probe.
     tokio::task::spawn_blocking(move || {
-        let mut hand_on = |piece| {
-            let handed_on = timeout(TAKEN_WITHIN, pieces.send(piece));
-            match runtime.block_on(handed_on) {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) | Err(_) => Err(fmt::Error),
-            }
-        };
+        let mut hand_on = |piece| runtime.block_on(hand_on(&pieces, piece));
         written(&snapshot, wanted, format, &mut hand_on, place);
     });
     (head(format), Body::from_stream(body(taken))).into_response()
+}
+
+/// Waits until there is room for a piece; an error once whoever takes them has gone.
+async fn hand_on(pieces: &mpsc::Sender<Piece>, piece: Piece) -> fmt::Result {
+    match timeout(TAKEN_WITHIN, pieces.send(piece)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(fmt::Error),
+    }
 }
 
 /// Writes all pieces and the end; nothing after whoever takes them has gone.
@@ -126,6 +128,19 @@ mod tests {
         assert_eq!(body.next().await.unwrap().unwrap(), "half");
         assert!(body.next().await.unwrap().is_err());
         assert!(body.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_piece_that_nobody_takes_ends_the_writing() {
+        let (pieces, _taken) = mpsc::channel(1);
+        hand_on(&pieces, Some("first".to_owned())).await.unwrap();
+        let second = hand_on(&pieces, Some("second".to_owned()));
+        tokio::pin!(second);
+        let moment = Duration::from_millis(10);
+        timeout(TAKEN_WITHIN.saturating_sub(moment), &mut second)
+            .await
+            .unwrap_err();
+        timeout(2 * moment, second).await.unwrap().unwrap_err();
     }
 
     #[tokio::test]
