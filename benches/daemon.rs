@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::servers::{RESOLVER, Running, wait_for_port};
 use crate::{cpu, shell, web};
@@ -71,6 +71,19 @@ impl Daemon {
 /// The daemon's metrics, and how long they took.
 pub fn metrics() -> Result<(String, Duration)> {
     web::get(API, "/metrics")
+}
+
+/// That its own side is well, by the metrics: one that looks for what is wrong there does more than is asked about.
+pub fn sound(metrics: &str) -> Result<()> {
+    let flows = web::value(
+        metrics,
+        "mailflow_vantage_state{vantage=\"bench\",state=\"flowing\"}",
+    );
+    ensure!(
+        flows == Some(1.0),
+        "something is wrong with the daemon's own side, so nothing that it does is worth measuring"
+    );
+    Ok(())
 }
 
 /// How long a page of the daemon takes.

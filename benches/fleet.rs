@@ -71,6 +71,7 @@ impl Fleet {
         let used = daemon.used()? - used;
         let elapsed = started.elapsed();
         let after = daemon::metrics()?.0;
+        daemon::sound(&after)?;
         let (now, most) = daemon.memory()?;
         let worst = |all: &[Duration]| all.iter().max().copied().unwrap_or_default().as_secs_f64() * 1000.0;
         let done = |kind: &str| probes(&after, kind) - probes(&before, kind);

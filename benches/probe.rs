@@ -135,7 +135,9 @@ fn of_the_daemon(dir: &Path, pki: &Pki, dns: &str) -> Result<Vec<f64>> {
     std::thread::sleep(Duration::from_secs(10));
     let mut costs = Vec::new();
     for _ in 0..ROUNDS {
-        let (before, began) = (probes(&daemon::metrics()?.0, "smtp"), daemon.used()?);
+        let metrics = daemon::metrics()?.0;
+        daemon::sound(&metrics)?;
+        let (before, began) = (probes(&metrics, "smtp"), daemon.used()?);
         std::thread::sleep(WINDOW);
         let used = daemon.used()? - began;
         let made = probes(&daemon::metrics()?.0, "smtp") - before;

@@ -195,10 +195,13 @@ pub fn start_dns(dir: &Path, records: &str) -> Result<[Running; 2]> {
     );
     let _ = write!(zone, "{records}");
     std::fs::write(dir.join("zone"), zone)?;
-    // What asks whether the resolver works asks it for the root.
+    // What asks whether the resolver works asks it for the root. BIND loads no zone whose name servers have no address in it.
     std::fs::write(
         dir.join("root"),
-        format!("$TTL 3600\n. SOA ns.{ZONE}. hostmaster.{ZONE}. 1 3600 600 86400 300\n. NS ns.{ZONE}.\n"),
+        format!(
+            "$TTL 3600\n. SOA ns.{ZONE}. hostmaster.{ZONE}. 1 3600 600 86400 300\n. NS ns.{ZONE}.\n\
+             ns.{ZONE}. A {NAME_SERVER}\n"
+        ),
     )?;
     let home = dir.display();
     std::fs::write(

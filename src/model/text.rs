@@ -6,7 +6,21 @@ use std::fmt::Write;
 /// invalid UTF-8, bidirectional overrides) is shown as an escape such as `\x1b`, and the whole is cut at `most`
 /// characters with `…` at the end.
 pub fn clean(bytes: &[u8], most: usize) -> String {
-    let mut out = String::with_capacity(bytes.len().min(most));
+    clean_after("", bytes, most)
+}
+
+/// The same behind a text of our own, which does not count.
+pub fn clean_after(before: &str, bytes: &[u8], most: usize) -> String {
+    let mut out = String::with_capacity(before.len() + bytes.len().min(most));
+    out.push_str(before);
+    // As nearly all lines are.
+    if bytes.len() <= most
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && let Ok(text) = str::from_utf8(bytes)
+    {
+        out.push_str(text);
+        return out;
+    }
     let mut count = 0_usize;
     // No more bytes than could still matter: four a character at the most.
     let bytes = &bytes[..bytes.len().min(most.saturating_mul(4).saturating_add(4))];
@@ -74,7 +88,7 @@ pub fn percent(text: &str, kept: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{clean, from_hex, hex};
+    use super::{clean, clean_after, from_hex, hex};
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
@@ -89,6 +103,14 @@ mod tests {
     fn length_is_bounded() {
         assert_eq!(clean(&[b'a'; 1000], 3), "aaa…");
         assert_eq!(clean(b"abc", 3), "abc");
+    }
+
+    #[test]
+    fn what_stands_before_a_text_does_not_count() {
+        assert_eq!(clean_after("S: ", b"abc", 3), "S: abc");
+        assert_eq!(clean_after("S: ", b"abcd", 3), "S: abc…");
+        assert_eq!(clean_after("S: ", "\u{e9}b\x7f".as_bytes(), 3), "S: \u{e9}b\\x7f");
+        assert_eq!(clean_after("S: ", b"", 3), "S: ");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub enum Budget {
 
 /// Routine probes begin on these beats, several at a time: a processor that is woken for each of two hundred a second
 /// spends nearly half of its time on waking.
-const BEAT_MILLIS: i64 = 50;
+const BEAT_MILLIS: i64 = 100;
 
 /// Shorter intervals than this are kept as they are: a beat would be too much of them.
 const BEATS_FROM: Duration = Duration::from_secs(1);

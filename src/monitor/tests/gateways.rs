@@ -187,7 +187,7 @@ fn a_restart_is_told_for_an_hour_and_alarms_nobody() {
     assert_eq!(also.len(), 1);
     assert_eq!(also[0].code, GatewayRebooted);
     insta::assert_snapshot!(also[0].summary, @"It restarted at 2026-11-22 02:02:00 UTC, says its uptime (SNMP).");
-    sim.run(20.0);
+    sim.run(40.0);
     assert_eq!(gateway(&sim, "acme", "hq-router").also, []);
     assert_eq!(turns(&sim), []);
 }

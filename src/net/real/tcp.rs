@@ -34,8 +34,8 @@ pub(super) async fn dial(peer: SocketAddr, limit: Duration) -> Result<Connection
 
 /// Sends the first packet. What fails here fails on this machine.
 fn start(peer: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    let kind = Type::STREAM.nonblocking();
+    let socket = Socket::new(Domain::for_address(peer), kind, Some(Protocol::TCP))?;
     // A dialogue of short lines: waiting to fill a packet would only add to the times that we measure.
     socket.set_tcp_nodelay(true)?;
     notice::listen(&socket, peer.is_ipv4(), true)?;

@@ -270,9 +270,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Moves what the server said into the transcript.
     fn write_down(&mut self) {
-        let (lines, note) = self.parser.take_heard();
-        self.transcript
-            .extend(lines.into_iter().map(|line| format!("S: {line}")));
+        let (mut lines, note) = self.parser.take_heard();
+        self.transcript.append(&mut lines);
         if let Some(note) = note {
             self.note(&note);
         }

@@ -2,7 +2,7 @@
 //! the same result however the bytes are split.
 
 use crate::model::smtp::{Capabilities, ProtocolError};
-use crate::model::text::clean;
+use crate::model::text::{clean, clean_after};
 use crate::model::{EnhancedCode, Reply};
 
 /// Bytes of one line that are kept; RFC 5321 4.5.3.1.5 has 512.
@@ -48,7 +48,7 @@ struct Partial {
     lines: Vec<String>,
 }
 
-/// Lines for the transcript, as they came.
+/// Lines for the transcript, as they came, each marked as the server's.
 #[derive(Debug, Default)]
 struct Heard {
     lines: Vec<String>,
@@ -137,7 +137,8 @@ impl ReplyParser {
 
     fn hear_line(&mut self) {
         if self.heard.lines.len() < SHOWN_LINES {
-            self.heard.lines.push(clean(&self.line, SHOWN_CHARACTERS));
+            let shown = clean_after("S: ", &self.line, SHOWN_CHARACTERS);
+            self.heard.lines.push(shown);
         } else {
             self.heard.left_out += 1;
         }

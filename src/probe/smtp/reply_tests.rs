@@ -116,7 +116,7 @@ fn codes_that_differ_within_a_reply_are_told_at_its_end() {
         Ok(221),
         "the dialogue is still in step"
     );
-    assert_eq!(heard, ["250-a", "550-b", "250 c", "221 bye"]);
+    assert_eq!(heard, ["S: 250-a", "S: 550-b", "S: 250 c", "S: 221 bye"]);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn the_transcript_keeps_the_start_of_a_long_reply() {
     assert_eq!(heard.len(), SHOWN_LINES + 1);
     assert_eq!(heard.last().map(String::as_str), Some("61 more lines"));
     let (_, heard) = outcomes(b"220 bare\n", []);
-    assert_eq!(heard, ["220 bare", "lines end in a bare LF"]);
+    assert_eq!(heard, ["S: 220 bare", "lines end in a bare LF"]);
 }
 
 #[test]
