@@ -83,7 +83,7 @@ pub struct Mistakes(String);
 /// As [`watch`].
 pub async fn run(config_path: Option<PathBuf>, stop: CancellationToken) -> anyhow::Result<()> {
     let origin = Origin {
-        net: Arc::new(RealNet::new()),
+        net: Arc::new(RealNet::new().for_many()),
         read: Arc::new(move || start::configuration(config_path.as_deref())),
         notice: None,
     };

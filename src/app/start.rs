@@ -248,7 +248,8 @@ pub(super) fn engine<N: Net>(
             remembered(memory),
             net.default_routes(),
             now,
-        ),
+        )
+        .with_places(net.places()),
         life,
         watch: notify::Watch::default(),
         notifiers: settled.notifiers.keys().cloned().collect(),

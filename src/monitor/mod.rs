@@ -16,7 +16,7 @@ use crate::model::{
     Accepted, Anchor, ClientId, Code, DomainName, Evidence, Moment, Observation, ProbeKind, Recipient,
     SmtpStage, State, Subject, Target, Verdict,
 };
-use crate::net::Routes;
+use crate::net::{Routes, USUAL_PLACES};
 use crate::picture::{Change, FactKey, Health, Learnt, Line, MxSet, NewFact, Picture, Taking};
 use crate::probe::Task;
 use crate::schedule::{Agenda, Next};
@@ -42,9 +42,6 @@ mod watch;
 
 pub use reports::{Bounces, Deliveries};
 pub use view::View;
-
-/// The most probes at once: well below the usual limit of 1,024 descriptors a process.
-const MOST_AT_ONCE: usize = 400;
 
 /// How the monitor works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +157,7 @@ impl Monitor {
         let mut monitor = Self {
             mode,
             picture: Picture::new(Arc::clone(inventory), learnt, routes),
-            agenda: Agenda::new(MOST_AT_ONCE),
+            agenda: Agenda::new(USUAL_PLACES),
             own: OwnSide::default(),
             suspected: Suspicion::default(),
             outages: HashMap::new(),
@@ -189,6 +186,13 @@ impl Monitor {
         monitor.watch_everything(now);
         monitor.judge_everything(now);
         monitor
+    }
+
+    /// Has up to so many probes run at a time, in place of the usual number.
+    #[must_use]
+    pub fn with_places(mut self, places: usize) -> Self {
+        self.agenda.set_most_at_once(places);
+        self
     }
 
     /// The picture as it stands.

@@ -121,7 +121,15 @@ pub trait Net: Send + Sync + 'static {
 
     /// Whether this machine has a default route, of IPv4 and of IPv6.
     fn default_routes(&self) -> Routes;
+
+    /// How many probes may run at a time: what wait for an answer that does not come hold a place each.
+    fn places(&self) -> usize {
+        USUAL_PLACES
+    }
 }
+
+/// As many as the usual limit of 1,024 descriptors a process leaves room for, beside everything else.
+pub const USUAL_PLACES: usize = 400;
 
 /// An open connection.
 #[derive(Debug)]

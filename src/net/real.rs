@@ -27,6 +27,7 @@ use super::snmp::{Credentials, ObjectId, SnmpValue};
 use super::trust::Trust;
 use super::{
     Connection, FetchError, FetchLimits, Fetched, Net, Page, PingError, PingPlan, Routes, TracePlan,
+    USUAL_PLACES,
 };
 use crate::model::DialError;
 use crate::model::reach::PingReport;
@@ -40,12 +41,26 @@ pub use machine::{local_address, local_fqdn, system_resolvers};
 #[derive(Debug)]
 pub struct RealNet {
     clock: Clock,
+    places: usize,
 }
 
 impl RealNet {
     /// Sets the clock by the machine's. Opens nothing.
     pub fn new() -> Self {
-        Self { clock: Clock::new() }
+        Self {
+            clock: Clock::new(),
+            places: USUAL_PLACES,
+        }
+    }
+
+    /// For as many probes at a time as this machine lets one process have: the limit of descriptors is raised as far as it
+    /// may be, for the whole process.
+    #[must_use]
+    pub fn for_many(self) -> Self {
+        Self {
+            places: machine::places(),
+            ..self
+        }
     }
 }
 
@@ -114,5 +129,9 @@ impl Net for RealNet {
 
     fn default_routes(&self) -> Routes {
         machine::default_routes()
+    }
+
+    fn places(&self) -> usize {
+        self.places
     }
 }

@@ -2,7 +2,7 @@
 //! subject twice.
 
 use crate::model::by_subject::Id;
-use crate::model::{Length, Moment, OfSubject, Subject};
+use crate::model::{Length, Moment, OfSubject, ProbeKind, Subject};
 
 use super::{Budget, Pace};
 
@@ -86,6 +86,11 @@ impl Entry {
 
     pub(super) fn is_running(&self) -> bool {
         self.run != Run::No
+    }
+
+    /// Whether it witnesses our own side.
+    pub(super) fn is_own(&self) -> bool {
+        self.subject.probe() == ProbeKind::Vantage
     }
 
     pub(super) fn is_urgent(&self) -> bool {

@@ -17,11 +17,13 @@ use crate::model::{BySubject, DomainName, Length, Moment, Subject};
 
 mod entry;
 mod lane;
+mod queue;
 
 pub use lane::Allowance;
 
 use entry::{Class, Entry, Place, Run, Wait};
 use lane::Lane;
+use queue::Queue;
 
 /// Something with a budget.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,8 +80,10 @@ pub struct Due {
 #[derive(Debug, Clone)]
 pub struct Agenda {
     entries: BySubject<Entry>,
-    timer: BTreeSet<(Moment, Class, Id)>,
-    ready: BTreeSet<Place>,
+    /// The witnesses of our own side.
+    own: Queue,
+    /// All others.
+    others: Queue,
     lanes: BTreeMap<Budget, Lane>,
     lane_wakes: BTreeSet<(Timestamp, Budget)>,
     running: usize,
@@ -87,17 +91,24 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// An empty one that never runs more than `most_at_once` probes.
+    /// An empty one that never runs more than `most_at_once` probes, but for those of our own side: they are few, and when
+    /// everything fails at once, all others hold their places for as long as they wait for an answer, and all are judged by
+    /// what these few say.
     pub fn new(most_at_once: usize) -> Self {
         Self {
             entries: BySubject::default(),
-            timer: BTreeSet::new(),
-            ready: BTreeSet::new(),
+            own: Queue::default(),
+            others: Queue::default(),
             lanes: BTreeMap::new(),
             lane_wakes: BTreeSet::new(),
             running: 0,
             most_at_once,
         }
+    }
+
+    /// Runs up to so many from now on.
+    pub fn set_most_at_once(&mut self, most: usize) {
+        self.most_at_once = most;
     }
 
     /// How many subjects are watched.
@@ -213,6 +224,10 @@ impl Agenda {
     /// What is to be started now. Each is running from here on, until [`Agenda::done`].
     pub fn take_due(&mut self, now: Timestamp) -> Vec<Due> {
         let mut due = Vec::new();
+        self.ripen(now);
+        while let Some(place) = self.own.next() {
+            self.try_start(place, now, &mut due);
+        }
         while self.running < self.most_at_once {
             let Some((when, _)) = self.lane_wakes.first().cloned() else {
                 break;
@@ -225,16 +240,8 @@ impl Agenda {
             };
             self.serve_lane(&budget, now, &mut due);
         }
-        let by_now = Moment::from(now);
-        while let Some(&(when, class, id)) = self.timer.first().filter(|(when, ..)| *when <= by_now) {
-            self.timer.pop_first();
-            self.ready.insert((class, when, id));
-            if let Some(wait) = self.entries.at_mut(id).and_then(|entry| entry.wait.as_mut()) {
-                wait.ready = true;
-            }
-        }
         while self.running < self.most_at_once {
-            let Some(place) = self.ready.pop_first() else {
+            let Some(place) = self.others.next() else {
                 break;
             };
             self.try_start(place, now, &mut due);
@@ -242,16 +249,29 @@ impl Agenda {
         due
     }
 
+    /// Has those whose time has come wait for their turn.
+    fn ripen(&mut self, now: Timestamp) {
+        for queue in [&mut self.own, &mut self.others] {
+            queue.ripen(now.into(), |id| {
+                if let Some(wait) = self.entries.at_mut(id).and_then(|entry| entry.wait.as_mut()) {
+                    wait.ready = true;
+                }
+            });
+        }
+    }
+
+    fn queue(&mut self, own: bool) -> &mut Queue {
+        if own { &mut self.own } else { &mut self.others }
+    }
+
     /// When to look again at the latest.
     pub fn next_wake(&self) -> Option<Timestamp> {
+        let own = self.own.soonest();
         if self.running >= self.most_at_once {
-            return None;
+            return own;
         }
-        let timer = self.timer.first().map(|(when, ..)| *when);
-        let ready = self.ready.first().map(|(_, due, _)| *due);
         let lane = self.lane_wakes.first().map(|(when, _)| *when);
-        let soonest = timer.into_iter().chain(ready).min().map(Timestamp::from);
-        soonest.into_iter().chain(lane).min()
+        own.into_iter().chain(self.others.soonest()).chain(lane).min()
     }
 
     /// Whether anybody answered a subject at all. What nobody answers is no session: many that are tried at once burden
@@ -348,12 +368,16 @@ impl Agenda {
                 ready: false,
                 line: None,
             });
-            self.timer.insert((due, class, id));
+            let own = entry.is_own();
+            self.queue(own).enter((class, due, id));
         }
     }
 
     fn leave(&mut self, id: Id) {
-        let Some(wait) = self.entries.at_mut(id).and_then(|entry| entry.wait.take()) else {
+        let Some(entry) = self.entries.at_mut(id) else {
+            return;
+        };
+        let (own, Some(wait)) = (entry.is_own(), entry.wait.take()) else {
             return;
         };
         let place = (wait.class, wait.due, id);
@@ -363,12 +387,7 @@ impl Agenda {
                     lane.leave(&place);
                 }
             }
-            None if wait.ready => {
-                self.ready.remove(&place);
-            }
-            None => {
-                self.timer.remove(&(wait.due, wait.class, id));
-            }
+            None => self.queue(own).leave(&place, wait.ready),
         }
     }
 

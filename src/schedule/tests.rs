@@ -227,6 +227,25 @@ fn the_whole_never_runs_more_than_it_may_and_nothing_is_lost() {
 }
 
 #[test]
+fn witnesses_of_our_own_side_wait_for_nobody() {
+    let mut agenda = Agenda::new(2);
+    let witness = Subject::Resolver("192.0.2.53:53".parse().unwrap());
+    for n in 1..=5 {
+        agenda.watch(&smtp(n), every(60), vec![], at(0));
+    }
+    agenda.watch(&witness, every(60), vec![], at(1000));
+    assert_eq!(agenda.take_due(at(0)).len(), 2);
+    assert_eq!(agenda.next_wake(), Some(at(1000)), "its time, and nobody else's");
+    assert_eq!(
+        subjects(agenda.take_due(at(1000))),
+        std::slice::from_ref(&witness)
+    );
+    assert_eq!(agenda.next_wake(), None);
+    agenda.done(&witness, Next::Confirm, at(2000));
+    assert_eq!(subjects(agenda.take_due(at(3000))), [witness]);
+}
+
+#[test]
 fn a_subject_that_goes_while_it_runs_gives_its_place_back() {
     let mut agenda = Agenda::new(1);
     agenda.watch(&smtp(1), every(60), vec![(budget(1), allow(1, 1, 0))], at(0));

@@ -2,12 +2,24 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use crate::model::DomainName;
-use crate::net::Routes;
+use crate::net::{Routes, USUAL_PLACES};
 
 /// `RTF_UP` and `RTF_REJECT` of Linux's `route.h`.
 const UP: u32 = 0x0001;
 const REJECT: u32 = 0x0200;
+
+/// As many probes as are ever of use at a time: with half a minute for each that nobody answers, more than a hundred begin
+/// each second even when nobody answers at all.
+const MOST_PLACES: usize = 4000;
+/// Even where descriptors are short, as many probes are tried: those that get none say so.
+const FEWEST_PLACES: usize = 16;
+/// Descriptors that the rest of the process may take.
+const FOR_THE_REST: u64 = 224;
+/// What [`MOST_PLACES`] take, and the rest.
+const MOST_DESCRIPTORS: u64 = 2 * MOST_PLACES as u64 + FOR_THE_REST;
 
 /// A system's resolvers beyond this many are never asked by anybody (resolv.conf(5), `MAXNS`).
 const MOST_RESOLVERS: usize = 3;
@@ -45,6 +57,23 @@ fn default_v6(table: &str) -> bool {
 
 fn usable(flags: &str) -> bool {
     u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & UP != 0 && flags & REJECT == 0)
+}
+
+/// Raises this process's limit of descriptors as far as it may be and is of use, and gives how many probes that leaves
+/// places for.
+pub(super) fn places() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        let wanted = hard.min(MOST_DESCRIPTORS).max(soft);
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)?;
+        Ok(wanted)
+    });
+    limit.map_or(USUAL_PLACES, places_within)
+}
+
+/// Half of the descriptors, as a probe may take more than one, after what doors, notifiers and the store may take.
+fn places_within(descriptors: u64) -> usize {
+    let left = usize::try_from(descriptors.saturating_sub(FOR_THE_REST)).unwrap_or(usize::MAX);
+    (left / 2).clamp(FEWEST_PLACES, MOST_PLACES)
 }
 
 /// The resolvers that this machine is set up to use, in order; empty where it has none.
@@ -107,6 +136,19 @@ fn qualified(host: &str, hosts: &str) -> Option<DomainName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_probes_run_as_there_are_descriptors_for() {
+        for (descriptors, places) in [
+            (64, FEWEST_PLACES),
+            (1024, USUAL_PLACES),
+            (4096, 1936),
+            (MOST_DESCRIPTORS, MOST_PLACES),
+            (u64::MAX, MOST_PLACES),
+        ] {
+            assert_eq!(places_within(descriptors), places, "{descriptors}");
+        }
+    }
 
     const HEADER: &str =
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
