@@ -96,6 +96,10 @@ const LIMITS: &[(&str, &[Limit])] = &[
         limit("lines of a text", "src/message/text.rs", "MOST_LINES", "nothing_takes_long"),
         limit("characters of a line", "src/message/text.rs", "LONGEST_LINE", "nothing_takes_long"),
     ]),
+    ("Probes", &[
+        limit("probes at a time, besides those of our own side", "src/net/real/machine.rs", "MOST_PLACES", "as_many_probes_run_as_there_are_descriptors_for"),
+        limit("the same where a process may have 1,024 descriptors and no more", "src/net/mod.rs", "USUAL_PLACES", "as_many_probes_run_as_there_are_descriptors_for"),
+    ]),
     ("Configuration", &[
         limit("bytes of a file", "src/config/layers.rs", "MAX_FILE", "depth_and_size_are_bounded"),
         limit("characters of a text", "src/config/read.rs", "MAX_TEXT", "a_text_is_no_longer_than_anybody_writes"),

@@ -463,7 +463,11 @@ impl Monitor {
                     began.max(lately.ok()).unwrap_or(failed_at)
                 }
             };
-            self.agenda.ask(&explainer, since, now);
+            if subject.probe() == ProbeKind::Vantage {
+                self.agenda.ask_first(&explainer, since, now);
+            } else {
+                self.agenda.ask(&explainer, since, now);
+            }
         }
     }
 }

@@ -6,16 +6,22 @@ use crate::model::{Length, Moment, OfSubject, ProbeKind, Subject};
 
 use super::{Budget, Pace};
 
-/// A place in line: what was asked for goes before routine, then the earlier before the later.
+/// A place in line: what all others wait for goes before what was asked for, and that before routine; then the earlier before
+/// the later.
 pub(super) type Place = (Class, Moment, Id);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
+    First,
     Urgent,
     Routine,
 }
 
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a plain fact, and none excludes another"
+)]
 pub(super) struct Entry {
     pub(super) subject: Subject,
     /// From start to start; `None`: only when asked.
@@ -34,6 +40,8 @@ pub(super) struct Entry {
     pub(super) again: bool,
     /// No longer watched, but its probe still runs: it holds its budgets until that ends.
     pub(super) gone: bool,
+    /// It was asked for before all others, and that has not come to its end.
+    pub(super) first: bool,
     /// Nobody answered the last time: such a try keeps the pace of budgets, but takes no place in them.
     pub(super) unanswered: bool,
 }
@@ -80,6 +88,7 @@ impl Entry {
             run: Run::No,
             again: false,
             gone: false,
+            first: false,
             unanswered: false,
         }
     }
@@ -88,12 +97,18 @@ impl Entry {
         self.run != Run::No
     }
 
-    /// Whether it witnesses our own side.
-    pub(super) fn is_own(&self) -> bool {
-        self.subject.probe() == ProbeKind::Vantage
+    /// The class of what is not routine.
+    pub(super) fn pressing(&self) -> Class {
+        if self.first || self.subject.probe() == ProbeKind::Vantage {
+            Class::First
+        } else {
+            Class::Urgent
+        }
     }
 
-    pub(super) fn is_urgent(&self) -> bool {
-        self.wait.as_ref().is_some_and(|wait| wait.class == Class::Urgent)
+    pub(super) fn is_pressing(&self) -> bool {
+        self.wait
+            .as_ref()
+            .is_some_and(|wait| wait.class != Class::Routine)
     }
 }

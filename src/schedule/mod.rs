@@ -47,6 +47,9 @@ const BEAT_MILLIS: i64 = 100;
 /// Shorter intervals than this are kept as they are: a beat would be too much of them.
 const BEATS_FROM: Duration = Duration::from_secs(1);
 
+/// When what goes before all others tries again, where a budget is used up by what runs.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// How a subject is paced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -80,8 +83,8 @@ pub struct Due {
 #[derive(Debug, Clone)]
 pub struct Agenda {
     entries: BySubject<Entry>,
-    /// The witnesses of our own side.
-    own: Queue,
+    /// What all others wait for.
+    first: Queue,
     /// All others.
     others: Queue,
     lanes: BTreeMap<Budget, Lane>,
@@ -91,13 +94,13 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// An empty one that never runs more than `most_at_once` probes, but for those of our own side: they are few, and when
-    /// everything fails at once, all others hold their places for as long as they wait for an answer, and all are judged by
-    /// what these few say.
+    /// An empty one that never runs more than `most_at_once` probes, besides those that are asked for before all others: they
+    /// are few, and when everything fails at once, all others hold their places for as long as they wait for an answer, and
+    /// all are judged by what these few say.
     pub fn new(most_at_once: usize) -> Self {
         Self {
             entries: BySubject::default(),
-            own: Queue::default(),
+            first: Queue::default(),
             others: Queue::default(),
             lanes: BTreeMap::new(),
             lane_wakes: BTreeSet::new(),
@@ -199,6 +202,15 @@ impl Agenda {
     /// Asks for evidence that begins at or after `since`, as soon as budgets allow. A server that refused us is
     /// left alone all the same, and a failure that waits to be confirmed keeps its pause: that will be the evidence.
     pub fn ask(&mut self, subject: &Subject, since: Timestamp, now: Timestamp) {
+        self.ask_as(false, subject, since, now);
+    }
+
+    /// Likewise, before all others and whatever else runs: what it says, and what confirms that, decides on everybody.
+    pub fn ask_first(&mut self, subject: &Subject, since: Timestamp, now: Timestamp) {
+        self.ask_as(true, subject, since, now);
+    }
+
+    fn ask_as(&mut self, first: bool, subject: &Subject, since: Timestamp, now: Timestamp) {
         let Some(id) = self.entries.id(subject) else {
             return;
         };
@@ -208,24 +220,38 @@ impl Agenda {
         let since = Moment::from(since);
         if entry.is_running() {
             entry.again |= entry.last_start.is_some_and(|started| started < since) && !entry.gone;
+            entry.first |= first;
             return;
+        }
+        // A failure that waits to be confirmed goes before others now, at its time.
+        if let Some(Wait {
+            class: Class::Urgent,
+            due,
+            ..
+        }) = entry.wait
+            && first
+        {
+            entry.first = true;
+            return self.enter(id, Class::First, due.into());
         }
         if entry.last_start.is_some_and(|start| start >= since)
             || entry
                 .backed_off_until
                 .is_some_and(|until| Moment::from(now) < until)
-            || entry.is_urgent()
+            || entry.is_pressing()
         {
             return;
         }
-        self.enter(id, Class::Urgent, now);
+        entry.first |= first;
+        let class = entry.pressing();
+        self.enter(id, class, now);
     }
 
     /// What is to be started now. Each is running from here on, until [`Agenda::done`].
     pub fn take_due(&mut self, now: Timestamp) -> Vec<Due> {
         let mut due = Vec::new();
         self.ripen(now);
-        while let Some(place) = self.own.next() {
+        while let Some(place) = self.first.next() {
             self.try_start(place, now, &mut due);
         }
         while self.running < self.most_at_once {
@@ -251,7 +277,7 @@ impl Agenda {
 
     /// Has those whose time has come wait for their turn.
     fn ripen(&mut self, now: Timestamp) {
-        for queue in [&mut self.own, &mut self.others] {
+        for queue in [&mut self.first, &mut self.others] {
             queue.ripen(now.into(), |id| {
                 if let Some(wait) = self.entries.at_mut(id).and_then(|entry| entry.wait.as_mut()) {
                     wait.ready = true;
@@ -260,18 +286,21 @@ impl Agenda {
         }
     }
 
-    fn queue(&mut self, own: bool) -> &mut Queue {
-        if own { &mut self.own } else { &mut self.others }
+    fn queue(&mut self, class: Class) -> &mut Queue {
+        match class {
+            Class::First => &mut self.first,
+            Class::Urgent | Class::Routine => &mut self.others,
+        }
     }
 
     /// When to look again at the latest.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let own = self.own.soonest();
+        let first = self.first.soonest();
         if self.running >= self.most_at_once {
-            return own;
+            return first;
         }
         let lane = self.lane_wakes.first().map(|(when, _)| *when);
-        own.into_iter().chain(self.others.soonest()).chain(lane).min()
+        first.into_iter().chain(self.others.soonest()).chain(lane).min()
     }
 
     /// Whether anybody answered a subject at all. What nobody answers is no session: many that are tried at once burden
@@ -305,6 +334,8 @@ impl Agenda {
             return;
         }
         let again = std::mem::take(&mut entry.again);
+        let pressing = entry.pressing();
+        entry.first &= again || next == Next::Confirm;
         entry.backed_off_until = None;
         let place = match next {
             Next::BackOff(pause) => {
@@ -313,8 +344,8 @@ impl Agenda {
                 entry.effective = pause.into();
                 Some((Class::Routine, until))
             }
-            Next::Confirm => Some((Class::Urgent, after(now, entry.confirm_interval.into()))),
-            Next::Routine if again => Some((Class::Urgent, now)),
+            Next::Confirm => Some((pressing, after(now, entry.confirm_interval.into()))),
+            Next::Routine if again => Some((pressing, now)),
             Next::Routine => entry.interval.map(|interval| {
                 let interval = interval.into();
                 let due = after(started.into(), shortened(interval, &entry.subject, entry.runs));
@@ -368,16 +399,12 @@ impl Agenda {
                 ready: false,
                 line: None,
             });
-            let own = entry.is_own();
-            self.queue(own).enter((class, due, id));
+            self.queue(class).enter((class, due, id));
         }
     }
 
     fn leave(&mut self, id: Id) {
-        let Some(entry) = self.entries.at_mut(id) else {
-            return;
-        };
-        let (own, Some(wait)) = (entry.is_own(), entry.wait.take()) else {
+        let Some(wait) = self.entries.at_mut(id).and_then(|entry| entry.wait.take()) else {
             return;
         };
         let place = (wait.class, wait.due, id);
@@ -387,7 +414,7 @@ impl Agenda {
                     lane.leave(&place);
                 }
             }
-            None => self.queue(own).leave(&place, wait.ready),
+            None => self.queue(wait.class).leave(&place, wait.ready),
         }
     }
 
@@ -404,6 +431,15 @@ impl Agenda {
                 other => Some((budget.clone(), other)),
             }
         });
+        if let Some((_, free_at)) = &short
+            && place.0 == Class::First
+        {
+            // It would wait in line for a place among all.
+            let soon = after(now, RETRY);
+            let due = free_at.unwrap_or(soon).max(now);
+            self.enter(place.2, Class::First, due);
+            return false;
+        }
         if let Some((budget, free_at)) = short {
             if let Some(wait) = &mut entry.wait {
                 wait.line = Some(Box::new(budget.clone()));

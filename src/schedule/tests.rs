@@ -227,22 +227,54 @@ fn the_whole_never_runs_more_than_it_may_and_nothing_is_lost() {
 }
 
 #[test]
-fn witnesses_of_our_own_side_wait_for_nobody() {
+fn what_is_asked_for_before_all_others_waits_for_none_of_them() {
     let mut agenda = Agenda::new(2);
     let witness = Subject::Resolver("192.0.2.53:53".parse().unwrap());
+    let paced = vec![(budget(9), allow(1, 1, 4000))];
+    agenda.watch(&smtp(9), every(60), paced, at(0));
+    assert_eq!(subjects(agenda.take_due(at(0))), [smtp(9)]);
+    agenda.done(&smtp(9), Next::Confirm, at(10));
     for n in 1..=5 {
-        agenda.watch(&smtp(n), every(60), vec![], at(0));
+        agenda.watch(&smtp(n), every(60), vec![], at(20));
     }
-    agenda.watch(&witness, every(60), vec![], at(1000));
-    assert_eq!(agenda.take_due(at(0)).len(), 2);
-    assert_eq!(agenda.next_wake(), Some(at(1000)), "its time, and nobody else's");
+    agenda.watch(&witness, every(60), vec![], at(60_000));
+    assert_eq!(agenda.take_due(at(20)).len(), 2, "there are no more places");
+    assert_eq!(agenda.next_wake(), None);
+
+    agenda.ask(&witness, at(30), at(30));
+    assert_eq!(subjects(agenda.take_due(at(30))), std::slice::from_ref(&witness));
+    agenda.done(&witness, Next::Confirm, at(40));
+    assert_eq!(agenda.next_wake(), Some(at(1040)), "its time, and nobody else's");
     assert_eq!(
-        subjects(agenda.take_due(at(1000))),
+        subjects(agenda.take_due(at(1040))),
         std::slice::from_ref(&witness)
     );
+
+    // What was to confirm a failure goes first now, at its own time and at its budget's pace.
+    agenda.ask_first(&smtp(9), at(1040), at(1040));
+    assert_eq!(agenda.take_due(at(1040)), []);
+    assert_eq!(agenda.next_wake(), Some(at(4000)));
+    assert_eq!(subjects(agenda.take_due(at(4000))), [smtp(9)]);
+    // Until it is confirmed, and no longer.
+    agenda.done(&smtp(9), Next::Confirm, at(4010));
+    assert_eq!(agenda.next_wake(), Some(at(5010)));
+    assert_eq!(agenda.take_due(at(5010)), []);
+    assert_eq!(subjects(agenda.take_due(at(8000))), [smtp(9)]);
+    agenda.done(&smtp(9), Next::Routine, at(8010));
+    agenda.ask(&smtp(9), at(8020), at(8020));
+    assert_eq!(agenda.take_due(at(12_000)), []);
+}
+
+#[test]
+fn what_runs_and_is_asked_for_before_all_others_runs_again_before_them() {
+    let mut agenda = Agenda::new(1);
+    agenda.watch(&smtp(1), every(60), vec![], at(0));
+    agenda.watch(&smtp(2), every(60), vec![], at(0));
+    assert_eq!(subjects(agenda.take_due(at(0))), [smtp(1)]);
+    agenda.ask_first(&smtp(1), at(10), at(10));
+    agenda.done(&smtp(1), Next::Routine, at(20));
+    assert_eq!(subjects(agenda.take_due(at(20))), [smtp(1)]);
     assert_eq!(agenda.next_wake(), None);
-    agenda.done(&witness, Next::Confirm, at(2000));
-    assert_eq!(subjects(agenda.take_due(at(3000))), [witness]);
 }
 
 #[test]

@@ -18,8 +18,8 @@ const MOST_PLACES: usize = 4000;
 const FEWEST_PLACES: usize = 16;
 /// Descriptors that the rest of the process may take.
 const FOR_THE_REST: u64 = 224;
-/// What [`MOST_PLACES`] take, and the rest.
-const MOST_DESCRIPTORS: u64 = 2 * MOST_PLACES as u64 + FOR_THE_REST;
+/// More than [`MOST_PLACES`] and the rest ever take.
+const MOST_DESCRIPTORS: u64 = 16 * 1024;
 
 /// A system's resolvers beyond this many are never asked by anybody (resolv.conf(5), `MAXNS`).
 const MOST_RESOLVERS: usize = 3;
@@ -62,12 +62,13 @@ fn usable(flags: &str) -> bool {
 /// Raises this process's limit of descriptors as far as it may be and is of use, and gives how many probes that leaves
 /// places for.
 pub(super) fn places() -> usize {
-    let limit = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
-        let wanted = hard.min(MOST_DESCRIPTORS).max(soft);
-        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)?;
-        Ok(wanted)
-    });
-    limit.map_or(USUAL_PLACES, places_within)
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return USUAL_PLACES;
+    };
+    let wanted = hard.min(MOST_DESCRIPTORS);
+    // A service manager may give enough, and forbid to change it.
+    let raised = wanted > soft && setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok();
+    places_within(if raised { wanted } else { soft })
 }
 
 /// Half of the descriptors, as a probe may take more than one, after what doors, notifiers and the store may take.
