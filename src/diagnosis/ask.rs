@@ -42,7 +42,14 @@ pub fn explainers(picture: &Picture, subject: &Subject) -> Vec<Subject> {
                 asked.extend(services(picture.services_behind(gateway)));
             }
         }
-        Subject::Anchor(_) | Subject::Resolver(_) => asked.extend(refuters(picture)),
+        Subject::Anchor(_) | Subject::Resolver(_) => {
+            // Those that are found silent have said all that they can.
+            let silent = |subject: &Subject| {
+                let track = picture.track(subject);
+                track.is_some_and(|track| track.streak().is_some() && !track.is_in_doubt())
+            };
+            asked.extend(refuters(picture).into_iter().filter(|subject| !silent(subject)));
+        }
         Subject::Tlsa(host) => {
             let addresses = picture.reachable_addresses(host).into_iter().take(MOST_SIBLINGS);
             asked.extend(addresses.map(Subject::Smtp));

@@ -40,6 +40,21 @@ impl Doubt {
         self.want_for(picture, subject, since, patience);
     }
 
+    /// Likewise of somebody whose answer would settle the matter, and whose silence says nothing: no longer than from `since`
+    /// on, however late that silence is certain.
+    pub fn want_answer(
+        &mut self,
+        picture: &Picture,
+        subject: &Subject,
+        since: Timestamp,
+        settings: &ResolvedProbe,
+    ) {
+        let track = picture.track(subject);
+        if track.is_none_or(|track| !track.is_settled_after(since)) {
+            self.wait(end_of(usual_patience(settings), since));
+        }
+    }
+
     fn want_for(&mut self, picture: &Picture, subject: &Subject, since: Timestamp, patience: Duration) {
         let track = picture.track(subject);
         if track.is_some_and(|track| track.is_settled_after(since)) {
@@ -48,12 +63,7 @@ impl Doubt {
         let from = track
             .and_then(crate::picture::Track::being_found_out_since)
             .map_or(since, |later| later.max(since));
-        let most = SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
-        let until = from
-            .checked_add(most)
-            .and_then(|at| at.checked_add(SignedDuration::from_secs(1)))
-            .unwrap_or(from);
-        self.until = self.until.max(Some(until));
+        self.wait(end_of(patience, from));
     }
 
     /// Wants a first look at `subject`, which somebody has only just come to lead to.
@@ -115,6 +125,14 @@ impl Doubt {
             );
         }
     }
+}
+
+/// When patience from a time on is at its end.
+fn end_of(patience: Duration, from: Timestamp) -> Timestamp {
+    let most = SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX);
+    from.checked_add(most)
+        .and_then(|at| at.checked_add(SignedDuration::from_secs(1)))
+        .unwrap_or(from)
 }
 
 /// How long it usually takes until a failure is confirmed.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::model::{Anchor, Code, Observation, Root, RootKind, Subject};
-use crate::picture::{Health, Picture};
+use crate::picture::{Health, Picture, Track};
 
 use super::doubt::Doubt;
 use super::finding::Finding;
@@ -214,24 +214,26 @@ fn wait_for_refutation(picture: &Picture, since: Timestamp, doubt: &mut Doubt) {
             Subject::Smtp(address) => picture.smtp_settings(*address),
             _ => picture.inventory.vantage_settings.clone(),
         };
-        doubt.want(picture, &subject, since, &settings);
+        doubt.want_answer(picture, &subject, since, &settings);
     }
 }
 
-/// Addresses that spoke to us before: the first three.
+/// Addresses that spoke to us until nobody did any more: the first three. They stay the same while they are found silent, or
+/// one would wait for all that there are.
 pub fn refuters(picture: &Picture) -> Vec<Subject> {
+    let last_success = picture.last_outside_success();
+    let spoke = |track: &Track| match track.streak() {
+        Some(streak) => last_success.is_some_and(|success| streak.first_seen() >= success),
+        None => track
+            .settled
+            .as_ref()
+            .is_some_and(|settled| settled.health == Health::Good),
+    };
     picture
         .leads()
         .addresses()
         .map(|address| Subject::Smtp(*address))
-        .filter(|subject| {
-            picture.track(subject).is_some_and(|track| {
-                track
-                    .settled
-                    .as_ref()
-                    .is_some_and(|settled| settled.health == Health::Good)
-            })
-        })
+        .filter(|subject| picture.track(subject).is_some_and(spoke))
         .take(3)
         .collect()
 }

@@ -218,7 +218,7 @@ impl Playing<'_> {
             #[allow(clippy::cast_precision_loss, reason = "a few dozen")]
             let probes = spans.len() as f64;
             let most = match subject {
-                Subject::Anchor(_) | Subject::Resolver(_) => seconds + 10.0,
+                Subject::Anchor(_) | Subject::Resolver(_) => seconds + 12.0,
                 _ => seconds / 5.0 * 2.0 + 8.0,
             };
             assert!(probes <= most, "{}: {subject}: {probes} probes", self.label);

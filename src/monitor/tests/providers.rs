@@ -211,3 +211,17 @@ fn a_domain_whose_name_servers_fail_is_told_while_its_provider_does() {
         assert!(after < 6.0, "phase {phase}: {after} s after it was certain");
     }
 }
+
+/// When our own line dies, those who answered last are asked, and nobody waits for all others to be found silent too.
+#[test]
+fn our_own_line_is_told_before_every_address_has_been_found_silent() {
+    let mut sim = SETTLED.clone();
+    sim.forget();
+    let cut = sim.now;
+    sim.world.uplink = false;
+    sim.run(INTERVAL);
+    let told = sim.turns_of("c0d0.test", cut);
+    let (after, state, code) = told[0];
+    assert_eq!((state, code), (Unknown, Some(VantageOffline)));
+    assert!(after < 150.0, "{after} s");
+}
